@@ -1,0 +1,63 @@
+"""The only module that reads the time.
+
+Everything else is given a :class:`Clock`, so that protocol, transactions and jobs can be tested and
+simulated without waiting.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; only differences mean anything."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; only differences mean anything."""
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that stands still until it is moved: for tests and simulations.
+
+    Example:
+        >>> clock = ManualClock()
+        >>> clock.advance(1.5)
+        >>> clock.monotonic()
+        1.5
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._elapsed = 0.0
+        self._start = start or datetime(2026, 1, 1, tzinfo=UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass."""
+        self._elapsed += seconds
+
+    def monotonic(self) -> float:
+        """Seconds since this clock was made."""
+        return self._elapsed
+
+    def now(self) -> datetime:
+        """The start plus what has passed."""
+        return datetime.fromtimestamp(self._start.timestamp() + self._elapsed, UTC)
+
+
+SYSTEM_CLOCK: Clock = SystemClock()

@@ -1,0 +1,40 @@
+"""What is said on the network: commands to nodes; payloads, notifications, heartbeats from nodes.
+
+Meaning only: no wire names, no bytes, no I/O. How a message looks on the wire is its serializer's
+business. Configuration keys (``PROCESS_DELAY``, ``CODE``, …) are not wire names: they are the words
+in which users configure instances, always upper case here.
+"""
+
+from pye2core.messages.codes import Action, NotificationCode, NotificationKind
+from pye2core.messages.configuration import InstanceConfig, InstanceUpdate, PipelineConfig
+from pye2core.messages.models import (
+    Command,
+    CommandBody,
+    Heartbeat,
+    InstancePath,
+    Message,
+    Notification,
+    Origin,
+    PayloadMessage,
+    PipelineCommand,
+    Requester,
+)
+
+__all__ = [
+    "Action",
+    "Command",
+    "CommandBody",
+    "Heartbeat",
+    "InstanceConfig",
+    "InstancePath",
+    "InstanceUpdate",
+    "Message",
+    "Notification",
+    "NotificationCode",
+    "NotificationKind",
+    "Origin",
+    "PayloadMessage",
+    "PipelineCommand",
+    "PipelineConfig",
+    "Requester",
+]

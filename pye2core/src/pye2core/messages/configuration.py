@@ -1,0 +1,85 @@
+"""Configurations of pipelines and of their instances, as values.
+
+PyE2 wire protocol, section 7. Keys are upper case; :func:`upper_keys` makes them so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VOID = "Void"
+"""The data source that gives nothing: instances run without input."""
+
+
+def upper_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings with upper-case keys, top level only, as PyE2 does."""
+    return {str(key).upper(): value for key, value in settings.items()}
+
+
+@frozen
+class InstanceConfig:
+    """The configuration of one instance.
+
+    Attributes:
+        signature: the plugin's name, upper case.
+        instance_id: unique within its pipeline and signature.
+        settings: what the instance is told, by upper-case key.
+    """
+
+    signature: str
+    instance_id: str
+    settings: dict[str, Any] = field(factory=dict)
+
+    def changed(self, changes: Mapping[str, Any]) -> InstanceConfig:
+        """The same instance with ``changes`` laid over its settings."""
+        return evolve(self, settings={**self.settings, **changes})
+
+
+@frozen
+class InstanceUpdate:
+    """A change to one existing instance; ``changes`` holds only what changes."""
+
+    pipeline: str
+    signature: str
+    instance_id: str
+    changes: dict[str, Any] = field(factory=dict)
+
+
+@frozen
+class PipelineConfig:
+    """The configuration of a pipeline.
+
+    Attributes:
+        name: the pipeline's name, unique on its node.
+        data_source: where its data comes from; ``Void`` for nothing.
+        instances: in the order in which they were made.
+        settings: the data source's settings, by upper-case key.
+    """
+
+    name: str
+    data_source: str = VOID
+    instances: tuple[InstanceConfig, ...] = ()
+    settings: dict[str, Any] = field(factory=dict)
+
+    def instance(self, signature: str, instance_id: str) -> InstanceConfig | None:
+        """The instance of that signature (in any case) and id, if there is one."""
+        wanted = (signature.upper(), instance_id)
+        for instance in self.instances:
+            if (instance.signature.upper(), instance.instance_id) == wanted:
+                return instance
+        return None
+
+    def with_instance(self, changed: InstanceConfig) -> PipelineConfig:
+        """The same pipeline with one instance replaced, or added at the end."""
+        key = (changed.signature.upper(), changed.instance_id)
+        instances = list(self.instances)
+        for index, instance in enumerate(instances):
+            if (instance.signature.upper(), instance.instance_id) == key:
+                instances[index] = changed
+                return evolve(self, instances=tuple(instances))
+        return evolve(self, instances=(*instances, changed))

@@ -1,0 +1,181 @@
+"""The four kinds of message, as values.
+
+A message that was received has an :class:`Origin` (who said it, whether that was verified); one that
+is about to be sent has none yet. ``fields`` is the body as users know it from their callbacks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from pye2core.messages.codes import Action, NotificationCode, NotificationKind
+from pye2core.messages.configuration import InstanceUpdate, PipelineConfig
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@frozen
+class Origin:
+    """Where a received message came from.
+
+    Attributes:
+        sender: the signer's address, with its prefix.
+        name: the node's name that the message states; not proven by the signature's address.
+        digest: identifies the signed content, for recognising replays.
+        sent_at: when the sender says that it was sent; None where it says nothing usable.
+        verified: whether the signature was checked and is good.
+        encrypted: whether the body came encrypted for this receiver.
+    """
+
+    sender: str
+    name: str | None = None
+    digest: str = ""
+    sent_at: datetime | None = None
+    verified: bool = True
+    encrypted: bool = False
+
+
+@frozen
+class Requester:
+    """Who asked for something, so that answers can be matched to it.
+
+    Attributes:
+        address: the asker's address.
+        name: the asker's session name.
+        session_id: the asker's session id.
+    """
+
+    address: str | None = None
+    name: str | None = None
+    session_id: str | None = None
+
+
+NOBODY = Requester()
+
+
+@frozen
+class InstancePath:
+    """Which pipeline, signature and instance a message is about; None where it is about none."""
+
+    pipeline: str | None = None
+    signature: str | None = None
+    instance_id: str | None = None
+
+
+@frozen
+class PipelineCommand:
+    """A command to a pipeline's data source, by name, with what belongs to it."""
+
+    pipeline: str
+    command: dict[str, Any]
+
+
+CommandBody = (
+    PipelineConfig | InstanceUpdate | tuple[InstanceUpdate, ...] | PipelineCommand | str | None
+)
+"""What an action acts on: a pipeline's configuration, one or several instance updates, a pipeline
+command, a pipeline's name, or nothing."""
+
+
+@frozen
+class Command:
+    """A message from a client to a node.
+
+    Attributes:
+        action: what to do.
+        body: what to do it to.
+        target: the node's address, or its name where no address is known.
+        requester: who asks.
+        delegation: reserved for a client's signed delegation of a job; None today.
+        origin: set on receipt.
+    """
+
+    action: Action
+    body: CommandBody
+    target: str
+    requester: Requester = NOBODY
+    delegation: dict[str, Any] | None = None
+    origin: Origin | None = None
+
+
+@frozen
+class PayloadMessage:
+    """A result of an instance.
+
+    Attributes:
+        path: the instance.
+        fields: the body by upper-case key. On receipt: all that the message said.
+        requester: who created the pipeline; whom an encrypted payload is encrypted for.
+        modified_by: who last changed it.
+        formatter: name of the shaping of the body, None for none.
+        origin: set on receipt.
+    """
+
+    path: InstancePath
+    fields: dict[str, Any]
+    requester: Requester = NOBODY
+    modified_by: Requester = NOBODY
+    formatter: str | None = None
+    origin: Origin | None = None
+
+
+@frozen
+class Notification:
+    """What a node says about its own doings: confirmations, failures.
+
+    Attributes:
+        kind: how serious.
+        text: one sentence, at most 255 characters are sent.
+        code: what it confirms (positive) or denies (negative), if anything.
+        path: what it is about.
+        info: more text: a traceback, advice.
+        module: the part of the node that speaks.
+        requester: whose command it answers.
+        fields: further fields; on receipt all that the message said.
+        origin: set on receipt.
+    """
+
+    kind: NotificationKind
+    text: str
+    code: NotificationCode | int | None = None
+    path: InstancePath = InstancePath()
+    info: str | None = None
+    module: str = "Node"
+    requester: Requester = NOBODY
+    fields: dict[str, Any] = field(factory=dict)
+    origin: Origin | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it denies what its code stands for."""
+        return self.code is not None and self.code < 0
+
+
+@frozen
+class Heartbeat:
+    """A node's sign of life and the state that it publishes.
+
+    Attributes:
+        name: the node's name.
+        address: the node's address.
+        allowed: addresses whose commands it takes, with their prefix.
+        secured: False says that it takes commands from anybody (PyE2's default).
+        pipelines: the pipelines it runs; None when the message did not say (only *online* then).
+        status: all else by upper-case key: versions, memory, load, active instances. On receipt:
+            all that the message said.
+        origin: set on receipt.
+    """
+
+    name: str
+    address: str
+    allowed: tuple[str, ...] = ()
+    secured: bool = True
+    pipelines: tuple[PipelineConfig, ...] | None = ()
+    status: dict[str, Any] = field(factory=dict)
+    origin: Origin | None = None
+
+
+Message = Command | PayloadMessage | Notification | Heartbeat

@@ -1,0 +1,102 @@
+"""The nodes of a network, as their heartbeats tell: who is online, under which name, with what.
+
+Sans-I/O; used by sessions and nodes alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from pye2core.errors import MessageRejected
+
+if TYPE_CHECKING:
+    from pye2core.clock import Clock
+    from pye2core.messages import Heartbeat
+
+ONLINE_SECONDS = 60.0
+"""A node counts as online for this long after its last heartbeat (PyE2 wire protocol, section 9)."""
+
+
+@define
+class KnownNode:
+    """A node that was heard from.
+
+    Attributes:
+        heartbeat: its newest heartbeat.
+        last_seen: when that came, on the monotonic clock, in seconds.
+    """
+
+    heartbeat: Heartbeat
+    last_seen: float
+
+
+class PeerBook:
+    """Who is on the network.
+
+    A name belongs to the first address that was heard using it, or that it was pinned to, for as
+    long as this book lives; a heartbeat cannot take it over.
+
+    Args:
+        clock: says how long ago a heartbeat was.
+        pinned: addresses by name that are known beforehand.
+    """
+
+    def __init__(self, clock: Clock, pinned: dict[str, str] | None = None) -> None:
+        self._clock = clock
+        self._nodes: dict[str, KnownNode] = {}
+        self._address_of: dict[str, str] = dict(pinned or {})
+
+    def hear(self, heartbeat: Heartbeat) -> bool:
+        """Take in a heartbeat; whether its node was not online before.
+
+        Raises:
+            MessageRejected: reason "name-taken": another address has that name.
+        """
+        owner = self._address_of.setdefault(heartbeat.name, heartbeat.address)
+        if owner != heartbeat.address:
+            raise MessageRejected(
+                f"{heartbeat.address} calls itself {heartbeat.name!r}, which is the name of {owner};"
+                " give one of the two nodes another --name",
+                reason="name-taken",
+                sender=heartbeat.address,
+            )
+        known = self._nodes.get(heartbeat.address)
+        is_new = known is None or not self._fresh(known)
+        self._nodes[heartbeat.address] = KnownNode(heartbeat, self._clock.monotonic())
+        return is_new
+
+    def forget(self, address: str) -> None:
+        """Take a node as offline from now on, as after its last will."""
+        self._nodes.pop(address, None)
+
+    def _fresh(self, known: KnownNode) -> bool:
+        return self._clock.monotonic() - known.last_seen <= ONLINE_SECONDS
+
+    def online(self) -> dict[str, Heartbeat]:
+        """The newest heartbeats of the nodes that are online, by address."""
+        return {
+            address: known.heartbeat for address, known in self._nodes.items() if self._fresh(known)
+        }
+
+    def seconds_since(self, address: str) -> float | None:
+        """Seconds since a node was last heard from; None if it never was."""
+        known = self._nodes.get(address)
+        return None if known is None else self._clock.monotonic() - known.last_seen
+
+    def heartbeat(self, address: str) -> Heartbeat | None:
+        """The newest heartbeat of a node that is online."""
+        known = self._nodes.get(address)
+        return known.heartbeat if known is not None and self._fresh(known) else None
+
+    def address_of(self, node: str) -> str | None:
+        """The address of a node that was heard from, by its name or address."""
+        if node in self._nodes:
+            return node
+        return self._address_of.get(node)
+
+    def name_of(self, address: str) -> str | None:
+        """The name of a node that was heard from."""
+        known = self._nodes.get(address)
+        return known.heartbeat.name if known is not None else None
