@@ -365,8 +365,10 @@ class Sandbox(Protocol):
     async def configure(self, settings: Mapping[str, Any]) -> None:
         """Show these settings to the code as ``plugin.cfg_*``."""
 
-    async def call(self, name: str, *args: Any, timeout: float) -> CallResult:
+    async def call(self, name: str, *args: Any, timeout: float) -> CallResult:  # noqa: ASYNC109
         """Call a function; the process is killed when it takes longer than ``timeout`` seconds.
+
+        A limit of the caller's (``asyncio.timeout``) would leave the process running.
 
         Raises:
             CallTimedOut: it took too long; the sandbox is gone.
@@ -488,7 +490,7 @@ class InstanceContext(Protocol):
         """
 
     async def save(self, state: bytes) -> None:
-        """Keep ``state`` durably in place of what was kept before; for picking up after a restart."""
+        """Keep ``state`` durably in place of what was kept before, for after a restart."""
 
     async def load(self) -> bytes | None:
         """What was kept last by the instance of this path, if anything."""

@@ -1,8 +1,8 @@
 """The map of the framework: every hook, typed, with a complete implementation each.
 
 A plugin is a light module (or class) named by an entry point of the group ``pye2``; it holds
-functions marked with :data:`hookimpl`. It imports nothing heavy: descriptors name what they describe
-by import strings.
+functions marked with :data:`hookimpl`. It imports nothing heavy: descriptors name what they
+describe by import strings.
 
 Registration hooks are called plugin by plugin, once, while the plugin is loaded; one that raises
 costs only its own plugin. Observer hooks are called as things happen, from the thread on which they
@@ -11,12 +11,13 @@ happen; one that raises is reported once and changes nothing of what it watches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pye2core.abc import Channel
     from pye2core.descriptors import (
         CliCommandDescriptor,

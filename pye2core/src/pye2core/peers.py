@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pye2core.messages import Heartbeat
 
 ONLINE_SECONDS = 60.0
-"""A node counts as online for this long after its last heartbeat (PyE2 wire protocol, section 9)."""
+"""A node counts as online this long after its last heartbeat (PyE2 wire protocol, section 9)."""
 
 
 @define
@@ -57,7 +57,7 @@ class PeerBook:
         owner = self._address_of.setdefault(heartbeat.name, heartbeat.address)
         if owner != heartbeat.address:
             raise MessageRejected(
-                f"{heartbeat.address} calls itself {heartbeat.name!r}, which is the name of {owner};"
+                f"{heartbeat.address} calls itself {heartbeat.name!r}, the name of {owner};"
                 " give one of the two nodes another --name",
                 reason="name-taken",
                 sender=heartbeat.address,

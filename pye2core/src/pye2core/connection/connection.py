@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from pye2core.abc import MAX_MESSAGE, ChannelKind, ConnectionState, TransportOptions
-from pye2core.connection.dialects import Dialects
 from pye2core.connection.outbox import Entry, Outbox
 from pye2core.connection.rejections import Rejections
 from pye2core.errors import MessageRejected, MessageTooLarge, NotConnected, TransportError
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pye2core.abc import Channel, Delivery, SealedMessage, Transport
+    from pye2core.connection.dialects import Dialects
     from pye2core.identity import Identity
     from pye2core.messages import Message
     from pye2core.plugins import PluginRegistry
@@ -75,8 +75,8 @@ class Connection:
         identity: signs what is sent and opens what is encrypted for it.
         dialects: the wire dialects.
         registry: installed plugins, for the transport and the observers.
-        gate: called for each verified message before it is decrypted; raises ``MessageRejected`` for
-            those that must not be acted on (recipient, replay, allow-list).
+        gate: called for each verified message before it is decrypted; raises ``MessageRejected``
+            for those that must not be acted on (recipient, replay, allow-list).
         rng: for the jitter of reconnection.
 
     Raises:
@@ -157,7 +157,7 @@ class Connection:
         self._supervisor.start()
 
     def listen(self, channel: Channel, handler: Handler) -> None:
-        """Hand every message that arrives on ``channel`` to ``handler``, now and after reconnecting.
+        """Hand every message that arrives on ``channel`` to ``handler``, after a loss as well.
 
         Raises:
             NotConnected: the broker did not confirm in time.

@@ -21,7 +21,7 @@ class Rejections:
         self._logged: OrderedDict[tuple[str, str | None], None] = OrderedDict()
 
     def add(self, error: MessageRejected, where: str) -> None:
-        """Count one; the first of each reason and sender is a warning, the rest is for debugging."""
+        """Count one; the first of each reason and sender is a warning, others are not."""
         self.counts[error.reason] += 1
         key = (error.reason, error.sender)
         level = logging.DEBUG if key in self._logged else logging.WARNING

@@ -1,7 +1,7 @@
 """The four kinds of message, as values.
 
-A message that was received has an :class:`Origin` (who said it, whether that was verified); one that
-is about to be sent has none yet. ``fields`` is the body as users know it from their callbacks.
+A message that was received has an :class:`Origin` (who said it, whether that was verified); one
+that is about to be sent has none yet. ``fields`` is the body as users know it from their callbacks.
 """
 
 from __future__ import annotations

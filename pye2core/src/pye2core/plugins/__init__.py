@@ -1,8 +1,8 @@
 """Finds, checks, loads and names plugins.
 
 ``records`` says what became of each plugin, ``discovery`` finds them without importing anything,
-``loader`` takes one through its phases, ``registry`` answers who offers what, ``known`` says what to
-install for names that nobody offers.
+``loader`` takes one through its phases, ``registry`` answers who offers what, ``known`` says what
+to install for names that nobody offers.
 """
 
 from pye2core.plugins.records import Phase, PluginRecord, PluginState

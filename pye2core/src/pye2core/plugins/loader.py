@@ -1,8 +1,8 @@
 """Takes one plugin through the phases of loading; what fails costs only that plugin.
 
 metadata → enabled? → compatible? → unique? → import → register → validate. pluggy's own loader is
-not used: one ImportError stops it, it silently skips the second of two equal names, and a plugin that
-it rejects stays registered in part.
+not used: one ImportError stops it, it silently skips the second of two equal names, and a plugin
+that it rejects stays registered in part.
 """
 
 from __future__ import annotations
@@ -65,12 +65,18 @@ class LoadedPlugin:
     descriptors: tuple[Descriptor, ...]
 
 
+def _new_manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
 @define
 class Loader:
     """Loads plugins one after the other into one ``pluggy.PluginManager``."""
 
     policy: LoadPolicy
-    manager: pluggy.PluginManager = field(factory=lambda: _new_manager())
+    manager: pluggy.PluginManager = field(factory=_new_manager)
     loaded: list[LoadedPlugin] = field(factory=list)
 
     def load_all(self, candidates: Iterable[Candidate]) -> list[PluginRecord]:
@@ -150,7 +156,7 @@ class Loader:
                 f"it needs the module {error.name!r}, which is not installed;"
                 f" `pip install --force-reinstall {candidate.distribution}` brings what it needs",
             ) from error
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises costs only itself
+        except Exception as error:  # whatever a plugin raises costs only itself
             raise _PhaseFailed(Phase.IMPORT, _told(error)) from error
 
     def _register(self, candidate: Candidate, plugin: Any) -> tuple[Descriptor, ...]:
@@ -160,17 +166,11 @@ class Loader:
         try:
             trial.register(plugin, candidate.name)
             trial.check_pending()
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises costs only itself
+        except Exception as error:  # whatever a plugin raises costs only itself
             raise _PhaseFailed(Phase.REGISTER, _told(error)) from error
         descriptors = tuple(_descriptors_of(trial))
         self.manager.register(plugin, candidate.name)
         return descriptors
-
-
-def _new_manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    return manager
 
 
 def _descriptors_of(trial: pluggy.PluginManager) -> list[Descriptor]:
@@ -178,7 +178,7 @@ def _descriptors_of(trial: pluggy.PluginManager) -> list[Descriptor]:
     for hook, kind in REGISTRATION_HOOKS.items():
         try:
             results = [item for offered in getattr(trial.hook, hook)() for item in offered]
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises costs only itself
+        except Exception as error:  # whatever a plugin raises costs only itself
             raise _PhaseFailed(Phase.REGISTER, f"{hook}: {_told(error)}") from error
         for item in results:
             if not isinstance(item, kind):

@@ -217,7 +217,7 @@ class PluginRegistry:
             given = {name: arguments[name] for name in implementation.argnames}
             try:
                 implementation.function(**given)
-            except Exception:
+            except Exception:  # noqa: BLE001 - an observer changes nothing of what it watches
                 self._report(implementation.plugin_name, hook)
 
     def observed(self, hook: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - the type of a field
 from urllib.parse import quote, unquote, urlsplit
 
 from attrs import field, frozen
@@ -105,7 +105,7 @@ def parse_broker_url(url: str, *, ca_file: Path | None = None) -> BrokerAddress:
 
 
 def _not_a_broker(url: str, why: str) -> BrokerUrlError:
-    shown = url.split("@")[-1]
+    shown = url.rsplit("@", maxsplit=1)[-1]
     return BrokerUrlError(
         f"{shown!r} is not a broker's address: {why}. Write it like mqtt://broker.lan:1883 or"
         " mqtt://user:password@broker.lan (percent-encode special characters in the password).",

@@ -1,0 +1,23 @@
+# Each target is a line or two over uv; where uv is missing it is put into .tools/.
+UV := $(shell command -v uv || echo .tools/bin/uv)
+
+.PHONY: demo test sync check bench
+
+demo: sync
+	$(UV) run --no-sync pye2 demo primes
+
+test: sync
+	$(UV) run --no-sync python tests/prepare_system.py
+	$(UV) run --no-sync python tests/check.py && $(UV) run --no-sync pytest
+
+check: sync
+	$(UV) run --no-sync python tests/check.py
+
+bench: sync
+	$(UV) run --no-sync python -m benchmarks
+
+sync: $(UV)
+	$(UV) sync --all-packages --quiet
+
+.tools/bin/uv:
+	python3 -m venv .tools && .tools/bin/pip install --quiet uv

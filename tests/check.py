@@ -1,0 +1,46 @@
+"""Runs the checks that read the code: ruff, mypy (each member by itself), import-linter.
+
+All of them run, whatever the first one finds; the exit code is 1 if any found something.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def members() -> list[Path]:
+    """The source folder of every distribution of the workspace."""
+    workspace = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]
+    folders = [folder for pattern in workspace["members"] for folder in ROOT.glob(pattern)]
+    return sorted(folder / "src" for folder in folders if (folder / "pyproject.toml").exists())
+
+
+def checks() -> list[list[str]]:
+    """The commands to run."""
+    return [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        *(["mypy", str(source.relative_to(ROOT))] for source in members()),
+        ["lint-imports"],
+    ]
+
+
+def main() -> int:
+    """Run them all; 1 if any found something."""
+    failed = []
+    for command in checks():
+        print("$", *command, flush=True)
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+            failed.append(" ".join(command))
+    for command in failed:
+        print(f"found something: {command}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
