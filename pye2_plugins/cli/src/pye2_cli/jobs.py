@@ -1,0 +1,151 @@
+"""Runs a whole-job preset with a progress bar and tells its result."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+from attrs import define
+
+from pye2core.errors import NoNodeOnline
+
+if TYPE_CHECKING:
+    from pye2core import Payload, Pipeline, Session
+
+ONLINE_SECONDS = 15.0
+
+
+@define
+class JobRun:
+    """One run of a preset: follows its payloads, holds its result.
+
+    Attributes:
+        preset: the preset's name.
+        parameters: what the preset was given.
+        result: the result, when it is done.
+        finished: whether it is done.
+    """
+
+    preset: str
+    parameters: dict[str, Any]
+    result: Any = None
+    finished: bool = False
+    _percent: float = 0.0
+    _state: str = "starting"
+
+    def run(self, session: Session, node: str | None, *, show_progress: bool) -> Any:
+        """Deploy the job on a node and wait for its result.
+
+        Raises:
+            NoNodeOnline: no node that this client may use is online.
+            JobFailedError: the job cannot succeed.
+            PresetParameterError: the preset cannot use its parameters.
+        """
+        main_node = node or _least_loaded(session)
+        with _progress_bar(self.preset, shown=show_progress) as bar:
+
+            def on_data(pipeline: Pipeline, payload: Payload) -> None:
+                del pipeline
+                self._follow(payload)
+                bar.update(self._percent, self._state)
+
+            session.create_job(self.preset, node=main_node, on_data=on_data, **self.parameters)
+            session.run(wait=lambda: not self.finished, close_session=False, close_pipelines=True)
+        return self.result
+
+    def _follow(self, payload: Payload) -> None:
+        progress = payload.get("PROGRESS")
+        if progress is None:
+            return
+        self._percent = float(progress)
+        self._state = str(payload.get("STATE") or "")
+        if payload.get("STATE") != "FAILED" and progress == 100:  # noqa: PLR2004 - percent
+            self.result = payload.get("DATA")
+            self.finished = True
+
+
+def _least_loaded(session: Session) -> str:
+    session.wait_for_any_node(timeout=ONLINE_SECONDS, verbose=False)
+    allowed = session.get_allowed_nodes()
+    if allowed:
+        return min(allowed, key=lambda address: _load(session, address))
+    online = session.get_active_nodes()
+    if online:
+        raise NoNodeOnline(
+            f"{len(online)} nodes are online, but none allows this client; on a node's machine run"
+            " `pye2 node allow ADDRESS` with the address that `pye2 key show` prints"
+        )
+    raise NoNodeOnline(
+        f"no node was heard from within {ONLINE_SECONDS:.0f} s; is one running on this broker?"
+        " `pye2 up` starts some on this machine"
+    )
+
+
+def _load(session: Session, address: str) -> float:
+    heartbeat = session.peers.heartbeat(address)
+    return float(heartbeat.status.get("CPU_USED") or 0.0) if heartbeat else 100.0
+
+
+class _NoBar:
+    """Stands in for the bar where nobody looks at it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def update(self, percent: float, state: str) -> None:
+        """Show nothing."""
+
+
+class _Bar(_NoBar):
+    """A progress bar on standard error."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=Console(stderr=True),
+        )
+        self._task = self._progress.add_task(title, total=100, state="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def update(self, percent: float, state: str) -> None:
+        """Show how far it is and what it is doing."""
+        self._progress.update(self._task, completed=percent, state=state)
+
+
+def _progress_bar(title: str, *, shown: bool) -> _NoBar:
+    return _Bar(title) if shown else _NoBar()
+
+
+def tell_result(result: Any, *, as_json: bool) -> None:
+    """Print a job's result: as one JSON line, or for people."""
+    if as_json:
+        count = len(result) if isinstance(result, list) else None
+        click.echo(json.dumps({"count": count, "result": result}))
+    elif isinstance(result, list):
+        click.echo(" ".join(map(str, sorted(result))))
+        click.echo(f"{len(result)} found", err=True)
+    else:
+        click.echo(result)

@@ -1,0 +1,72 @@
+"""The entry of the ``pye2`` command: finds the subcommand, and tells errors in plain words."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import click
+
+from pye2core import Pye2Error, __version__, installed_plugins
+from pye2core.plugins.loader import import_object
+
+_OWN = {
+    "demo": ("pye2_cli.demo:demo", "Start a broker and nodes, run a job on them, stop everything."),
+    "key": ("pye2_cli.key:key", "Show this folder's client key."),
+    "nodes": ("pye2_cli.nodes:nodes", "Watch who is online."),
+    "plugins": ("pye2_cli.plugins:plugins", "List what is installed, and what is broken."),
+    "run": ("pye2_cli.run:run", "Run a whole-job preset on nodes that are online."),
+    "up": ("pye2_cli.up:up", "Run a broker and several nodes on this machine."),
+}
+
+
+class _Pye2(click.Group):
+    """Subcommands of this package and of plugins, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted({*_OWN, *installed_plugins().commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name in _OWN:
+            return _command(import_object(_OWN[cmd_name][0]))
+        registry = installed_plugins()
+        descriptor = registry.commands().get(cmd_name)
+        if descriptor is None:
+            return None
+        return _command(registry.load(descriptor, descriptor.implementation))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands from what is known without importing them."""
+        offered = installed_plugins().commands()
+        summaries = {name: summary for name, (_, summary) in _OWN.items()}
+        summaries |= {name: each.summary for name, each in offered.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summaries[name]) for name in self.list_commands(ctx)])
+
+
+def _command(found: Any) -> click.Command:
+    if not isinstance(found, click.Command):
+        message = f"{found!r} is offered as a subcommand, but is not a click.Command"
+        raise click.ClickException(message)
+    return found
+
+
+@click.group(cls=_Pye2)
+@click.version_option(__version__, prog_name="pye2")
+@click.option("-v", "--verbose", is_flag=True, help="Write what happens to standard error.")
+def pye2(*, verbose: bool) -> None:
+    """Send your own functions to machines you own."""
+    level = logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+
+def main() -> None:
+    """Run the command; errors of pye2 are one line on standard error and exit code 1."""
+    try:
+        pye2()
+    except Pye2Error as error:
+        click.echo(f"pye2: {error}", err=True)
+        sys.exit(1)

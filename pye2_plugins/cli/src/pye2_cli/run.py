@@ -1,0 +1,80 @@
+"""``pye2 run PRESET``: a whole-job preset on nodes that are online.
+
+Each whole-job preset is a subcommand; its options are the fields of the preset's class.
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from pye2_cli.jobs import JobRun, tell_result
+from pye2core import Session, Stage, installed_plugins
+
+if TYPE_CHECKING:
+    from pye2core import PresetDescriptor
+
+_TYPES: dict[Any, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+
+
+class _Presets(click.Group):
+    """The installed whole-job presets as subcommands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(preset.name for preset in job_presets())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        descriptor = installed_plugins().preset(cmd_name)
+        return _command_for(descriptor) if descriptor.stage is Stage.JOB else None
+
+
+def job_presets() -> list[PresetDescriptor]:
+    """The installed presets that are whole jobs."""
+    return [each for each in installed_plugins().presets().values() if each.stage is Stage.JOB]
+
+
+def preset_options(descriptor: PresetDescriptor) -> list[click.Option]:
+    """One option for each parameter of a whole-job preset."""
+    preset = installed_plugins().load(descriptor, descriptor.implementation)
+    hints = typing.get_type_hints(preset)
+    return [
+        click.Option(
+            [f"--{attribute.name.replace('_', '-')}", attribute.name],
+            type=_TYPES.get(hints[attribute.name], click.STRING),
+            default=None if attribute.default is attrs.NOTHING else attribute.default,
+            required=attribute.default is attrs.NOTHING,
+            show_default=True,
+            help=attribute.metadata.get("help"),
+        )
+        for attribute in attrs.fields(preset)
+        if attribute.init
+    ]
+
+
+def _command_for(descriptor: PresetDescriptor) -> click.Command:
+    def callback(*, broker: str | None, node: str | None, as_json: bool, **parameters: Any) -> None:
+        with Session(broker=broker, silent=True) as session:
+            job = JobRun(descriptor.name, parameters)
+            result = job.run(session, node, show_progress=not as_json)
+        tell_result(result, as_json=as_json)
+
+    common: list[click.Parameter] = [
+        click.Option(["--broker"], help="The broker's URL; PYE2_BROKER or .env otherwise."),
+        click.Option(["--node"], help="The main node, by name or address; any otherwise."),
+        click.Option(["--json", "as_json"], is_flag=True, help="The result as one JSON line."),
+    ]
+    return click.Command(
+        descriptor.name,
+        callback=callback,
+        params=[*preset_options(descriptor), *common],
+        help=descriptor.summary,
+        short_help=descriptor.summary,
+    )
+
+
+run = _Presets("run", help="Run a whole-job preset on nodes that are online.")

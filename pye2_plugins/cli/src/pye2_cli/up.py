@@ -1,0 +1,111 @@
+"""``pye2 up``: a broker and several nodes on this machine, until they are told to stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from pye2core.settings.environment import client_key_path
+
+from pye2_cli.fleet import Fleet
+from pye2core.identity import load_or_create_key
+from pye2core.settings import parse_broker_url
+
+if TYPE_CHECKING:
+    from pye2core.settings import BrokerAddress
+
+
+@click.command()
+@click.option("--nodes", "size", type=click.IntRange(1, 64), default=3, show_default=True)
+@click.option("--broker", "broker_url", help="An existing broker; without it one is started.")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("_local_cache/nodes"),
+    show_default=True,
+    help="The folder for the nodes' homes; their keys and addresses stay there.",
+)
+@click.option(
+    "--allow", multiple=True, metavar="ADDRESS", help="Whose commands the nodes take too."
+)
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the EE_* lines for a client to this file instead of printing them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One line when all is ready, for programs.")
+def up(
+    *,
+    size: int,
+    broker_url: str | None,
+    home: Path,
+    allow: tuple[str, ...],
+    env_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a broker and several nodes until Ctrl-C or SIGTERM.
+
+    The nodes take commands from each other, from the client key of this folder, and from whom
+    --allow names.
+    """
+    client = load_or_create_key(client_key_path()).address
+    stop = _until_told_to_stop()
+    with Fleet(home, size, broker_url, (client, *allow)) as fleet:
+        environment = environment_lines(parse_broker_url(fleet.url))
+        if env_file is not None:
+            _write_private(env_file, environment)
+        if as_json:
+            click.echo(json.dumps(_as_object(fleet)))
+        else:
+            _tell(fleet, client, environment, env_file)
+        stop.wait()
+
+
+def _until_told_to_stop() -> threading.Event:
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    return told
+
+
+def _as_object(fleet: Fleet) -> dict[str, object]:
+    nodes = [{"name": node.name, "address": node.address} for node in fleet.nodes]
+    return {"broker": fleet.url, "nodes": nodes}
+
+
+def environment_lines(broker: BrokerAddress) -> str:
+    """The lines of a ``.env`` file by which a client, PyE2's too, finds this broker.
+
+    PyE2 does not start without a user name and password; a broker that asks for none ignores them.
+    """
+    secured = broker.tls is not None
+    lines = {
+        "EE_HOSTNAME": broker.host,
+        "EE_PORT": str(broker.port or (8883 if secured else 1883)),
+        "EE_USERNAME": broker.user or "pye2",
+        "EE_PASSWORD": broker.password or "pye2",
+        "EE_SECURED": str(secured).lower(),
+    }
+    return "".join(f"{name}={value}\n" for name, value in lines.items())
+
+
+def _write_private(path: Path, text: str) -> None:
+    # It can hold the broker's password.
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _tell(fleet: Fleet, client: str, environment: str, env_file: Path | None) -> None:
+    click.echo(f"broker   {parse_broker_url(fleet.url).url}")
+    for node in fleet.nodes:
+        click.echo(f"node     {node.name}  {node.address}")
+    click.echo(f"client   {client} (the key of this folder) is allowed on all of them")
+    if env_file is None:
+        click.echo("\nfor a client's .env file:\n" + environment)
+    else:
+        click.echo(f"\na client's settings are in {env_file}")
+    click.echo("Ctrl-C stops them all.")
