@@ -1,0 +1,264 @@
+"""The check that custom code passes before it is sent, and again in the node's sandbox.
+
+``check_source`` finds everything at once that would not work, or is not allowed, where the code
+will run (PyE2 wire protocol, section 12, with our differences). It compiles nothing to run it, and
+whatever it is given, however deep or long, it answers with problems and never with an error.
+
+Standard library only: the node's sandbox imports this module into a process that must stay lean.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pye2core.code import rules
+from pye2core.code.scopes import unknown_reads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FILE_NAME: Final = "<custom code>"
+"""The file name that custom code is parsed and compiled under."""
+
+_OWN_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_LONGEST_MESSAGE: Final = 400
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+
+class CodeProblem(NamedTuple):
+    """One thing in custom code that would not work, or is not allowed, where it would run.
+
+    Attributes:
+        line: in the code, from 1.
+        column: in characters, from 1.
+        message: what it is and what to do instead.
+        name: the name it is about, or the empty text.
+    """
+
+    line: int
+    column: int
+    message: str
+    name: str
+
+
+def check_source(
+    source: str, *, parameters: Sequence[str], script: bool | None = None
+) -> list[CodeProblem]:
+    """Find everything that keeps custom code from running on a node.
+
+    Args:
+        source: the body as it is sent, without a ``def`` line.
+        parameters: the names that the node calls it with; the first is the ``plugin`` object.
+        script: True if it will run as a script, False if as the body of a function; None to
+            decide as nodes do, see ``has_own_return``.
+
+    Returns:
+        The problems in the order of the text; none if the code can be sent.
+
+    Example:
+        >>> for problem in check_source("return np.sqrt(2)", parameters=("plugin",)):
+        ...     print(problem.line, problem.message)
+        1 `np` does not exist on a node: use plugin.np
+    """
+    too_long = _too_long(source)
+    if too_long is not None:
+        return [too_long]
+    try:
+        tree = ast.parse(source, FILE_NAME)
+    except SyntaxError as error:
+        return [_of_syntax_error(error)]
+    except (RecursionError, MemoryError):
+        return [_too_deep(1)]
+    except ValueError as error:
+        return [CodeProblem(1, 1, f"this is not Python source: {error}", "")]
+    too_deep = _find_too_deep(tree)
+    if too_deep is not None:
+        return [too_deep]
+    as_script = not has_own_return(tree) if script is None else script
+    return _Findings(source, tree, parameters=parameters, script=as_script).sorted()
+
+
+def has_own_return(tree: ast.Module) -> bool:
+    """Whether the code is the body of a function: it has a ``return`` of its own.
+
+    Code without one is a script, whose result is the variable ``__result``, ``_result`` or
+    ``result``. A ``return`` inside a nested function is not the code's own. (PyE2 looks for the
+    word ``return`` anywhere in the text.)
+    """
+    return any(isinstance(node, ast.Return) for node in _own_nodes(tree))
+
+
+def as_function(
+    tree: ast.Module, *, parameters: Sequence[str], name: str = "custom_code"
+) -> ast.Module:
+    """Make the parsed body the body of one function, each node keeping its line.
+
+    Example:
+        >>> tree = as_function(ast.parse("return plugin + 1"), parameters=("plugin",))
+        >>> namespace = {}
+        >>> exec(compile(tree, "<custom code>", "exec"), namespace)
+        >>> namespace["custom_code"](1)
+        2
+    """
+    module = ast.parse(f"def {name}({', '.join(parameters)}): pass", FILE_NAME)
+    definition = module.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    if tree.body:
+        definition.body = tree.body
+    return module
+
+
+def lines_of(source: str) -> list[str]:
+    """The lines of a source, split where Python's own reader splits them."""
+    return _LINE_END.split(source)
+
+
+class _Findings:
+    """The problems of one body that could be parsed.
+
+    Of several with one message the first in the text is kept.
+    """
+
+    def __init__(
+        self, source: str, tree: ast.Module, *, parameters: Sequence[str], script: bool
+    ) -> None:
+        self._lines = lines_of(source)
+        self._plugin = parameters[0] if parameters else "plugin"
+        # By message. Columns are still Python's here: bytes of UTF-8, from 0.
+        self._found: dict[str, CodeProblem] = {}
+        for node in ast.walk(tree):
+            self._look_at(node)
+        for name in unknown_reads(
+            tree, parameters=parameters, script=script, known=rules.ALLOWED_BUILTINS
+        ):
+            if name.id not in rules.NAMES_REFUSED_BY_PYE2:
+                self._add(name, rules.why_unknown(name.id), name.id)
+        self._look_at_yields(tree)
+        compiler_says = _ask_compiler(tree, parameters=parameters, script=script)
+        self._others = [compiler_says] if compiler_says is not None else []
+
+    def sorted(self) -> list[CodeProblem]:
+        """The problems in the order of the text, their columns in characters."""
+        found = sorted(self._found.values())
+        told = [self._in_characters(problem) for problem in found[: rules.MAX_PROBLEMS]]
+        if len(found) > rules.MAX_PROBLEMS:
+            more = len(found) - rules.MAX_PROBLEMS
+            told.append(CodeProblem(told[-1].line, told[-1].column, f"and {more} more", ""))
+        lines = {problem.line for problem in found}
+        return sorted(told + [other for other in self._others if other.line not in lines])
+
+    def _look_at(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                self._look_at_import(node, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            self._look_at_import(node, node.module or ".")
+        elif isinstance(node, ast.Name):
+            self._look_at_name(node)
+        elif isinstance(node, ast.Attribute):
+            self._look_at_attribute(node)
+
+    def _look_at_import(self, node: ast.stmt, module: str) -> None:
+        way_out = rules.way_out_of_import(module) or "use what plugin has"
+        self._add(node, f"imports are not available on nodes (`{module}`): {way_out}", module)
+
+    def _look_at_name(self, node: ast.Name) -> None:
+        way_out = rules.NAMES_REFUSED_BY_PYE2.get(node.id)
+        if way_out is not None:
+            self._add(node, f"`{node.id}` cannot be used on a node: {way_out}", node.id)
+
+    def _look_at_attribute(self, node: ast.Attribute) -> None:
+        name = node.attr
+        if name in rules.ATTRIBUTES_REFUSED:
+            way_out = rules.ATTRIBUTES_REFUSED[name]
+            self._add(node, f"`.{name}` cannot be used on a node: {way_out}", name)
+        elif name == "log" and isinstance(node.value, ast.Name) and node.value.id == self._plugin:
+            self._add(node, f"`{self._plugin}.log` cannot be used: use plugin.P(text)", name)
+        elif _is_dunder(name) and name not in rules.HARMLESS_DUNDERS:
+            self._add(node, f"`.{name}` cannot be used on a node: Python's inner parts", name)
+
+    def _look_at_yields(self, tree: ast.Module) -> None:
+        for node in _own_nodes(tree):
+            if isinstance(node, ast.Yield | ast.YieldFrom):
+                self._add(node, "a generator's items are not sent: return a list instead", "yield")
+
+    def _add(self, node: ast.expr | ast.stmt, message: str, name: str) -> None:
+        problem = CodeProblem(node.lineno, node.col_offset, _clipped(message), name)
+        self._found[problem.message] = min(problem, self._found.get(problem.message, problem))
+
+    def _in_characters(self, problem: CodeProblem) -> CodeProblem:
+        before = self._lines[problem.line - 1].encode()[: problem.column]
+        return problem._replace(column=len(before.decode(errors="ignore")) + 1)
+
+
+def _ask_compiler(
+    tree: ast.Module, *, parameters: Sequence[str], script: bool
+) -> CodeProblem | None:
+    """Let Python find what parsing alone does not, such as a ``break`` outside a loop."""
+    whole = tree if script else as_function(tree, parameters=parameters)
+    try:
+        compile(whole, FILE_NAME, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return _of_syntax_error(error)
+    except (RecursionError, MemoryError):
+        return _too_deep(1)
+    return None
+
+
+def _own_nodes(tree: ast.Module) -> Iterator[ast.AST]:
+    """All nodes that belong to the code itself, not to a function or class within it."""
+    stack: list[ast.AST] = list(tree.body)
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, _OWN_SCOPES):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def _is_dunder(name: str) -> bool:
+    return len(name) > len("____") and name.startswith("__") and name.endswith("__")
+
+
+def _too_long(source: str) -> CodeProblem | None:
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError:
+        return CodeProblem(1, 1, "the code holds half of a surrogate pair, which is no text", "")
+    if size <= rules.MAX_SOURCE_BYTES:
+        return None
+    message = (
+        f"the code is {size} bytes long, more than the {rules.MAX_SOURCE_BYTES} that are sent: "
+        "send large data as settings instead (plugin.cfg_*)"
+    )
+    return CodeProblem(1, 1, message, "")
+
+
+def _find_too_deep(tree: ast.Module) -> CodeProblem | None:
+    stack: list[tuple[ast.AST, int, int]] = [(tree, 0, 1)]
+    while stack:
+        node, depth, line_around = stack.pop()
+        line = getattr(node, "lineno", line_around)
+        if depth > rules.MAX_NESTING:
+            return _too_deep(line)
+        stack.extend((child, depth + 1, line) for child in ast.iter_child_nodes(node))
+    return None
+
+
+def _too_deep(line: int) -> CodeProblem:
+    message = (
+        "the code is nested too deeply to be checked: "
+        f"keep it under {rules.MAX_NESTING} levels, for instance by naming parts of it"
+    )
+    return CodeProblem(line, 1, message, "")
+
+
+def _of_syntax_error(error: SyntaxError) -> CodeProblem:
+    line, column = max(error.lineno or 1, 1), max(error.offset or 1, 1)
+    return CodeProblem(line, column, _clipped(f"syntax error: {error.msg}"), "")
+
+
+def _clipped(message: str) -> str:
+    """A message that does not repeat the whole of a name that is longer than any name should be."""
+    return message if len(message) <= _LONGEST_MESSAGE else message[:_LONGEST_MESSAGE] + "…"

@@ -1,0 +1,143 @@
+"""What custom code may use on a node, and what to use instead of what it may not.
+
+Facts only, read by ``check``: the names that exist on every node, those that PyE2 refuses (PyE2
+wire protocol, section 12) and those that we refuse besides, each with its way out. These rules tell
+a sender early what would not work; what keeps a node safe is its sandbox, not they.
+
+Standard library only: the node's sandbox imports this module.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+MAX_SOURCE_BYTES: Final = 1024 * 1024
+"""The longest source that is checked or sent, as UTF-8."""
+
+MAX_NESTING: Final = 500
+"""How deep expressions and statements may lie in each other."""
+
+MAX_PROBLEMS: Final = 200
+"""How many problems are told; whoever has more is told that there are more."""
+
+_BUILTIN_NAMES: Final = """
+    abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex delattr
+    dict divmod enumerate filter float format frozenset hasattr hash hex id int isinstance
+    issubclass iter len list map max min next object oct ord pow print property range repr reversed
+    round set setattr slice sorted staticmethod str sum super tuple type zip
+
+    Ellipsis False None NotImplemented True __debug__
+
+    ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError
+    BrokenPipeError BufferError BytesWarning ChildProcessError ConnectionAbortedError
+    ConnectionError ConnectionRefusedError ConnectionResetError DeprecationWarning EOFError
+    EncodingWarning EnvironmentError Exception ExceptionGroup FileExistsError FileNotFoundError
+    FloatingPointError FutureWarning GeneratorExit IOError ImportError ImportWarning
+    IndentationError IndexError InterruptedError IsADirectoryError KeyError KeyboardInterrupt
+    LookupError MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplementedError
+    OSError OverflowError PendingDeprecationWarning PermissionError ProcessLookupError
+    RecursionError ReferenceError ResourceWarning RuntimeError RuntimeWarning StopAsyncIteration
+    StopIteration SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError TypeError
+    UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError UnicodeTranslateError
+    UnicodeWarning UserWarning ValueError Warning ZeroDivisionError
+    """
+
+ALLOWED_BUILTINS: Final = frozenset(_BUILTIN_NAMES.split())
+"""The built-in names that exist on every node: Python 3.11's, without those that are refused."""
+
+_EXECUTES_TEXT: Final = "write the code out in the function"
+_LOOKS_AROUND: Final = "name what you need"
+
+NAMES_REFUSED_BY_PYE2: Final = {
+    "__builtins__": _LOOKS_AROUND,
+    "dir": _LOOKS_AROUND,
+    "eval": _EXECUTES_TEXT,
+    "exec": _EXECUTES_TEXT,
+    "getattr": "write the attribute with a dot, or use hasattr",
+    "globals": _LOOKS_AROUND,
+    "locals": _LOOKS_AROUND,
+    "memoryview": "use bytes or plugin.np arrays",
+    "open": "code on a node cannot open files: send what it needs as settings (plugin.cfg_*)",
+    "vars": _LOOKS_AROUND,
+}
+"""PyE2's nodes refuse these wherever they stand, as the names of variables too."""
+
+BUILTINS_REFUSED: Final = {
+    "__import__": "imports are not available on nodes",
+    "breakpoint": "nobody can answer a debugger on a node",
+    "compile": _EXECUTES_TEXT,
+    "exit": "use return",
+    "help": "nobody can answer on a node",
+    "input": "nobody can answer on a node: send what it needs as settings (plugin.cfg_*)",
+    "quit": "use return",
+}
+"""Built-in names that we refuse besides; a variable of the same name is the code's own affair."""
+
+ATTRIBUTES_REFUSED: Final = {
+    "__traceback__": "keep str(error) instead",
+    "_default_config": "read settings as plugin.cfg_<name>",
+    "_upstream_config": "read settings as plugin.cfg_<name>",
+    "config_data": "read settings as plugin.cfg_<name>",
+    "global_shmem": "instances share no memory; plugin.obj_cache is this instance's own",
+    "plugins_shmem": "instances share no memory; plugin.obj_cache is this instance's own",
+}
+"""PyE2's refused attributes, on whatever object, except ``log``."""
+
+HARMLESS_DUNDERS: Final = frozenset({"__doc__", "__init__", "__name__", "__version__"})
+"""The attributes with double underscores that ordinary code uses and that lead nowhere."""
+
+_NUMPY: Final = "use plugin.np"
+_TIME: Final = "use plugin.time() and plugin.sleep(seconds)"
+_THREADS: Final = "use plugin.threadapi_map or plugin.threadapi_run"
+
+WAYS_OUT: Final = {
+    "np": _NUMPY,
+    "numpy": _NUMPY,
+    "math": "use plugin.np (plugin.np.sqrt, …)",
+    "random": "use plugin.np.random",
+    "json": "use plugin.json",
+    "pd": "use plugin.pd",
+    "pandas": "use plugin.pd",
+    "re": "use plugin.re",
+    "requests": "use plugin.requests",
+    "cv2": "use plugin.cv2",
+    "PIL": "use plugin.PIL",
+    "time": _TIME,
+    "sleep": "use plugin.sleep(seconds)",
+    "uuid": "use plugin.uuid()",
+    "concurrent": _THREADS,
+    "threading": _THREADS,
+    "multiprocessing": _THREADS,
+    "ThreadPoolExecutor": _THREADS,
+    "Thread": _THREADS,
+    "session": "only the node that runs the code is there: use the plugin object",
+    "logging": "use plugin.P(text)",
+}
+"""What to use instead of a module or a name that many programs have at hand."""
+
+_OTHER_MODULES: Final = frozenset({"cupy", "jax", "plt", "scipy", "sklearn", "tf", "torch"})
+
+
+def way_out_of_import(module: str) -> str:
+    """What to use instead of an import of this module, or the empty text."""
+    return WAYS_OUT.get(module.partition(".")[0], "")
+
+
+def why_unknown(name: str) -> str:
+    """What to say of a name that nothing in the code defines.
+
+    Example:
+        >>> why_unknown("np")
+        '`np` does not exist on a node: use plugin.np'
+    """
+    if name in BUILTINS_REFUSED:
+        return f"`{name}` cannot be used on a node: {BUILTINS_REFUSED[name]}"
+    if name in WAYS_OUT:
+        return f"`{name}` does not exist on a node: {WAYS_OUT[name]}"
+    if name in sys.stdlib_module_names or name in _OTHER_MODULES:
+        return f"`{name}` is a module, and imports are not available on nodes: use what plugin has"
+    return (
+        f"`{name}` is not part of what is sent: only the function's own text is; "
+        f"move the definition of `{name}` into the function"
+    )
