@@ -1,0 +1,1 @@
+"""The seven general pye2 presets for distributed jobs: process, finish, aggregate."""

@@ -1,0 +1,1 @@
+"""pye2 whole-job presets that find prime numbers."""
