@@ -1,0 +1,1 @@
+"""pye2 serializer for the PyE2 / Naeural wire dialect."""

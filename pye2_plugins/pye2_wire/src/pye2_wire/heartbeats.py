@@ -1,0 +1,170 @@
+"""Heartbeats: signs of life, with the state that a node publishes.
+
+You are in the PyE2 serializer (PyE2 wire protocol, section 9). In version 2 the state is compressed
+inside of the message, in version 1 it lies open; both are read, version 2 is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
+
+from pye2_wire.canonical import spaced
+from pye2_wire.configuration import pipeline_config, pipeline_object
+from pye2_wire.envelope import path_from, requester_fields
+from pye2_wire.plain import NESTING_LIMIT, as_plain
+from pye2_wire.reading import (
+    flag_at,
+    list_at,
+    misshapen,
+    optional_text_at,
+    read_object,
+    text_at,
+)
+from pye2_wire.signing import UNSIGNED_KEYS
+from pye2core.abc import MAX_MESSAGE
+from pye2core.errors import MessageRejected
+from pye2core.identity import same_address, with_prefix, without_prefix
+from pye2core.messages import Heartbeat
+from pye2core.messages.models import NOBODY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pye2core.messages import Origin, PipelineConfig
+
+_log = logging.getLogger("pye2_wire")
+
+_COUNTS = ("NR_INFERENCES", "NR_PAYLOADS", "NR_STREAMS_DATA")
+
+# What says who speaks is taken from the outside, as it was verified there.
+_FROM_OUTSIDE = (*UNSIGNED_KEYS, "EE_ID", "EE_PAYLOAD_PATH")
+
+# A command is nested a little less deeply than the heartbeat that repeats its pipeline.
+_STATUS_NESTING_LIMIT = NESTING_LIMIT + 4
+
+
+# --- to the wire ----------------------------------------------------------------------------------
+
+
+def heartbeat_body(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
+    """What a heartbeat says, its state compressed.
+
+    Args:
+        heartbeat: what to say.
+        time: now, as the wire writes it.
+
+    Raises:
+        UnsendableValue: the state cannot be written as JSON.
+    """
+    state = as_plain(_state(heartbeat, time), _STATUS_NESTING_LIMIT)
+    return {
+        "HEARTBEAT_VERSION": "v2",
+        "ENCODED_DATA": encoded_data(spaced(state).encode()),
+        **{key: state.get(key, 0) for key in _COUNTS},
+        **requester_fields(NOBODY, NOBODY),
+    }
+
+
+def encoded_data(state: bytes) -> str:
+    """Compress what ``ENCODED_DATA`` carries."""
+    return b64encode(zlib.compress(state, 9)).decode()
+
+
+def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
+    state = {
+        "DEVICE_STATUS": "ONLINE",
+        "EE_FORMATTER": "",
+        **heartbeat.status,
+        "CURRENT_TIME": time,
+        "EE_ADDR": heartbeat.address,
+        "EE_WHITELIST": [without_prefix(address) for address in heartbeat.allowed],
+        "SECURED": heartbeat.secured,
+    }
+    state.pop("CONFIG_STREAMS", None)
+    if heartbeat.pipelines is not None:
+        state["CONFIG_STREAMS"] = [pipeline_object(each) for each in heartbeat.pipelines]
+    return state
+
+
+# --- from the wire --------------------------------------------------------------------------------
+
+
+def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
+    """Read a heartbeat.
+
+    Raises:
+        MessageRejected: reason "shape"; or "unsupported", if its version is unknown.
+    """
+    name = text_at(message, "EE_ID")
+    path_from(message)
+    status = _status_from(message)
+    address = optional_text_at(status, "EE_ADDR")
+    if address is not None and not same_address(address, origin.sender):
+        raise misshapen(f"a heartbeat of {address[:64]!r} was signed by another address")
+    return Heartbeat(
+        name=name,
+        address=origin.sender,
+        allowed=tuple(_allowed_from(status)),
+        secured=flag_at(status, "SECURED"),
+        pipelines=_pipelines_from(status),
+        status=status,
+        origin=origin,
+    )
+
+
+def _status_from(message: dict[str, Any]) -> dict[str, Any]:
+    version = optional_text_at(message, "HEARTBEAT_VERSION") or "v1"
+    if version == "v1":
+        return message
+    if version != "v2":
+        raise MessageRejected(
+            f"the HEARTBEAT_VERSION {version[:64]!r} is unknown; known are v1 and v2, and perhaps"
+            " more to a later version of pye2-wire",
+            reason="unsupported",
+        )
+    state = read_object(
+        decoded_data(text_at(message, "ENCODED_DATA")), "ENCODED_DATA", _STATUS_NESTING_LIMIT
+    )
+    outside = {key: message[key] for key in _FROM_OUTSIDE if key in message}
+    status = {**message, **state, **outside}
+    del status["ENCODED_DATA"]
+    return status
+
+
+def decoded_data(text: str) -> bytes:
+    """Decompress ``ENCODED_DATA``, of which no more than a message may have is made.
+
+    Raises:
+        MessageRejected: reason "shape".
+    """
+    decompressor = zlib.decompressobj()
+    try:
+        state = decompressor.decompress(b64decode(text), MAX_MESSAGE)
+    except (ValueError, zlib.error) as error:
+        raise misshapen(f"ENCODED_DATA cannot be decompressed ({error})") from error
+    if not decompressor.eof:
+        raise misshapen("ENCODED_DATA is cut short, or is more than a message may have")
+    return state
+
+
+def _allowed_from(status: Mapping[str, Any]) -> list[str]:
+    stated = list_at(status, "EE_WHITELIST")
+    if not all(type(address) is str for address in stated):
+        raise misshapen("EE_WHITELIST is not a list of addresses")
+    return [with_prefix(address) for address in stated]
+
+
+def _pipelines_from(status: Mapping[str, Any]) -> tuple[PipelineConfig, ...] | None:
+    if status.get("CONFIG_STREAMS") is None:
+        return None
+    pipelines = []
+    for number, stored in enumerate(list_at(status, "CONFIG_STREAMS"), 1):
+        try:
+            pipelines.append(pipeline_config(stored, f"CONFIG_STREAMS, pipeline {number}"))
+        except MessageRejected as rejection:
+            # A node that stores something odd is online all the same.
+            _log.info("a pipeline in a heartbeat is left out: %s", rejection)
+    return tuple(pipelines)

@@ -1,0 +1,102 @@
+"""Hashing, signing and checking messages (PyE2 wire protocol, section 3.2).
+
+You are in the PyE2 serializer, above ``canonical``. A signature covers a message without its three
+top-level keys ``EE_HASH``, ``EE_SIGN`` and ``EE_SENDER``; nested ones of these names are covered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from pye2_wire.canonical import canonical
+from pye2core.errors import BadSignature, InvalidAddress
+from pye2core.identity import verify
+
+if TYPE_CHECKING:
+    from pye2core.identity import Identity
+
+UNSIGNED_KEYS = ("EE_HASH", "EE_SIGN", "EE_SENDER")
+
+SIGNATURE_OK = "<Signature OK>"
+
+
+@frozen
+class SignatureVerdict:
+    """What a check of a signature found, in PyE2's words.
+
+    Attributes:
+        valid: whether the message is what its sender signed.
+        message: ``<Signature OK>``, or what is wrong.
+        sender: the address that the message claims to come from, as it is written there.
+    """
+
+    valid: bool
+    message: str
+    sender: Any
+
+
+def signed_part(message: dict[str, Any]) -> dict[str, Any]:
+    """The message without what is not signed."""
+    return {key: value for key, value in message.items() if key not in UNSIGNED_KEYS}
+
+
+def digest_of(message: dict[str, Any]) -> bytes:
+    """The 32 bytes that are signed for a message, whatever its own ``EE_HASH`` says.
+
+    Raises:
+        ValueError: a text in it is no Unicode.
+    """
+    return hashlib.sha256(canonical(signed_part(message))).digest()
+
+
+def signature_fields(canonical_text: bytes, identity: Identity) -> dict[str, str]:
+    """The three keys that a signed message has besides what is signed."""
+    digest = hashlib.sha256(canonical_text).digest()
+    return {
+        "EE_SIGN": urlsafe_b64encode(identity.sign(digest)).decode(),
+        "EE_SENDER": identity.address,
+        "EE_HASH": digest.hex(),
+    }
+
+
+def check_signature(message: dict[str, Any], digest: bytes | None = None) -> SignatureVerdict:
+    """Check a message that was read from JSON, as leniently as PyE2 does.
+
+    Args:
+        message: all of it.
+        digest: what :func:`digest_of` gives for it, if that is known already.
+
+    Raises:
+        ValueError: a text in the message is no Unicode, so that it has no digest.
+    """
+    sender = message.get("EE_SENDER")
+    if not message.get("EE_SIGN"):
+        return SignatureVerdict(valid=False, message="Signature is NULL", sender=sender)
+    if not sender:
+        return SignatureVerdict(valid=False, message="Sender address is NULL", sender=sender)
+    problem = _problem_with(message, digest or digest_of(message))
+    return SignatureVerdict(valid=problem is None, message=problem or SIGNATURE_OK, sender=sender)
+
+
+def _problem_with(message: dict[str, Any], digest: bytes) -> str | None:
+    stated, sender, signature = message.get("EE_HASH"), message["EE_SENDER"], message["EE_SIGN"]
+    if stated and stated != digest.hex():
+        return "Corrupted digest!"
+    if not isinstance(sender, str) or not isinstance(signature, str):
+        return "InvalidSignature"
+    # PyE2 can sign the text itself, too; then there is no EE_HASH.
+    covered = digest if stated else canonical(signed_part(message))
+    try:
+        verify(sender, _der(signature), covered)
+    except (BadSignature, InvalidAddress, ValueError):
+        return "InvalidSignature"
+    return None
+
+
+def _der(text: str) -> bytes:
+    # Python reads the standard alphabet, too, and needs the padding, which PyE2 does not.
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

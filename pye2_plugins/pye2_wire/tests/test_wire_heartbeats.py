@@ -1,0 +1,247 @@
+"""Heartbeats in both versions: what is compressed is PyE2's, and bounded when it is opened."""
+
+import base64
+import json
+import logging
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pye2_wire.canonical import canonical
+from pye2_wire.heartbeats import decoded_data, encoded_data
+from pye2_wire.plain import NESTING_LIMIT
+from pye2_wire.serializer import Pye2Serializer
+from pye2_wire.signing import signature_fields, signed_part
+from pye2core.abc import MAX_MESSAGE
+from pye2core.clock import ManualClock
+from pye2core.errors import MessageRejected
+from pye2core.identity import Identity, without_prefix
+from pye2core.messages import Heartbeat, InstanceConfig, PipelineConfig
+
+VECTORS_FILE = Path(__file__).parents[3] / "tests/data/vectors/heartbeat_v2.json"
+VECTORS = {v["name"]: v for v in json.loads(VECTORS_FILE.read_text("utf-8"))["vectors"]}
+CLIENT = Identity.from_private_value(bytes.fromhex("11" * 32))
+NODE = Identity.from_private_value(bytes.fromhex("22" * 32))
+DIALECT = Pye2Serializer(clock=ManualClock())
+PIPELINE = PipelineConfig("p1", "Void", (InstanceConfig("S", "i", {"CODE": "sha256:1"}),))
+HEARTBEAT = Heartbeat(
+    "naeural-1",
+    NODE.address,
+    (CLIENT.address,),
+    secured=True,
+    pipelines=(PIPELINE,),
+    status={"CPU_USED": 3.5},
+)
+
+
+def wired(heartbeat: Heartbeat = HEARTBEAT) -> dict[str, Any]:
+    wire: dict[str, Any] = json.loads(DIALECT.seal(heartbeat, NODE))
+    return wire
+
+
+def state_of(wire: dict[str, Any]) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(decoded_data(wire["ENCODED_DATA"]))
+    return state
+
+
+def received(wire: dict[str, Any]) -> Heartbeat:
+    unsigned = signed_part(wire)
+    signature = signature_fields(canonical(unsigned), NODE)
+    sealed = DIALECT.parse(json.dumps({**unsigned, **signature}).encode())
+    sealed.verify()
+    opened = sealed.open(CLIENT)
+    assert isinstance(opened, Heartbeat)
+    return opened
+
+
+def with_state(**changes: Any) -> dict[str, Any]:
+    wire = wired()
+    state = json.dumps({**state_of(wire), **changes}).encode()
+    return {**wire, "ENCODED_DATA": encoded_data(state)}
+
+
+def rejection_of(wire: dict[str, Any]) -> MessageRejected:
+    with pytest.raises(MessageRejected) as rejection:
+        received(wire)
+    return rejection.value
+
+
+@pytest.mark.parametrize("name", ["empty", "small"])
+def test_the_compression_is_pye2s(name: str) -> None:
+    vector = VECTORS[name]
+
+    assert decoded_data(vector["ENCODED_DATA"]).decode() == vector["decompressed"]
+    assert decoded_data(encoded_data(vector["json_text"].encode())).decode() == vector["json_text"]
+
+
+def test_what_pye2_cannot_decompress_is_rejected() -> None:
+    with pytest.raises(MessageRejected, match="ENCODED_DATA"):
+        decoded_data(VECTORS["bad data"]["ENCODED_DATA"])
+
+
+def test_a_complete_heartbeat_of_pye2_is_read() -> None:
+    sealed = DIALECT.parse(
+        json.dumps(VECTORS["complete signed v2 message (bob)"]["message"]).encode()
+    )
+
+    sealed.verify()
+    heartbeat = sealed.open(CLIENT)
+
+    assert isinstance(heartbeat, Heartbeat)
+    assert (heartbeat.name, heartbeat.address) == ("node-b", NODE.address)
+    assert sealed.digest == VECTORS["complete signed v2 message (bob)"]["message"]["EE_HASH"]
+
+
+def test_a_heartbeat_arrives_as_it_was_meant() -> None:
+    heartbeat = received(wired())
+
+    assert (heartbeat.name, heartbeat.address) == ("naeural-1", NODE.address)
+    assert (heartbeat.allowed, heartbeat.secured) == ((CLIENT.address,), True)
+    assert heartbeat.pipelines == (PIPELINE,)
+    assert heartbeat.status["CPU_USED"] == 3.5
+    assert heartbeat.origin is not None
+    assert heartbeat.origin.name == "naeural-1"
+
+
+def test_the_status_is_all_that_the_message_said() -> None:
+    status = received(wired()).status
+
+    assert status["EE_ID"] == "naeural-1"
+    assert status["EE_SENDER"] == NODE.address
+    assert status["EE_EVENT_TYPE"] == "HEARTBEAT"
+    assert status["DEVICE_STATUS"] == "ONLINE"
+    assert "ENCODED_DATA" not in status
+
+
+def test_a_heartbeat_is_sent_in_version_2_with_its_counts_outside() -> None:
+    status = {"NR_PAYLOADS": 7, "CPU_USED": 1.0}
+    wire = wired(Heartbeat("n", NODE.address, status=status))
+
+    assert wire["HEARTBEAT_VERSION"] == "v2"
+    assert wire["EE_PAYLOAD_PATH"] == ["n", None, None, None]
+    assert [wire[key] for key in ("NR_INFERENCES", "NR_PAYLOADS", "NR_STREAMS_DATA")] == [0, 7, 0]
+    assert "CPU_USED" not in wire
+
+
+def test_the_white_list_is_published_without_prefixes() -> None:
+    assert state_of(wired())["EE_WHITELIST"] == [without_prefix(CLIENT.address)]
+
+
+def test_pipelines_are_published_as_pye2_stores_them() -> None:
+    assert state_of(wired())["CONFIG_STREAMS"] == [
+        {
+            "NAME": "p1",
+            "TYPE": "Void",
+            "DEFAULT_PLUGIN": False,
+            "PLUGINS": [
+                {"SIGNATURE": "S", "INSTANCES": [{"INSTANCE_ID": "i", "CODE": "sha256:1"}]}
+            ],
+        }
+    ]
+
+
+def test_a_heartbeat_without_pipelines_says_that_it_says_nothing() -> None:
+    silent = received(wired(Heartbeat("n", NODE.address, pipelines=None)))
+    idle = received(wired(Heartbeat("n", NODE.address, pipelines=())))
+
+    assert (silent.pipelines, idle.pipelines) == (None, ())
+
+
+def test_what_the_model_knows_wins_over_a_status_of_the_same_name() -> None:
+    status = {"EE_ADDR": "x", "SECURED": False, "CONFIG_STREAMS": [], "EE_WHITELIST": ["y"]}
+
+    assert received(wired(Heartbeat("n", NODE.address, pipelines=None, status=status))).secured
+    assert "CONFIG_STREAMS" not in state_of(
+        wired(Heartbeat("n", NODE.address, pipelines=None, status=status))
+    )
+
+
+@pytest.mark.parametrize("version", ["v1", None])
+def test_version_1_says_the_same_in_clear(version: str | None) -> None:
+    wire = wired()
+    open_wire = {**wire, **state_of(wire), "HEARTBEAT_VERSION": version}
+    del open_wire["ENCODED_DATA"]
+
+    heartbeat = received(open_wire)
+
+    assert (heartbeat.pipelines, heartbeat.allowed) == ((PIPELINE,), (CLIENT.address,))
+
+
+def test_who_speaks_is_taken_from_what_was_verified() -> None:
+    heartbeat = received(with_state(EE_ID="forged", EE_SENDER="forged"))
+
+    assert heartbeat.name == heartbeat.status["EE_ID"] == "naeural-1"
+    assert heartbeat.address == heartbeat.status["EE_SENDER"] == NODE.address
+
+
+def test_a_heartbeat_for_another_address_is_rejected() -> None:
+    assert rejection_of(with_state(EE_ADDR=CLIENT.address)).reason == "shape"
+
+
+def test_an_odd_pipeline_does_not_hide_its_node(caplog: pytest.LogCaptureFixture) -> None:
+    good = {"NAME": "ok", "TYPE": "Void"}
+
+    with caplog.at_level(logging.INFO, "pye2_wire"):
+        heartbeat = received(with_state(CONFIG_STREAMS=[{"NAME": "odd"}, good]))
+
+    assert heartbeat.pipelines == (PipelineConfig("ok"),)
+    assert "pipeline 'odd': TYPE is missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"HEARTBEAT_VERSION": "v3"}, "unsupported"),
+        ({"HEARTBEAT_VERSION": 2}, "shape"),
+        ({"ENCODED_DATA": None}, "shape"),
+        ({"ENCODED_DATA": ""}, "shape"),
+        ({"ENCODED_DATA": 5}, "shape"),
+        ({"ENCODED_DATA": "not base64!"}, "shape"),
+        ({"ENCODED_DATA": "é"}, "shape"),
+        ({"ENCODED_DATA": base64.b64encode(b"not zlib").decode()}, "shape"),
+        ({"ENCODED_DATA": encoded_data(b"[]")}, "shape"),
+        ({"ENCODED_DATA": encoded_data(b"{")}, "shape"),
+        ({"ENCODED_DATA": encoded_data(b"{}" + b" " * 99)[:12]}, "shape"),
+        ({"EE_ID": None}, "shape"),
+        ({"EE_ID": 5}, "shape"),
+        ({"EE_PAYLOAD_PATH": ["x"]}, "shape"),
+    ],
+)
+def test_what_is_no_heartbeat_is_rejected(changes: dict[str, Any], reason: str) -> None:
+    assert rejection_of({**wired(), **changes}).reason == reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"SECURED": "yes"},
+        {"EE_WHITELIST": "all"},
+        {"EE_WHITELIST": [5]},
+        {"CONFIG_STREAMS": {}},
+        {"EE_ADDR": 5},
+    ],
+)
+def test_odd_types_in_the_state_are_rejected(changes: dict[str, Any]) -> None:
+    assert rejection_of(with_state(**changes)).reason == "shape"
+
+
+def test_a_decompression_bomb_is_rejected_without_being_unpacked() -> None:
+    bomb = base64.b64encode(zlib.compress(b" " * (MAX_MESSAGE + 1), 9)).decode()
+
+    rejection = rejection_of({**wired(), "ENCODED_DATA": bomb})
+
+    assert rejection.reason == "shape"
+    assert "more than a message may have" in str(rejection)
+
+
+def test_a_pipeline_as_deep_as_a_command_may_bring_it_can_be_published() -> None:
+    deep: Any = 1
+    for _ in range(NESTING_LIMIT - 2):
+        deep = [deep]
+    pipeline = PipelineConfig("p", settings={"URL": deep})
+
+    assert received(wired(Heartbeat("n", NODE.address, pipelines=(pipeline,)))).pipelines == (
+        pipeline,
+    )
