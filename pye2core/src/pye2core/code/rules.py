@@ -94,15 +94,13 @@ _THREADS: Final = "use plugin.threadapi_map or plugin.threadapi_run"
 WAYS_OUT: Final = {
     "np": _NUMPY,
     "numpy": _NUMPY,
-    "math": "use plugin.np (plugin.np.sqrt, …)",
-    "random": "use plugin.np.random",
+    "collections": "use plugin.collections",
+    "itertools": "use plugin.itertools",
     "json": "use plugin.json",
-    "pd": "use plugin.pd",
-    "pandas": "use plugin.pd",
+    "math": "use plugin.math",
+    "random": "use plugin.random",
+    "statistics": "use plugin.statistics",
     "re": "use plugin.re",
-    "requests": "use plugin.requests",
-    "cv2": "use plugin.cv2",
-    "PIL": "use plugin.PIL",
     "time": _TIME,
     "sleep": "use plugin.sleep(seconds)",
     "uuid": "use plugin.uuid()",
@@ -116,7 +114,22 @@ WAYS_OUT: Final = {
 }
 """What to use instead of a module or a name that many programs have at hand."""
 
-_OTHER_MODULES: Final = frozenset({"cupy", "jax", "plt", "scipy", "sklearn", "tf", "torch"})
+_OTHER_MODULES: Final = frozenset(
+    {
+        "PIL",
+        "cupy",
+        "cv2",
+        "jax",
+        "pandas",
+        "pd",
+        "plt",
+        "requests",
+        "scipy",
+        "sklearn",
+        "tf",
+        "torch",
+    }
+)
 
 
 def way_out_of_import(module: str) -> str:

@@ -1,0 +1,96 @@
+"""The frames between a node and a worker: four bytes of length, big-endian, then UTF-8 JSON.
+
+Both sides use this module and both treat what they receive as possibly anything: :func:`decode`
+raises :class:`FrameError` for whatever is not a JSON object of honest text, and nothing else.
+NaN and the infinities are written as Python's ``json`` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_FRAME: Final = 16 * 1024 * 1024
+"""Bytes that the body of one frame may have, in either direction."""
+
+HEADER: Final = struct.Struct(">I")
+"""The length in front of a body."""
+
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""What :func:`encode` never writes but a forged frame may: half a character, as an escape."""
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class FrameError(Exception):
+    """What was received is not a frame."""
+
+
+class FrameTooLarge(FrameError):
+    """A frame is larger than a frame may be.
+
+    Attributes:
+        size: bytes of its body.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"a frame of {size} bytes; at most {MAX_FRAME} are allowed")
+        self.size = size
+
+
+def encode(frame: Mapping[str, Any]) -> bytes:
+    """The bytes of a frame, header included.
+
+    Raises:
+        TypeError, ValueError: it holds what JSON cannot carry.
+        FrameTooLarge: its body is larger than :data:`MAX_FRAME`.
+    """
+    return pack(_ENCODER.encode(frame))
+
+
+def pack(text: str) -> bytes:
+    """The bytes of a frame whose JSON text is ready.
+
+    Raises:
+        UnicodeEncodeError: the text holds half a character (a lone surrogate).
+        FrameTooLarge: it is larger than :data:`MAX_FRAME`.
+    """
+    body = text.encode("utf-8")
+    if len(body) > MAX_FRAME:
+        raise FrameTooLarge(len(body))
+    return HEADER.pack(len(body)) + body
+
+
+def body_size(header: bytes) -> int:
+    """How many bytes follow a header.
+
+    Raises:
+        FrameTooLarge: more than :data:`MAX_FRAME`.
+    """
+    size: int = HEADER.unpack(header)[0]
+    if size > MAX_FRAME:
+        raise FrameTooLarge(size)
+    return size
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The frame in ``body``.
+
+    Raises:
+        FrameError: it is not UTF-8, not JSON, nested too deeply, not an object, or its text cannot
+            be written as UTF-8 again.
+    """
+    try:
+        frame = json.loads(body.decode("utf-8"))
+        if _SURROGATE_ESCAPE.search(body):
+            _ENCODER.encode(frame).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise FrameError(f"not a frame: {type(error).__name__}: {error}") from None
+    if not isinstance(frame, dict):
+        raise FrameError(f"not a frame: a JSON {type(frame).__name__} instead of an object")
+    return frame

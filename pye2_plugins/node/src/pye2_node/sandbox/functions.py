@@ -1,0 +1,143 @@
+"""Foreign source becomes something that can be called: the check, the wrapping, the names it sees.
+
+Runs in the worker only. PyE2 wire protocol, section 12: code with a ``return`` of its own is the
+body of a function, other code is a script whose result is a variable. The text is wrapped as a
+syntax tree, so that line numbers and strings over several lines stay what they were.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2core.code import rules
+from pye2core.code.check import CodeProblem, as_function, check_source, has_own_return, lines_of
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+_RESULTS: Final = ("__result", "_result", "result")
+_IMPORTED_FROM_C: Final = frozenset({"_strptime", "copyreg", "numpy"})
+
+Function = Callable[..., object]
+
+
+class Refused(Exception):
+    """Source that will not run here.
+
+    Attributes:
+        problems: every problem, with the function that it is in.
+    """
+
+    def __init__(self, problems: Sequence[tuple[str, CodeProblem]]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = problems
+
+
+class Functions:
+    """The functions that are defined for one instance.
+
+    Attributes:
+        by_name: each function, to be called with its arguments.
+        files: of each function's file name in tracebacks, the function's name.
+    """
+
+    def __init__(self, print_function: Callable[..., None]) -> None:
+        self.by_name: dict[str, Function] = {}
+        self.files: dict[str, str] = {}
+        self._builtins = visible_builtins(print_function)
+
+    def define(self, sources: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+        """Compile functions: all of them, or none if one is refused.
+
+        Args:
+            sources: of each name, the body's text and the names of the parameters.
+
+        Raises:
+            Refused: with every problem of every function.
+        """
+        problems = [
+            problem
+            for name, (source, parameters) in sources.items()
+            for problem in _problems_of(name, source, parameters)
+        ]
+        if problems:
+            raise Refused(problems)
+        self.by_name.update({name: self._compile(name, *body) for name, body in sources.items()})
+
+    def make(self, name: str, source: str, parameters: Sequence[str]) -> Function:
+        """Compile one function without defining it.
+
+        Raises:
+            Refused: with every problem.
+        """
+        problems = _problems_of(name, source, parameters)
+        if problems:
+            raise Refused(problems)
+        return self._compile(name, source, parameters)
+
+    def _compile(self, name: str, source: str, parameters: Sequence[str]) -> Function:
+        file_name = f"<{name}>"
+        self.files[file_name] = name
+        linecache.cache[file_name] = (len(source), None, _shown_lines(source), file_name)
+        tree = ast.parse(source, file_name)
+        names: dict[str, Any] = {"__builtins__": self._builtins, "__name__": name}
+        if not has_own_return(tree):
+            return _script(compile(tree, file_name, "exec", dont_inherit=True), parameters, names)
+        called = name if name.isidentifier() else "custom_code"
+        whole = as_function(tree, parameters=parameters, name=called)
+        _run(compile(whole, file_name, "exec", dont_inherit=True), names)
+        function: Function = names[called]
+        return function
+
+
+def visible_builtins(print_function: Callable[..., None]) -> dict[str, Any]:
+    """What foreign code finds without having defined it: the check's list, and a ``print``."""
+    visible = {
+        name: getattr(builtins, name) for name in rules.ALLOWED_BUILTINS if hasattr(builtins, name)
+    }
+    visible["__build_class__"] = builtins.__build_class__
+    visible["__import__"] = _import_for_c
+    visible["print"] = print_function
+    return visible
+
+
+def _problems_of(
+    name: str, source: str, parameters: Sequence[str]
+) -> list[tuple[str, CodeProblem]]:
+    return [(name, problem) for problem in check_source(source, parameters=parameters)]
+
+
+def _script(code: CodeType, parameters: Sequence[str], names: Mapping[str, Any]) -> Function:
+    def run(*arguments: object) -> object:
+        namespace = {**names, **dict(zip(parameters, arguments, strict=True))}
+        _run(code, namespace)
+        return next((namespace[name] for name in _RESULTS if name in namespace), None)
+
+    return run
+
+
+def _run(code: CodeType, namespace: dict[str, Any]) -> None:
+    exec(code, namespace)  # noqa: S102 - running foreign code is what this process is for
+
+
+def _import_for_c(
+    name: str,
+    globals_: Mapping[str, object] | None = None,
+    locals_: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> object:
+    """The ``__import__`` under foreign code: C functions of numpy and datetime look it up there."""
+    del globals_, locals_, fromlist, level
+    if name.partition(".")[0] in _IMPORTED_FROM_C:
+        return import_module(name)
+    raise ImportError(f"imports are not available on nodes ({name}): use what plugin has")
+
+
+def _shown_lines(source: str) -> list[str]:
+    return [line + "\n" for line in lines_of(source)]

@@ -1,0 +1,57 @@
+"""What the owner of a node grants to custom code, and what custom code is told of where it runs.
+
+The node's side; what a worker must know of it is ``confinement.WorkerLimits``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from pye2_node.sandbox.confinement import WorkerLimits
+
+if TYPE_CHECKING:
+    from pye2core.messages import InstancePath
+
+
+@frozen
+class SandboxLimits:
+    """The limits of one node's sandbox.
+
+    Attributes:
+        worker: what one worker may use.
+        start_seconds: how long the zygote may take to be ready.
+        answer_seconds: how long a worker may take to compile code or to take over settings.
+        events: frames that a worker may send during one call besides the result; one that sends
+            more is ended.
+    """
+
+    worker: WorkerLimits = field(factory=WorkerLimits)
+    start_seconds: float = 30.0
+    answer_seconds: float = 15.0
+    events: int = 5000
+
+
+@frozen
+class Surroundings:
+    """Where custom code runs: ``plugin.node_id``, ``plugin.e2_addr``, ``plugin.stream_id``, ….
+
+    Attributes:
+        node_name: the node's name.
+        node_address: the node's address.
+        path: pipeline, signature and instance.
+    """
+
+    node_name: str = ""
+    node_address: str = ""
+    path: InstancePath | None = None
+
+    def as_frame(self) -> dict[str, str]:
+        """The fields of a ``begin`` frame."""
+        fields = {"node_name": self.node_name, "node_address": self.node_address}
+        if self.path is not None:
+            fields["pipeline"] = self.path.pipeline or ""
+            fields["signature"] = self.path.signature or ""
+            fields["instance_id"] = self.path.instance_id or ""
+        return fields

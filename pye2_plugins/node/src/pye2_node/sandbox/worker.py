@@ -1,0 +1,212 @@
+"""The worker: the process that runs one instance's custom code, from its fork to its end.
+
+It serves the node's requests one after the other: ``begin``, ``define``, ``configure``, ``call``,
+``stop``. Foreign code runs in this process and nowhere else; whatever it raises is described and
+answered, whatever else it does to the process ends it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import signal
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pye2_node.sandbox import failures, frames
+from pye2_node.sandbox.functions import Functions, Refused
+from pye2_node.sandbox.node_link import LinkBroken, NodeLink
+from pye2_node.sandbox.output import Printer, TextStream
+from pye2_node.sandbox.plugin_api import Plugin
+from pye2_node.sandbox.plugin_host import InstanceState
+from pye2_node.sandbox.values import NotSerializable, to_json
+from pye2core.clock import SYSTEM_CLOCK
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from pye2_node.sandbox.confinement import WorkerLimits
+
+EXIT_DONE: Final = 0
+EXIT_LINK_BROKEN: Final = 70
+EXIT_CRASHED: Final = 71
+
+_LONGEST_REPORT: Final = 8192
+
+
+def run_worker(channel: socket.socket, limits: WorkerLimits) -> int:
+    """Serve the node until it wants this worker to end; returns the exit code.
+
+    Call it in a freshly forked and confined process.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    seed_randomness()
+    gc.enable()
+    link = NodeLink(channel)
+    try:
+        Worker(link, limits).serve()
+    except LinkBroken:
+        return EXIT_LINK_BROKEN
+    except Exception:  # noqa: BLE001 - nobody else could tell the node what is wrong with us
+        link.tell("crashed", text=failures.cut(traceback.format_exc(), _LONGEST_REPORT))
+        return EXIT_CRASHED
+    return EXIT_DONE
+
+
+def seed_randomness() -> None:
+    """Give this process random numbers of its own: forks begin with those of the zygote."""
+    random.seed(os.urandom(32))
+    np.random.seed(np.frombuffer(os.urandom(32), dtype=np.uint32))
+
+
+class Worker:
+    """Serves one instance; the host of its ``plugin`` object.
+
+    Attributes:
+        state: what is known of the instance.
+    """
+
+    def __init__(self, link: NodeLink, limits: WorkerLimits) -> None:
+        self.state = InstanceState()
+        self._link = link
+        self._limits = limits
+        self._printed = TextStream(lambda text: link.tell("print", text=text), limits.output)
+        self._logged = TextStream(lambda text: link.tell("log", text=text), limits.output)
+        self._functions = Functions(Printer(self._printed))
+        self.state.functions = self._functions.by_name
+        self._plugin = Plugin(self)
+
+    def serve(self) -> None:
+        """Answer requests until there are no more.
+
+        Raises:
+            LinkBroken: the node is gone or sent nonsense.
+        """
+        answers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "begin": self._begin,
+            "define": self._define,
+            "configure": self._configure,
+            "call": self._call,
+        }
+        while (request := self._link.next_request()) is not None:
+            try:
+                answer = answers[request["do"]]
+            except KeyError:
+                raise LinkBroken(f"an unknown request: {request.get('do')!r}") from None
+            answer(request)
+
+    # --- what the plugin object needs -------------------------------------------------------------
+
+    def log(self, text: str) -> None:
+        """Take text, line ends included, to the node's log."""
+        self._logged.write(text)
+
+    def send_payload(self, fields: str) -> None:
+        """Send the payload whose fields are this JSON text; raises ValueError if too large."""
+        try:
+            self._link.send(frames.pack(f'{{"did":"payload","fields":{fields}}}'))
+        except frames.FrameTooLarge as error:
+            raise ValueError(
+                f"the payload has {error.size} bytes, more than {frames.MAX_FRAME}: send it in "
+                "parts or send less of it"
+            ) from None
+
+    def save(self, name: str, text: str) -> None:
+        """Have the node keep a text by name; raises ValueError if it does not take it."""
+        if len(text) > self._limits.cache_text:
+            raise ValueError(
+                f"{name} has {len(text)} characters, more than the {self._limits.cache_text} that "
+                "a node keeps: keep less, or in parts"
+            )
+        self._ask("save", name=name, text=text)
+
+    def load(self, name: str) -> str | None:
+        """The text that the node keeps under a name, or None; raises ValueError for a bad name."""
+        text: str | None = self._ask("load", name=name).get("text")
+        return text
+
+    def make_function(
+        self, name: str, source: str, parameters: Sequence[str]
+    ) -> Callable[..., object]:
+        """Check and compile a source; raises ValueError with all problems if it is refused."""
+        try:
+            return self._functions.make(name, source, parameters)
+        except Refused as refused:
+            listed = "; ".join(f"line {line.line}: {line.message}" for _, line in refused.problems)
+            raise ValueError(f"the code for {name} is refused: {listed}") from None
+
+    def _ask(self, what: str, **fields: str) -> dict[str, Any]:
+        answer = self._link.ask(what, **fields)
+        if answer.get("error") is not None:
+            raise ValueError(answer["error"])
+        return answer
+
+    # --- the node's requests ----------------------------------------------------------------------
+
+    def _begin(self, request: dict[str, Any]) -> None:
+        self.state.surroundings.update(request["surroundings"])
+
+    def _configure(self, request: dict[str, Any]) -> None:
+        self.state.settings.clear()
+        self.state.settings.update(request["settings"])
+        self._link.tell("configure", id=request["id"])
+
+    def _define(self, request: dict[str, Any]) -> None:
+        sources = {
+            name: (function["source"], tuple(function["parameters"]))
+            for name, function in request["functions"].items()
+        }
+        problems: list[dict[str, Any]] = []
+        try:
+            self._functions.define(sources)
+        except Refused as refused:
+            problems = [{"function": name, **one._asdict()} for name, one in refused.problems]
+        self._link.tell("define", id=request["id"], problems=problems)
+
+    def _call(self, request: dict[str, Any]) -> None:
+        started = SYSTEM_CLOCK.monotonic()
+        self.state.payloads_left = self._limits.payloads
+        try:
+            outcome = self._outcome_of(request)
+        except BaseException as error:  # noqa: BLE001 - whatever foreign code raises is an answer
+            outcome = self._failure(error, request["name"])
+        self.state.iteration += 1
+        self._printed.finish_call()
+        self._logged.finish_call()
+        seconds = SYSTEM_CLOCK.monotonic() - started
+        self._link.send(self._pack_outcome(request, outcome, seconds))
+
+    def _outcome_of(self, request: dict[str, Any]) -> str:
+        name = request["name"]
+        if name not in self._functions.by_name:
+            raise LookupError(f"no function {name!r} is defined; define it before it is called")
+        value = self._functions.by_name[name](self._plugin, *request["args"])
+        return f'"value":{to_json(value)}'
+
+    def _failure(self, error: BaseException, called: str) -> str:
+        fields = failures.describe(error, called, self._functions.files)
+        if isinstance(error, NotSerializable) and fields["line"] is None:
+            fields |= {"type": "ResultNotSerializable", "traceback": ""}
+        return f'"failure":{to_json(fields)}'
+
+    def _pack_outcome(self, request: dict[str, Any], outcome: str, seconds: float) -> bytes:
+        head = f'{{"did":"call","id":{request["id"]},"seconds":{seconds:.6f},'
+        try:
+            return frames.pack(f"{head}{outcome}}}")
+        except frames.FrameTooLarge as error:
+            failure = {
+                "type": "ResultTooLarge",
+                "message": f"the result has {error.size} bytes as JSON, more than the "
+                f"{frames.MAX_FRAME} that can be sent: return less, or send it in parts with "
+                "plugin.add_payload_by_fields(…) over several calls",
+                "line": None,
+                "source_line": None,
+                "traceback": "",
+                "function": request["name"],
+            }
+            return frames.pack(f'{head}"failure":{to_json(failure)}}}')

@@ -1,0 +1,221 @@
+"""The zygote: a program that has loaded what workers need and forks one whenever the node asks.
+
+Started fresh with :func:`main`, it holds no keys and one descriptor: its control socket, on which
+every message is one packet of JSON.
+
+====================================== =========================================================
+from the node                          from here
+====================================== =========================================================
+(nothing)                              ``{"ready": true}`` when all is loaded, or
+                                       ``{"failed": why}``
+``{"fork": n}`` + a worker's channel   ``{"forked": n, "pid": …}`` + its pidfd, or
+                                       ``{"refused": n, "why": …}``
+(nothing)                              ``{"exited": pid, "code": …, "signal": …}``, one of the two
+                                       null, when a worker has ended
+(closes the socket, or dies)           kills all workers and ends
+====================================== =========================================================
+
+It stays single-threaded, so that a fork is a whole copy, and runs no foreign code itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_node.sandbox.confinement import (
+    WorkerLimits,
+    adopt_orphans,
+    confine_worker,
+    die_with_parent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_PACKET: Final = 16 * 1024
+CHANNEL_FD: Final = 3
+EXIT_UNCONFINED: Final = 72
+
+_LOADED_LATE: Final = (
+    "_strptime",
+    "numpy.fft",
+    "numpy.linalg",
+    "numpy.polynomial",
+    "numpy.random",
+    "concurrent.futures.thread",
+    "encodings.ascii",
+    "encodings.idna",
+    "encodings.latin_1",
+    "pye2_node.sandbox.worker",
+)
+"""What would otherwise be imported at its first use: later layers forbid to open a file then."""
+
+_SWEEPS: Final = 100
+
+
+def main() -> None:
+    """Run the zygote: ``argv`` is the control socket's descriptor, the node's pid, the limits."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        die_with_parent(signal.SIGTERM, int(sys.argv[2]))
+        adopt_orphans()
+        for name in _LOADED_LATE:
+            importlib.import_module(name)
+    except Exception as error:
+        control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"[:1000]}).encode())
+        raise
+    zygote = Zygote(control, WorkerLimits(**json.loads(sys.argv[3])))
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    zygote.serve()
+
+
+class Zygote:
+    """Forks workers, reaps them and tells the node of both."""
+
+    def __init__(self, control: socket.socket, limits: WorkerLimits) -> None:
+        self._control = control
+        self._limits = limits
+        self._workers: dict[int, int] = {}
+        """Of each worker's pidfd, its pid."""
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+
+    def serve(self) -> None:
+        """Work until the node closes the socket or dies; then leave nothing behind."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        self._tell({"ready": True})
+        try:
+            while self._serve_once():
+                pass
+        finally:
+            self._kill_all()
+
+    def _serve_once(self) -> bool:
+        for descriptor, _ in self._poll.poll():
+            if descriptor in self._workers:
+                self._bury(descriptor)
+            elif not self._answer():
+                return False
+        return True
+
+    def _answer(self) -> bool:
+        packet, descriptors, _, _ = socket.recv_fds(self._control, LONGEST_PACKET, 1)
+        if not packet:
+            return False
+        number = json.loads(packet)["fork"]
+        if not descriptors:
+            self._tell({"refused": number, "why": "too many open files in the zygote"})
+            return True
+        try:
+            self._fork(number, descriptors[0])
+        except OSError as error:
+            self._tell({"refused": number, "why": str(error)})
+        finally:
+            os.close(descriptors[0])
+        return True
+
+    def _fork(self, number: int, channel: int) -> None:
+        zygote = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(channel, zygote)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        self._workers[pidfd] = pid
+        self._poll.register(pidfd, select.POLLIN)
+        packet = json.dumps({"forked": number, "pid": pid}).encode()
+        socket.send_fds(self._control, [packet], [pidfd])
+
+    def _become_worker(self, channel: int, zygote: int) -> None:
+        """The child's life; it never returns to the zygote's code."""
+        code = EXIT_UNCONFINED
+        try:
+            self._control.detach()
+            if channel != CHANNEL_FD:
+                os.dup2(channel, CHANNEL_FD, inheritable=False)
+            os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
+            confine_worker(self._limits, zygote)
+            from pye2_node.sandbox.worker import run_worker
+
+            code = run_worker(socket.socket(fileno=CHANNEL_FD), self._limits)
+        finally:
+            os._exit(code)
+
+    # --- the end of workers -----------------------------------------------------------------------
+
+    def _bury(self, pidfd: int) -> None:
+        """Reap a worker that has ended, end what it started, and tell the node."""
+        pid = self._workers.pop(pidfd)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        _kill_group(pid)  # before the pid is reaped, so that it cannot be another's yet
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self._sweep()
+        code, number = (status, None) if status >= 0 else (None, -status)
+        self._tell({"exited": pid, "code": code, "signal": number})
+
+    def _sweep(self) -> None:
+        """End processes that left their worker's group: they have become children of this one."""
+        for _ in range(_SWEEPS):
+            strays = _children() - set(self._workers.values())
+            if not strays:
+                return
+            for pid in strays:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _kill_all(self) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for pid in self._workers.values():
+            _kill_group(pid)
+        for pid in self._workers.values():
+            os.waitpid(pid, 0)
+        self._workers.clear()
+        self._sweep()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._control.send(json.dumps(message).encode())  # without a node, poll says so next
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _children() -> set[int]:
+    """This process's children, adopted ones too."""
+    me = os.getpid()
+    try:
+        return {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
+    except FileNotFoundError:  # a kernel without that list
+        return {pid for pid, parent in _processes() if parent == me}
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Every process and its parent."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            yield int(folder.name), int(fields[1])

@@ -1,0 +1,79 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pye2_node.sandbox import frames
+
+text = st.text(st.characters(codec="utf-8"))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,
+    lambda inner: st.lists(inner) | st.dictionaries(text, inner),
+    max_leaves=20,
+)
+
+
+def body_of(packed):
+    return packed[frames.HEADER.size :]
+
+
+@given(st.dictionaries(text, json_values))
+def test_a_frame_comes_back_as_it_was_sent(frame):
+    packed = frames.encode(frame)
+
+    assert frames.body_size(packed[: frames.HEADER.size]) == len(body_of(packed))
+    assert frames.decode(body_of(packed)) == frame
+
+
+def test_nan_and_the_infinities_stay_floats():
+    values = frames.decode(body_of(frames.encode({"v": [math.nan, math.inf, -math.inf]})))["v"]
+
+    assert math.isnan(values[0])
+    assert values[1:] == [math.inf, -math.inf]
+
+
+@given(st.binary())
+def test_bytes_that_are_no_frame_raise_a_frame_error_and_nothing_else(body):
+    try:
+        frame = frames.decode(body)
+    except frames.FrameError:
+        return
+    assert isinstance(frame, dict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"1",
+        b"\xff\xfe",
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"half": "\\ud800"}',
+        b'{"half a key \\udfff": 1}',
+    ],
+    ids=["empty", "cut", "list", "number", "not UTF-8", "deep", "long number", "half", "half key"],
+)
+def test_garbage_is_a_frame_error(body):
+    with pytest.raises(frames.FrameError):
+        frames.decode(body)
+
+
+def test_what_only_looks_like_half_a_character_is_accepted():
+    frame = {"text": "a path \\ud800 in words", "pair": "😀"}
+
+    assert frames.decode(json.dumps(frame).encode()) == frame
+
+
+def test_a_body_above_the_cap_is_refused_when_sent_and_when_announced():
+    with pytest.raises(frames.FrameTooLarge) as sent:
+        frames.pack("x" * (frames.MAX_FRAME + 1))
+    with pytest.raises(frames.FrameTooLarge):
+        frames.body_size(frames.HEADER.pack(frames.MAX_FRAME + 1))
+
+    assert sent.value.size == frames.MAX_FRAME + 1
+    assert len(frames.pack("x" * frames.MAX_FRAME)) == frames.MAX_FRAME + frames.HEADER.size
