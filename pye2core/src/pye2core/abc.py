@@ -182,7 +182,9 @@ class Transport(ABC):
 
     @abstractmethod
     def connect(self, timeout: float) -> None:
-        """Connect, or connect again after a loss.
+        """Connect, or connect again after a loss or an unconfirmed subscription.
+
+        What is left of an earlier connection is dropped first.
 
         Raises:
             BrokerUnreachable: nothing answers within ``timeout`` seconds.
@@ -199,16 +201,20 @@ class Transport(ABC):
 
     @abstractmethod
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
-        """Hand ``data`` to the broker.
+        """Hand ``data`` to the broker, without waiting for it; called by one thread at a time.
 
         Returns:
             A future that is done when the broker has taken the message, and fails with
-            ``NotConnected`` when the connection is lost before that.
+            ``NotConnected`` when the connection is lost before that: no later than
+            :meth:`connect` is called again, as the kernel then publishes it anew.
         """
 
     @abstractmethod
     def close(self, timeout: float) -> None:
         """Send what was published, then disconnect for good; a persistent session ends as well.
+
+        May be called from any thread, also from within ``on_message``, while :meth:`connect` runs
+        in another, without a connection, and again.
 
         ``on_message`` and ``on_state`` are not called after it has returned.
         """
@@ -229,12 +235,15 @@ class SealedMessage(ABC):
         recipient: whom it says it is for: an address, a node's name, or None for everybody.
         digest: identifies the signed content.
         is_command: whether it is a command to a node.
+        asks_for_sign_of_life: whether it is a command, in clear, that only asks a node to show
+            itself: nodes answer that to anybody.
     """
 
     sender: str
     recipient: str | None
     digest: str
     is_command: bool
+    asks_for_sign_of_life: bool = False
 
     @abstractmethod
     def verify(self) -> None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NAME = validators.matches_re(r"[A-Za-z0-9_.+-]{1,128}")
+_SCHEMES = validators.and_(
+    validators.min_len(1),
+    validators.deep_iterable(
+        validators.matches_re(r"[A-Za-z][A-Za-z0-9.+-]*"), validators.instance_of(tuple)
+    ),
+)
 _IMPORT_STRING = validators.matches_re(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -34,7 +40,7 @@ class TransportDescriptor:
     """
 
     name: str = field(validator=_NAME)
-    schemes: tuple[str, ...]
+    schemes: tuple[str, ...] = field(validator=_SCHEMES)
     implementation: str = field(validator=_IMPORT_STRING)
     default_ports: dict[str, int] = field(factory=dict)
     features: TransportFeatures = TransportFeatures()
@@ -67,7 +73,7 @@ class FormatterDescriptor:
     """
 
     name: str = field(validator=_NAME)
-    dialect: str
+    dialect: str = field(validator=_NAME)
     implementation: str = field(validator=_IMPORT_STRING)
 
 
@@ -127,7 +133,7 @@ class PresetDescriptor:
     """
 
     name: str = field(validator=_NAME)
-    stage: Stage
+    stage: Stage = field(validator=validators.instance_of(Stage))
     implementation: str = field(validator=_IMPORT_STRING)
     summary: str = ""
     parameters: tuple[str, ...] = ()

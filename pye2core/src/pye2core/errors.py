@@ -7,11 +7,11 @@
     │   └── BrokerUrlError
     ├── PluginError                      something about an installed plugin
     │   ├── PluginBroken
-    │   ├── PluginConflict
-    │   └── NotProvided                  no plugin offers what was asked for
-    │       ├── UnknownTransport
-    │       ├── UnknownSignature
-    │       └── UnknownPreset
+    │   └── PluginConflict
+    ├── NotProvided                      no installed plugin offers what was asked for
+    │   ├── UnknownTransport
+    │   ├── UnknownSignature
+    │   └── UnknownPreset
     ├── PresetParameterError
     ├── IdentityError
     │   ├── KeyFileError

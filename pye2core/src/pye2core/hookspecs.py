@@ -142,7 +142,7 @@ def pye2_register_commands() -> Iterable[CliCommandDescriptor]:
 
 @hookspec
 def pye2_message_sent(message: Message, channel: Channel, size: int) -> None:
-    """A message was handed to the transport, ``size`` bytes long.
+    """A message of ``size`` bytes was sealed and is on its way, or waits for the broker.
 
     Example:
         ::

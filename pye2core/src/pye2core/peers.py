@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from pye2core.errors import MessageRejected
+from pye2core.identity import is_address, with_prefix
 
 if TYPE_CHECKING:
     from pye2core.clock import Clock
@@ -33,10 +34,10 @@ class KnownNode:
 
 
 class PeerBook:
-    """Who is on the network.
+    """Who is on the network; may be read while another thread takes in heartbeats.
 
     A name belongs to the first address that was heard using it, or that it was pinned to, for as
-    long as this book lives; a heartbeat cannot take it over.
+    long as this book lives; a heartbeat cannot take it over. An address is nobody's name.
 
     Args:
         clock: says how long ago a heartbeat was.
@@ -46,15 +47,15 @@ class PeerBook:
     def __init__(self, clock: Clock, pinned: dict[str, str] | None = None) -> None:
         self._clock = clock
         self._nodes: dict[str, KnownNode] = {}
-        self._address_of: dict[str, str] = dict(pinned or {})
+        self._address_of = {name: with_prefix(address) for name, address in (pinned or {}).items()}
 
     def hear(self, heartbeat: Heartbeat) -> bool:
         """Take in a heartbeat; whether its node was not online before.
 
         Raises:
-            MessageRejected: reason "name-taken": another address has that name.
+            MessageRejected: reason "name-taken": another address has that name, or is that name.
         """
-        owner = self._address_of.setdefault(heartbeat.name, heartbeat.address)
+        owner = self._owner_of(heartbeat)
         if owner != heartbeat.address:
             raise MessageRejected(
                 f"{heartbeat.address} calls itself {heartbeat.name!r}, the name of {owner};"
@@ -67,6 +68,11 @@ class PeerBook:
         self._nodes[heartbeat.address] = KnownNode(heartbeat, self._clock.monotonic())
         return is_new
 
+    def _owner_of(self, heartbeat: Heartbeat) -> str:
+        if is_address(heartbeat.name):
+            return with_prefix(heartbeat.name)
+        return self._address_of.setdefault(heartbeat.name, heartbeat.address)
+
     def forget(self, address: str) -> None:
         """Take a node as offline from now on, as after its last will."""
         self._nodes.pop(address, None)
@@ -76,9 +82,8 @@ class PeerBook:
 
     def online(self) -> dict[str, Heartbeat]:
         """The newest heartbeats of the nodes that are online, by address."""
-        return {
-            address: known.heartbeat for address, known in self._nodes.items() if self._fresh(known)
-        }
+        nodes = self._nodes.copy()
+        return {address: known.heartbeat for address, known in nodes.items() if self._fresh(known)}
 
     def seconds_since(self, address: str) -> float | None:
         """Seconds since a node was last heard from; None if it never was."""
@@ -91,9 +96,13 @@ class PeerBook:
         return known.heartbeat if known is not None and self._fresh(known) else None
 
     def address_of(self, node: str) -> str | None:
-        """The address of a node that was heard from, by its name or address."""
-        if node in self._nodes:
-            return node
+        """The address of a node that was heard from, by its address in any form, or by its name.
+
+        A pinned name has its address before the node was heard from.
+        """
+        for address in (node, with_prefix(node)):
+            if address in self._nodes:
+                return address
         return self._address_of.get(node)
 
     def name_of(self, address: str) -> str | None:

@@ -1,4 +1,8 @@
-"""Seals and publishes; receives, checks and opens; survives the loss of the broker."""
+"""A connection's life: connects, sends, listens, survives the loss of the broker, closes.
+
+Threads: whoever sends, the transport's own, and one that reconnects. ``_changed`` guards the state
+here and is never held while the transport runs.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,33 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
-from pye2core.abc import MAX_MESSAGE, ChannelKind, ConnectionState, TransportOptions
-from pye2core.connection.outbox import Entry, Outbox
-from pye2core.connection.rejections import Rejections
-from pye2core.errors import MessageRejected, MessageTooLarge, NotConnected, TransportError
+from pye2core.abc import MAX_MESSAGE, ConnectionState, TransportOptions
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.connection.backoff import Backoff
+from pye2core.connection.inbound import Inbound
+from pye2core.connection.outbound import Outbound
+from pye2core.connection.outbox import Entry
+from pye2core.errors import MessageTooLarge, NotConnected, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from pye2core.abc import Channel, Delivery, SealedMessage, Transport
+    from pye2core.abc import Channel, SealedMessage, Transport
+    from pye2core.clock import Clock
     from pye2core.connection.dialects import Dialects
+    from pye2core.connection.inbound import Gate, Handler
+    from pye2core.connection.rejections import Rejections
+    from pye2core.descriptors import TransportDescriptor
+    from pye2core.errors import MessageRejected
     from pye2core.identity import Identity
     from pye2core.messages import Message
     from pye2core.plugins import PluginRegistry
     from pye2core.settings import BrokerAddress
 
-    Handler = Callable[[Message, Callable[[], None]], None]
-    Gate = Callable[[SealedMessage], None]
-
 _log = logging.getLogger("pye2core.connection")
-
-FIRST_DELAY = 0.1
-LONGEST_DELAY = 30.0
-"""Seconds before the first attempt to reconnect, and at most before a later one."""
 
 
 @frozen
@@ -58,17 +63,13 @@ def _open_gate(sealed: SealedMessage) -> None:
     del sealed
 
 
-@frozen(eq=False)
-class _Subscription:
-    channel: Channel
-    handler: Handler = field(repr=False)
-
-
 class Connection:
     """A sealed connection to a network.
 
     Handlers are called from the transport's threads with the opened message and a function that
-    acknowledges it; they return soon and do not raise for what the message says.
+    acknowledges it, from any thread and at any time; they return soon. One that raises
+    ``MessageRejected`` has its message counted and announced like those that were never opened.
+    After any error the message is acknowledged, or it would come again for ever.
 
     Args:
         settings: how to connect.
@@ -78,9 +79,11 @@ class Connection:
         gate: called for each verified message before it is decrypted; raises ``MessageRejected``
             for those that must not be acted on (recipient, replay, allow-list).
         rng: for the jitter of reconnection.
+        clock: says how long a connection lasted.
 
     Raises:
         UnknownTransport: no installed plugin serves the broker's scheme.
+        PluginBroken: the plugin that does cannot be used.
     """
 
     def __init__(
@@ -92,39 +95,43 @@ class Connection:
         *,
         gate: Gate = _open_gate,
         rng: random.Random | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.settings = settings
         self.identity = identity
-        self.rejections = Rejections()
         self._dialects = dialects
         self._registry = registry
-        self._gate = gate
-        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
-        self._outbox = Outbox()
-        self._subscriptions: dict[Channel, _Subscription] = {}
-        self._changed = threading.Condition(threading.RLock())
+        self._clock = clock
+        self._backoff = Backoff(rng or random.Random())  # noqa: S311 - jitter is no secret
+        self._changed = threading.Condition()
+        self._started = False
         self._connected = False
-        self._connections = 0
+        self._connected_at = 0.0
+        self._lost = False
         self._closing = False
+        self._disconnect_late: Callable[[], None] | None = None
+        self._inbound = Inbound(identity, dialects, registry, gate)
         self._transport = self._make_transport()
+        self._outbound = Outbound(self._transport.publish, settings.broker.url)
         self._supervisor = threading.Thread(
-            target=self._reconnect_when_lost, name="pye2-reconnect", daemon=True
+            target=self._stay_connected, name="pye2-reconnect", daemon=True
         )
 
     def _make_transport(self) -> Transport:
-        descriptor = self._registry.transport(self.settings.broker.scheme)
+        broker = self.settings.broker
+        descriptor = self._registry.transport(broker.scheme)
         implementation = self._registry.load(descriptor, descriptor.implementation)
         options = TransportOptions(
-            broker=self.settings.broker,
+            broker=evolve(broker, port=broker.port or descriptor.default_ports.get(broker.scheme)),
             client_id=self.settings.client_id,
             persistent=self.settings.persistent,
             root=self.settings.root,
             settings=self._plugin_settings(descriptor),
         )
-        transport: Transport = implementation(options, self._receive, self._on_state)
+        transport: Transport = implementation(options, self._inbound.receive, self._on_state)
         return transport
 
-    def _plugin_settings(self, descriptor: Any) -> Any:
+    def _plugin_settings(self, descriptor: TransportDescriptor) -> Any:
         if descriptor.settings is None:
             return None
         from pye2core.settings.plugin import load_plugin_settings
@@ -132,7 +139,7 @@ class Connection:
         settings_class = self._registry.load(descriptor, descriptor.settings)
         return load_plugin_settings(descriptor.name, settings_class)
 
-    # --- life -------------------------------------------------------------------------------------
+    # --- what can be asked ------------------------------------------------------------------------
 
     @property
     def connected(self) -> bool:
@@ -144,95 +151,12 @@ class Connection:
         """How many deliveries the broker keeps unacknowledged before it stops delivering."""
         return self._transport.features.max_unacknowledged
 
-    def start(self) -> None:
-        """Connect, and stay connected from then on.
+    @property
+    def rejections(self) -> Rejections:
+        """What arrived and was not acted on."""
+        return self._inbound.rejections
 
-        Raises:
-            BrokerUnreachable: nothing answers at the broker's address.
-            CredentialsRefused: the broker says no.
-        """
-        self._transport.connect(self.settings.connect_timeout)
-        with self._changed:
-            self._connected = True
-        self._supervisor.start()
-
-    def listen(self, channel: Channel, handler: Handler) -> None:
-        """Hand every message that arrives on ``channel`` to ``handler``, after a loss as well.
-
-        Raises:
-            NotConnected: the broker did not confirm in time.
-        """
-        self._subscriptions[channel] = _Subscription(channel, handler)
-        self._transport.subscribe(channel, self.settings.connect_timeout)
-
-    def close(self, *, keep_session: bool = False, timeout: float = 5.0) -> None:
-        """Send what waits, then disconnect for good.
-
-        Args:
-            keep_session: leave the persistent session at the broker, for the next start.
-            timeout: seconds that sending and disconnecting may take.
-        """
-        with self._changed:
-            if self._closing:
-                return
-            self._closing = True
-            self._changed.notify_all()
-        if keep_session:
-            self._transport.detach(timeout)
-        else:
-            self._transport.close(timeout)
-        with self._changed:
-            self._connected = False
-            for entry in self._outbox.pending():
-                self._outbox.give_up(entry, self._not_connected("the connection was closed"))
-        if self._supervisor.is_alive() and threading.current_thread() is not self._supervisor:
-            self._supervisor.join(timeout)
-
-    def _on_state(self, state: ConnectionState, reason: str) -> None:
-        if state is not ConnectionState.LOST:
-            return
-        with self._changed:
-            if self._closing or not self._connected:
-                return
-            self._connected = False
-            self._changed.notify_all()
-        _log.warning("lost the broker %s: %s; reconnecting", self.settings.broker.url, reason)
-
-    def _reconnect_when_lost(self) -> None:
-        delay = FIRST_DELAY
-        while self._wait_for_loss():
-            if self._wait_unless_closing(delay * self._rng.uniform(0.5, 1.0)):
-                return
-            try:
-                self._transport.connect(self.settings.connect_timeout)
-                for subscription in list(self._subscriptions.values()):
-                    self._transport.subscribe(subscription.channel, self.settings.connect_timeout)
-            except TransportError as error:
-                _log.info("still no broker: %s", error)
-                delay = min(delay * 2, LONGEST_DELAY)
-                continue
-            delay = FIRST_DELAY
-            self._resume()
-
-    def _wait_for_loss(self) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing or not self._connected)
-            return not self._closing
-
-    def _wait_unless_closing(self, seconds: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._closing, seconds)
-
-    def _resume(self) -> None:
-        with self._changed:
-            self._connected = True
-            self._connections += 1
-            due = self._outbox.due()
-            for entry in due:
-                self._hand_over(entry)
-        _log.warning("back at the broker %s", self.settings.broker.url)
-
-    # --- sending ----------------------------------------------------------------------------------
+    # --- sending and receiving --------------------------------------------------------------------
 
     def send(
         self,
@@ -248,10 +172,13 @@ class Connection:
             message: what to say.
             channel: where.
             encrypt_for: the address that alone can read it; None for everybody.
-            conflate: of messages that wait under the same key, only the last is sent.
+            conflate: of messages that wait for one channel under the same key, only the last is
+                sent, in the place of the first; they have one future.
 
         Returns:
-            A future that is done when the broker has the message.
+            A future that is done when the broker has the message. While the message waits it can be
+            cancelled, which withdraws the message. It fails with ``NotConnected`` if the connection
+            is closed before the broker has the message.
 
         Raises:
             MessageTooLarge: it is larger than a message may be.
@@ -262,20 +189,11 @@ class Connection:
         serializer = self._dialects.for_peer(encrypt_for)
         data = serializer.seal(message, self.identity, encrypt_for=encrypt_for)
         self._check_size(len(data))
-        entry = Entry(channel, data, conflate)
-        with self._changed:
-            if self._closing:
-                raise self._not_connected("the connection is closed")
-            if self._outbox.full:
-                raise self._not_connected(f"{len(self._outbox)} messages wait for it already")
-            self._outbox.add(entry)
-            if self._connected:
-                self._hand_over(entry)
-        if self._registry.observed("pye2_message_sent"):
-            self._registry.observe(
-                "pye2_message_sent", message=message, channel=channel, size=len(data)
-            )
-        return entry.done
+        done = self._outbound.post(Entry(channel, data, conflate))
+        self._registry.observe(
+            "pye2_message_sent", message=message, channel=channel, size=len(data)
+        )
+        return done
 
     def _check_size(self, size: int) -> None:
         limit = min(MAX_MESSAGE, self._transport.features.max_message)
@@ -289,66 +207,137 @@ class Connection:
             limit=limit,
         )
 
-    def _not_connected(self, why: str) -> NotConnected:
-        url = self.settings.broker.url
-        return NotConnected(f"the message was not sent to {url}: {why}", broker=url)
+    def listen(self, channel: Channel, handler: Handler) -> None:
+        """Hand every message that arrives on ``channel`` to ``handler``, after a loss as well.
 
-    def _hand_over(self, entry: Entry) -> None:
-        entry.under_way = True
-        published = self._transport.publish(entry.channel, entry.data)
-        during = self._connections
-        published.add_done_callback(lambda future: self._published(entry, future, during))
+        Before :meth:`start` this is only noted. That is the time for it where the broker keeps
+        messages: it delivers them as soon as it is connected to. Not to be called from a handler,
+        for it waits for the broker.
 
-    def _published(self, entry: Entry, published: Future[None], during: int) -> None:
-        error = published.exception()
+        Raises:
+            NotConnected: the broker did not confirm in time; it is asked again when it is back.
+            TransportError: there cannot be such a channel, or the broker forbids it.
+        """
+        timeout = self.settings.connect_timeout
         with self._changed:
-            entry.under_way = False
-            if error is None:
-                self._outbox.confirm(entry)
-            elif not isinstance(error, NotConnected):
-                self._outbox.give_up(entry, error)
-            elif self._connected and during != self._connections:
-                self._hand_over(entry)
-            # Otherwise it stays in the outbox and is sent again after reconnecting.
-
-    # --- receiving --------------------------------------------------------------------------------
-
-    def _receive(self, delivery: Delivery) -> None:
-        subscription = self._subscriptions.get(delivery.channel)
-        if subscription is None:
-            delivery.ack()
-            return
+            self._inbound.handlers[channel] = handler
+            if not self._started:
+                return
+            self._changed.wait_for(lambda: self._connected or self._closing, timeout)
+            if self._closing or not self._connected:
+                url = self.settings.broker.url
+                raise NotConnected(f"cannot listen on {channel}: {url} is away", broker=url)
         try:
-            message = self._open(delivery)
-        except MessageRejected as error:
-            delivery.ack()
-            self.reject(error, delivery.channel, len(delivery.data))
-            return
-        if self._registry.observed("pye2_message_received"):
-            self._registry.observe(
-                "pye2_message_received",
-                message=message,
-                channel=delivery.channel,
-                size=len(delivery.data),
-            )
-        subscription.handler(message, delivery.ack)
-
-    def _open(self, delivery: Delivery) -> Message:
-        size = len(delivery.data)
-        if size > MAX_MESSAGE:
-            message = f"it has {size:,} bytes and a message may have {MAX_MESSAGE:,}"
-            raise MessageRejected(message, reason="size")
-        place, sealed = self._dialects.parse(delivery.data)
-        if sealed.is_command is not (delivery.channel.kind is ChannelKind.CONFIG):
-            message = f"such a message does not belong on {delivery.channel.kind.value}"
-            raise MessageRejected(message, reason="shape", sender=sealed.sender)
-        sealed.verify()
-        self._gate(sealed)
-        opened = sealed.open(self.identity)
-        self._dialects.heard(sealed.sender, place)
-        return opened
+            self._transport.subscribe(channel, timeout)
+        except NotConnected:
+            raise
+        except TransportError:
+            del self._inbound.handlers[channel]  # or no reconnection would ever succeed
+            raise
 
     def reject(self, error: MessageRejected, channel: Channel, size: int) -> None:
         """Count, log and announce a message that is not acted on."""
-        self.rejections.add(error, channel.kind.value)
-        self._registry.observe("pye2_message_rejected", error=error, channel=channel, size=size)
+        self._inbound.reject(error, channel, size)
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and stay connected from then on.
+
+        Raises:
+            BrokerUnreachable: nothing answers at the broker's address.
+            CredentialsRefused: the broker says no.
+            NotConnected: the broker did not confirm a subscription in time.
+            TransportError: a channel that is listened on cannot be, or the broker forbids it.
+        """
+        self._started = True
+        self._establish()
+        self._supervisor.start()
+
+    def close(self, *, keep_session: bool = False, timeout: float = 5.0) -> None:
+        """Send what waits, then disconnect for good; what could not be sent fails.
+
+        Args:
+            keep_session: leave the persistent session at the broker, for the next start.
+            timeout: seconds that each of these may take: ending an attempt to reconnect, sending,
+                disconnecting.
+        """
+        with self._changed:
+            if self._closing:
+                return
+            self._closing = True
+            self._changed.notify_all()
+        self._outbound.refuse()
+        end = self._transport.detach if keep_session else self._transport.close
+        try:
+            self._end_supervisor(lambda: end(timeout), timeout)
+            self._outbound.finish(timeout)
+            end(timeout)
+        finally:
+            self._connected = False
+            self._outbound.give_up()
+
+    def _end_supervisor(self, disconnect: Callable[[], None], timeout: float) -> None:
+        if not self._supervisor.is_alive() or threading.current_thread() is self._supervisor:
+            return
+        self._supervisor.join(timeout)
+        # Should it still be connecting, then it disconnects as soon as it has.
+        self._disconnect_late = disconnect
+
+    def _on_state(self, state: ConnectionState, reason: str) -> None:
+        if state is not ConnectionState.LOST:
+            return
+        with self._changed:
+            self._lost = True
+            if self._closing or not self._connected:
+                return
+            self._connected = False
+            self._backoff.connection_ended(self._clock.monotonic() - self._connected_at)
+            self._changed.notify_all()
+        self._outbound.hold()
+        _log.warning("lost the broker %s: %s; reconnecting", self.settings.broker.url, reason)
+
+    def _stay_connected(self) -> None:
+        while self._wait_for_loss():
+            if not self._closes_within(self._backoff.next_delay()):
+                self._reconnect()
+        if self._disconnect_late is not None:
+            self._disconnect_late()
+            self._connected = False
+
+    def _wait_for_loss(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or not self._connected)
+            return not self._closing
+
+    def _closes_within(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closing, seconds)
+
+    def _reconnect(self) -> None:
+        url = self.settings.broker.url
+        try:
+            self._establish()
+        except TransportError as error:
+            _log.info("still no broker: %s", error)
+        except Exception:  # noqa: BLE001 - a defect of a transport is no reason to give up
+            _log.exception("the transport for %s failed unexpectedly; trying again", url)
+        else:
+            _log.warning("back at the broker %s", url)
+
+    def _establish(self) -> None:
+        """Connect, subscribe, and publish again what was not confirmed."""
+        timeout = self.settings.connect_timeout
+        self._outbound.hold(timeout)
+        with self._changed:
+            self._lost = False
+        self._transport.connect(timeout)
+        with self._changed:
+            channels = list(self._inbound.handlers)
+        for channel in channels:
+            self._transport.subscribe(channel, timeout)
+        with self._changed:
+            self._connected = not self._lost
+            self._connected_at = self._clock.monotonic()
+            self._changed.notify_all()
+        self._outbound.resume()

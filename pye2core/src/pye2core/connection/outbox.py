@@ -1,10 +1,12 @@
 """What was sent and that the broker has not confirmed yet.
 
-Sans-I/O: it keeps entries in order and says which are due; the connection publishes them.
+Sans-I/O: it keeps entries in order and says which is next; the connection publishes them, guards
+the outbox with its lock and resolves the entries' futures outside of that lock.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -24,65 +26,95 @@ class Entry:
     Attributes:
         channel: where it goes.
         data: its bytes.
+        conflate: while it waits, a newer message of the same key takes its place; None for never.
         done: resolved when the broker has it.
-        conflate: entries of the same key replace each other while they wait; None for never.
-        under_way: whether the transport has it now.
+        number: its place among all entries.
     """
 
     channel: Channel
     data: bytes
     conflate: str | None = None
     done: Future[None] = field(factory=Future)
-    under_way: bool = False
+    number: int = 0
+
+    def claim(self) -> bool:
+        """Whether its sender still wants it; from now on its future cannot be cancelled."""
+        return self.done.running() or self.done.set_running_or_notify_cancel()
 
 
 class Outbox:
     """Entries in the order in which they were sent, until the broker has confirmed them."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
+        self._waiting: OrderedDict[int, Entry] = OrderedDict()
+        self._under_way: dict[int, Entry] = {}
         self._bytes = 0
+        self._last_number = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._waiting) + len(self._under_way)
 
     @property
     def full(self) -> bool:
         """Whether nothing more should be added."""
-        return len(self._entries) >= MAX_ENTRIES or self._bytes >= MAX_BYTES
+        return len(self) >= MAX_ENTRIES or self._bytes >= MAX_BYTES
+
+    @property
+    def waiting(self) -> int:
+        """How many entries the transport has not been given."""
+        return len(self._waiting)
+
+    def replace(self, entry: Entry) -> Entry | None:
+        """Let the newer ``entry`` take the place of one that waits under the same key.
+
+        Returns:
+            The entry that now carries the newer bytes; None if none waits under that key.
+        """
+        if entry.conflate is None:
+            return None
+        for old in self._waiting.values():
+            same = (old.channel, old.conflate) == (entry.channel, entry.conflate)
+            if same and not old.done.cancelled():
+                self._bytes += len(entry.data) - len(old.data)
+                old.data = entry.data
+                return old
+        return None
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry; one that waits under the same conflation key gives way to it."""
-        if entry.conflate is not None:
-            self._drop_waiting(entry.conflate)
-        self._entries[id(entry)] = entry
+        """Keep an entry, behind all others."""
+        self._last_number += 1
+        entry.number = self._last_number
+        self._waiting[entry.number] = entry
         self._bytes += len(entry.data)
 
-    def _drop_waiting(self, key: str) -> None:
-        for old in list(self._entries.values()):
-            if old.conflate == key and not old.under_way:
-                self.confirm(old)
+    def take(self) -> Entry | None:
+        """The first entry that waits and was not cancelled, now under way; None if none does."""
+        while self._waiting:
+            number, entry = self._waiting.popitem(last=False)
+            if entry.claim():
+                self._under_way[number] = entry
+                return entry
+            self._bytes -= len(entry.data)
+        return None
 
-    def confirm(self, entry: Entry) -> None:
-        """Forget an entry that the broker has, or that a newer one replaced."""
-        if self._entries.pop(id(entry), None) is None:
-            return
+    def remove(self, entry: Entry) -> bool:
+        """Forget an entry, wherever it is; whether it was still here."""
+        found = self._under_way.pop(entry.number, None) or self._waiting.pop(entry.number, None)
+        if found is None:
+            return False
         self._bytes -= len(entry.data)
-        if entry.done.set_running_or_notify_cancel():
-            entry.done.set_result(None)
+        return True
 
-    def give_up(self, entry: Entry, error: BaseException) -> None:
-        """Forget an entry that will never be sent, with the reason."""
-        if self._entries.pop(id(entry), None) is None:
-            return
-        self._bytes -= len(entry.data)
-        if entry.done.set_running_or_notify_cancel():
-            entry.done.set_exception(error)
+    def renew(self) -> None:
+        """Let everything wait again, in its order: the connection that it was given to is gone."""
+        everything = sorted({**self._under_way, **self._waiting}.items())
+        self._under_way = {}
+        self._waiting = OrderedDict(everything)
 
-    def due(self) -> list[Entry]:
-        """Entries that the transport does not have, in order."""
-        return [entry for entry in self._entries.values() if not entry.under_way]
-
-    def pending(self) -> list[Entry]:
-        """All entries, in order."""
-        return list(self._entries.values())
+    def clear(self) -> list[Entry]:
+        """Forget everything; what that was, in order."""
+        self.renew()
+        everything = list(self._waiting.values())
+        self._waiting = OrderedDict()
+        self._bytes = 0
+        return everything

@@ -5,7 +5,12 @@ business. Configuration keys (``PROCESS_DELAY``, ``CODE``, …) are not wire nam
 in which users configure instances, always upper case here.
 """
 
-from pye2core.messages.codes import Action, NotificationCode, NotificationKind
+from pye2core.messages.codes import (
+    SIGNS_OF_LIFE,
+    Action,
+    NotificationCode,
+    NotificationKind,
+)
 from pye2core.messages.configuration import InstanceConfig, InstanceUpdate, PipelineConfig
 from pye2core.messages.models import (
     Command,
@@ -21,6 +26,7 @@ from pye2core.messages.models import (
 )
 
 __all__ = [
+    "SIGNS_OF_LIFE",
     "Action",
     "Command",
     "CommandBody",

@@ -27,6 +27,10 @@ class Action(Enum):
     SIMPLE_HEARTBEAT = "send a simple heartbeat"
 
 
+SIGNS_OF_LIFE = frozenset({Action.FULL_HEARTBEAT, Action.TIMERS_HEARTBEAT, Action.SIMPLE_HEARTBEAT})
+"""The actions that only ask a node to show itself."""
+
+
 class NotificationKind(Enum):
     """How serious a notification is."""
 

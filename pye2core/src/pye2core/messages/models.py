@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from pye2core.messages.codes import Action, NotificationCode, NotificationKind
 from pye2core.messages.configuration import InstanceUpdate, PipelineConfig
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from pye2core.messages.codes import Action, NotificationCode, NotificationKind
 
 
 @frozen

@@ -1,9 +1,14 @@
-"""Finds plugins by their entry points, reading metadata only."""
+"""Finds plugins by their entry points, reading metadata only.
+
+Metadata is hostile as well: a distribution whose files cannot be read costs only its own plugins.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
-from importlib.metadata import Distribution, distributions
+import re
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -11,8 +16,9 @@ from attrs import field, frozen
 from pye2core.hookspecs import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from importlib.metadata import EntryPoint
+    from collections.abc import Mapping
+
+_log = logging.getLogger("pye2core.plugins")
 
 
 @frozen
@@ -24,12 +30,14 @@ class Candidate:
         distribution: name of its distribution.
         version: version of its distribution.
         requires: that distribution's requirements, as written.
+        problem: why its metadata cannot be used; None if it can.
     """
 
     entry_point: EntryPoint
     distribution: str
     version: str
     requires: tuple[str, ...] = ()
+    problem: str | None = None
 
     @property
     def name(self) -> str:
@@ -45,7 +53,7 @@ class LoadPolicy:
         disabled: names of plugins that are not to be loaded (``PYE2_DISABLE_PLUGINS``, separated by
             commas; ``*`` for all).
         strict: a broken plugin is an error at once (``PYE2_STRICT_PLUGINS=1``).
-        trace: each phase of each plugin is written to the log (``PYE2_TRACE_PLUGINS=1``).
+        trace: each phase of each plugin is written to standard error (``PYE2_TRACE_PLUGINS=1``).
     """
 
     disabled: frozenset[str] = field(default=frozenset())
@@ -67,24 +75,60 @@ def policy_from(environment: Mapping[str, str] = os.environ) -> LoadPolicy:
     )
 
 
+def canonical(distribution: str) -> str:
+    """A distribution's name as package indexes compare it: ``Pye2_MQTT`` is ``pye2-mqtt``."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 def installed_candidates() -> list[Candidate]:
     """All plugins of this environment, each distribution once, in order of their names."""
-    seen: set[str] = set()
-    found: list[Candidate] = []
+    found: dict[str, list[Candidate]] = {}
     for distribution in distributions():
+        if not _offers_plugins(distribution):
+            continue
+        name = _name_of(distribution)
+        if name is None:
+            found.setdefault("", []).extend(_candidates_of(distribution))
+        elif canonical(name) not in found:
+            # The first on sys.path is the one that Python imports; a shadowed copy is no plugin.
+            found[canonical(name)] = _candidates_of(Distribution.from_name(name))
+    every = [candidate for candidates in found.values() for candidate in candidates]
+    return sorted(every, key=lambda candidate: (candidate.name, candidate.distribution))
+
+
+def _offers_plugins(distribution: Distribution) -> bool:
+    # Parsing every distribution's entry points would cost more, and would stop at a malformed file.
+    try:
+        return f"[{PROJECT}]" in (distribution.read_text("entry_points.txt") or "")
+    except (OSError, ValueError) as error:
+        _log.debug("a distribution's entry points cannot be read: %s", error)
+        return False
+
+
+def _name_of(distribution: Distribution) -> str | None:
+    try:
+        return distribution.name or None
+    except Exception as error:  # noqa: BLE001 - whatever broken metadata raises costs only itself
+        _log.debug("a distribution's metadata cannot be read: %s", error)
+        return None
+
+
+def _candidates_of(distribution: Distribution) -> list[Candidate]:
+    name = _name_of(distribution)
+    if name is None:
+        return [_unreadable("a distribution without a name", "its metadata is missing")]
+    try:
         points = [point for point in distribution.entry_points if point.group == PROJECT]
-        if not points:
-            continue
-        # The first on sys.path is the one that Python imports; a shadowed copy is not a second.
-        name = distribution.metadata["Name"]
-        if name in seen:
-            continue
-        seen.add(name)
-        found.extend(_candidates_of(distribution, points))
-    return sorted(found, key=lambda candidate: (candidate.name, candidate.distribution))
+        requires = tuple(distribution.requires or ())
+        return [Candidate(point, name, distribution.version, requires) for point in points]
+    except Exception as error:  # noqa: BLE001 - whatever broken metadata raises costs only itself
+        return [_unreadable(name, f"its metadata cannot be read: {error}")]
 
 
-def _candidates_of(distribution: Distribution, points: list[EntryPoint]) -> Iterator[Candidate]:
-    requires = tuple(distribution.requires or ())
-    for point in points:
-        yield Candidate(point, distribution.metadata["Name"], distribution.version, requires)
+def _unreadable(distribution: str, why: str) -> Candidate:
+    return Candidate(
+        EntryPoint(distribution, "", PROJECT),
+        distribution,
+        version="unknown",
+        problem=f"{why}; `pip install --force-reinstall` it, or remove what is left of it",
+    )

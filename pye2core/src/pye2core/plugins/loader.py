@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +49,11 @@ REGISTRATION_HOOKS: Mapping[str, type[Descriptor]] = {
     "pye2_register_presets": PresetDescriptor,
     "pye2_register_commands": CliCommandDescriptor,
 }
+
+_COSTS_ONLY_ITSELF = (Exception, SystemExit)
+"""What a plugin may raise without stopping the others: a script that ends itself on import too."""
+
+_REQUIRES_KERNEL = re.compile(r"\s*pye2core(?![\w.-])", re.IGNORECASE)
 
 
 class _PhaseFailed(Exception):
@@ -91,29 +98,50 @@ class Loader:
         if self.policy.disables(candidate.name):
             return self._record(candidate, PluginState.DISABLED, Phase.ENABLED)
         try:
-            self._check_compatible(candidate)
-            self._check_unique(candidate, rivals)
-            descriptors = self._register(candidate, self._import(candidate))
+            self._through_phases(candidate, rivals)
         except _PhaseFailed as failure:
             return self._record(candidate, PluginState.BROKEN, failure.phase, str(failure))
-        self.loaded.append(LoadedPlugin(candidate, descriptors))
         return self._record(candidate, PluginState.LOADED, Phase.LOADED)
+
+    def _through_phases(self, candidate: Candidate, rivals: list[Candidate]) -> None:
+        self._enter(Phase.METADATA, candidate)
+        if candidate.problem is not None:
+            raise _PhaseFailed(Phase.METADATA, candidate.problem)
+        self._enter(Phase.COMPATIBLE, candidate)
+        _check_compatible(candidate)
+        self._enter(Phase.UNIQUE, candidate)
+        _check_unique(candidate, rivals)
+        self._enter(Phase.IMPORT, candidate)
+        plugin = _imported(candidate)
+        self._enter(Phase.REGISTER, candidate)
+        offers = _offers_of(candidate, plugin)
+        self._enter(Phase.VALIDATE, candidate)
+        descriptors = tuple(_validated(offers))
+        self._register(candidate, plugin)
+        self.loaded.append(LoadedPlugin(candidate, descriptors))
+
+    def _register(self, candidate: Candidate, plugin: Any) -> None:
+        try:
+            self.manager.register(plugin, candidate.name)
+        except ValueError as error:  # two entry points name the same object
+            raise _PhaseFailed(Phase.REGISTER, _told(error)) from error
+
+    def _enter(self, phase: Phase, candidate: Candidate) -> None:
+        self._trace(f"{candidate.name}: {phase.value}")
+
+    def _trace(self, line: str) -> None:
+        # Straight to standard error: a log that nobody has configured shows no such lines.
+        if self.policy.trace:
+            sys.stderr.write(f"pye2 plugins: {line}\n")
 
     def _record(
         self, candidate: Candidate, state: PluginState, phase: Phase, error: str | None = None
     ) -> PluginRecord:
+        origin = f"{candidate.distribution} {candidate.version}"
+        outcome = f"{state.value} in phase {phase.value}" + (f": {error}" if error else "")
         level = logging.WARNING if state is PluginState.BROKEN else logging.DEBUG
-        level = max(level, logging.INFO) if self.policy.trace else level
-        _log.log(
-            level,
-            "plugin %s (%s %s): %s in phase %s%s",
-            candidate.name,
-            candidate.distribution,
-            candidate.version,
-            state.value,
-            phase.value,
-            f": {error}" if error else "",
-        )
+        _log.log(level, "plugin %s (%s): %s", candidate.name, origin, outcome)
+        self._trace(f"{candidate.name} ({origin}): {outcome}")
         return PluginRecord(
             name=candidate.name,
             distribution=candidate.distribution,
@@ -124,81 +152,113 @@ class Loader:
             error=error,
         )
 
-    def _check_compatible(self, candidate: Candidate) -> None:
+
+def _check_compatible(candidate: Candidate) -> None:
+    try:
         wanted = kernel_range(candidate.requires)
-        if wanted is None or wanted.contains(__version__, prereleases=True):
-            return
+    except ValueError as error:
         raise _PhaseFailed(
-            Phase.COMPATIBLE,
-            f"it needs pye2core{wanted}, and {__version__} is installed;"
-            f" install a {candidate.distribution} that works with pye2core {PLUGIN_API}, or"
-            f" `pip install 'pye2core{wanted}'`",
-        )
+            Phase.METADATA,
+            f"the range of pye2core that it requires cannot be read: {error};"
+            f" install a {candidate.distribution} that states one like 'pye2core>={PLUGIN_API}'",
+        ) from error
+    if wanted is None or wanted.contains(__version__, prereleases=True):
+        return
+    raise _PhaseFailed(
+        Phase.COMPATIBLE,
+        f"it needs pye2core{wanted}, and {__version__} is installed;"
+        f" install a {candidate.distribution} that works with pye2core {PLUGIN_API}, or"
+        f" `pip install 'pye2core{wanted}'`",
+    )
 
-    @staticmethod
-    def _check_unique(candidate: Candidate, rivals: list[Candidate]) -> None:
-        if len(rivals) == 1:
-            return
-        names = " and ".join(rival.distribution for rival in rivals)
+
+def _check_unique(candidate: Candidate, rivals: list[Candidate]) -> None:
+    if len(rivals) == 1:
+        return
+    names = " and ".join(rival.distribution for rival in rivals)
+    raise _PhaseFailed(
+        Phase.UNIQUE,
+        f"{names} both install a plugin named {candidate.name!r}, so neither is used;"
+        " uninstall one of them",
+    )
+
+
+def _imported(candidate: Candidate) -> Any:
+    try:
+        plugin = candidate.entry_point.load()
+        return plugin() if isinstance(plugin, type) else plugin
+    except ModuleNotFoundError as error:
         raise _PhaseFailed(
-            Phase.UNIQUE,
-            f"{names} both install a plugin named {candidate.name!r}, so neither is used;"
-            " uninstall one of them",
-        )
+            Phase.IMPORT,
+            f"it needs the module {error.name!r}, which is not installed;"
+            f" `pip install --force-reinstall {candidate.distribution}` brings what it needs",
+        ) from error
+    except _COSTS_ONLY_ITSELF as error:
+        raise _PhaseFailed(Phase.IMPORT, _told(error)) from error
 
-    @staticmethod
-    def _import(candidate: Candidate) -> Any:
+
+def _offers_of(candidate: Candidate, plugin: Any) -> list[tuple[str, Any]]:
+    """What the plugin's registration hooks give, each with its hook."""
+    # A plugin that pluggy rejects may stay registered in part, so it is tried on a manager of its
+    # own; the real one sees only what passed.
+    trial = _new_manager()
+    try:
+        trial.register(plugin, candidate.name)
+        trial.check_pending()
+    except _COSTS_ONLY_ITSELF as error:
+        raise _PhaseFailed(Phase.REGISTER, _told(error)) from error
+    offers: list[tuple[str, Any]] = []
+    for hook in REGISTRATION_HOOKS:
         try:
-            return candidate.entry_point.load()
-        except ModuleNotFoundError as error:
-            raise _PhaseFailed(
-                Phase.IMPORT,
-                f"it needs the module {error.name!r}, which is not installed;"
-                f" `pip install --force-reinstall {candidate.distribution}` brings what it needs",
-            ) from error
-        except Exception as error:  # whatever a plugin raises costs only itself
-            raise _PhaseFailed(Phase.IMPORT, _told(error)) from error
-
-    def _register(self, candidate: Candidate, plugin: Any) -> tuple[Descriptor, ...]:
-        # A plugin that pluggy rejects may stay registered in part, so it is tried on a manager of
-        # its own; the real one sees only what passed.
-        trial = _new_manager()
-        try:
-            trial.register(plugin, candidate.name)
-            trial.check_pending()
-        except Exception as error:  # whatever a plugin raises costs only itself
-            raise _PhaseFailed(Phase.REGISTER, _told(error)) from error
-        descriptors = tuple(_descriptors_of(trial))
-        self.manager.register(plugin, candidate.name)
-        return descriptors
-
-
-def _descriptors_of(trial: pluggy.PluginManager) -> list[Descriptor]:
-    found: list[Descriptor] = []
-    for hook, kind in REGISTRATION_HOOKS.items():
-        try:
-            results = [item for offered in getattr(trial.hook, hook)() for item in offered]
-        except Exception as error:  # whatever a plugin raises costs only itself
+            offers += [(hook, item) for given in getattr(trial.hook, hook)() for item in given]
+        except _COSTS_ONLY_ITSELF as error:
             raise _PhaseFailed(Phase.REGISTER, f"{hook}: {_told(error)}") from error
-        for item in results:
-            if not isinstance(item, kind):
-                message = f"{hook} gave {item!r}, which is not a {kind.__name__}"
-                raise _PhaseFailed(Phase.VALIDATE, message)
-            found.append(item)
-    return found
+    return offers
+
+
+def _validated(offers: Iterable[tuple[str, Any]]) -> list[Descriptor]:
+    descriptors: list[Descriptor] = []
+    taken: set[tuple[str, str]] = set()
+    for hook, item in offers:
+        kind = REGISTRATION_HOOKS[hook]
+        if not isinstance(item, kind):
+            message = f"{hook} gave {item!r}, which is not a {kind.__name__}"
+            raise _PhaseFailed(Phase.VALIDATE, message)
+        for name in names_of(item):
+            if (hook, name) in taken:
+                raise _PhaseFailed(Phase.VALIDATE, f"{hook} gave {name!r} twice")
+            taken.add((hook, name))
+        descriptors.append(item)
+    return descriptors
+
+
+def names_of(descriptor: Descriptor) -> tuple[str, ...]:
+    """The names under which it is asked for; among descriptors of its kind each has one owner."""
+    if isinstance(descriptor, TransportDescriptor):
+        return tuple(scheme.lower() for scheme in descriptor.schemes)
+    if isinstance(descriptor, SignatureDescriptor | PresetDescriptor):
+        return (descriptor.name.upper(),)
+    if isinstance(descriptor, FormatterDescriptor):
+        return (f"{descriptor.dialect}/{descriptor.name}",)
+    return (descriptor.name,)
 
 
 def kernel_range(requires: Iterable[str]) -> Any:
-    """The range of pye2core versions that these requirements allow; None if they name none."""
-    from packaging.requirements import Requirement
+    """The range of pye2core versions that these requirements allow; None if they name none.
 
-    for line in requires:
-        if not line.startswith("pye2core"):
-            continue
-        requirement = Requirement(line)
-        if requirement.name == "pye2core" and requirement.marker is None:
-            return requirement.specifier
-    return None
+    Raises:
+        ValueError: a requirement on pye2core cannot be read; others are not looked at.
+    """
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    stated = [Requirement(line) for line in requires if _REQUIRES_KERNEL.match(line)]
+    ranges = [
+        requirement.specifier
+        for requirement in stated
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    ]
+    return SpecifierSet(",".join(map(str, ranges))) if ranges else None
 
 
 def import_object(import_string: str) -> Any:

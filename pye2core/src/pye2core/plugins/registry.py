@@ -23,27 +23,49 @@ from pye2core.errors import (
     UnknownSignature,
     UnknownTransport,
 )
-from pye2core.plugins.discovery import LoadPolicy, installed_candidates, policy_from
+from pye2core.plugins.discovery import LoadPolicy, canonical, installed_candidates, policy_from
 from pye2core.plugins.known import distribution_for
-from pye2core.plugins.loader import Loader, import_object
+from pye2core.plugins.loader import Loader, import_object, names_of
 from pye2core.plugins.records import PluginRecord, PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pye2core.descriptors import Descriptor, Role
+    from pye2core.errors import Pye2Error
     from pye2core.plugins.discovery import Candidate
 
 _log = logging.getLogger("pye2core.plugins")
 _D = TypeVar("_D", bound="Descriptor")
 
+_WORDS: Mapping[type, str] = {
+    TransportDescriptor: "transport",
+    SerializerDescriptor: "serializer",
+    FormatterDescriptor: "formatter",
+    SignatureDescriptor: "signature",
+    PresetDescriptor: "preset",
+    CliCommandDescriptor: "command",
+}
+_ERRORS: Mapping[str, type[NotProvided]] = {
+    "transport": UnknownTransport,
+    "signature": UnknownSignature,
+    "role": UnknownSignature,
+    "preset": UnknownPreset,
+}
+
 
 class PluginRegistry:
     """The plugins of this process and what they offer.
 
+    Asking for what only a broken plugin offers raises ``PluginBroken`` where it is known which one
+    that is; otherwise the error that says that nobody offers it names the broken plugins.
+
     Args:
         candidates: plugins to load.
         policy: what is disabled, and whether a broken plugin is an error at once.
+
+    Attributes:
+        records: what became of each candidate, in their order.
 
     Raises:
         PluginBroken: a plugin cannot be loaded and the policy is strict.
@@ -59,24 +81,27 @@ class PluginRegistry:
             for descriptor in plugin.descriptors:
                 self._add(descriptor, plugin.candidate.name)
         self._silenced: set[tuple[str, str]] = set()
+        self._report_conflicts()
         if loader.policy.strict:
             self._refuse_broken()
 
     def _add(self, descriptor: Descriptor, plugin: str) -> None:
         self._plugin_of[id(descriptor)] = plugin
-        by_name = self._offers.setdefault(type(descriptor), {})
-        for name in _names_of(descriptor):
+        kind = next(each for each in _WORDS if isinstance(descriptor, each))
+        by_name = self._offers.setdefault(kind, {})
+        for name in names_of(descriptor):
             by_name.setdefault(name, []).append(descriptor)
+
+    def _report_conflicts(self) -> None:
+        for kind, by_name in self._offers.items():
+            for name, rivals in by_name.items():
+                if len(rivals) > 1:
+                    _log.warning("%s", self._conflict(_WORDS[kind], name, rivals))
 
     def _refuse_broken(self) -> None:
         for record in self.records:
             if record.state is PluginState.BROKEN:
-                raise PluginBroken(
-                    f"the plugin {record.name!r} of {record.distribution} is broken"
-                    f" ({record.phase.value}): {record.error}",
-                    plugin=record.name,
-                    phase=record.phase.value,
-                )
+                raise _broken(record, "PYE2_STRICT_PLUGINS is set, and ")
 
     # --- who offers what --------------------------------------------------------------------------
 
@@ -85,12 +110,13 @@ class PluginRegistry:
 
         Raises:
             UnknownTransport: none serves it; says what to install.
+            PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(TransportDescriptor, scheme.lower(), "transport", UnknownTransport)
+        return self._one(TransportDescriptor, scheme.lower())
 
     def transports(self) -> Mapping[str, TransportDescriptor]:
-        """All transports by URL scheme."""
+        """All transports by URL scheme, without those that two plugins offer."""
         return self._all(TransportDescriptor)
 
     def serializers(self) -> tuple[SerializerDescriptor, ...]:
@@ -98,28 +124,30 @@ class PluginRegistry:
 
         Raises:
             NotProvided: none is installed.
+            PluginBroken: the only one is broken.
+            PluginConflict: two plugins offer the same.
         """
-        found = sorted(self._all(SerializerDescriptor).values(), key=lambda each: each.strength)
-        if not found:
-            raise self._missing("serializer", "pye2", NotProvided, [])
-        return tuple(found)
+        names = self._offered(SerializerDescriptor) or ("pye2",)
+        found = [self._one(SerializerDescriptor, name) for name in names]
+        return tuple(sorted(found, key=lambda each: each.strength))
 
     def formatters(self, dialect: str) -> Mapping[str, FormatterDescriptor]:
-        """The formatters of a dialect by name."""
-        every = self._all(FormatterDescriptor)
-        return {name: found for name, found in every.items() if found.dialect == dialect}
+        """The formatters of a dialect by name, without those that two plugins offer."""
+        every = self._all(FormatterDescriptor).values()
+        return {found.name: found for found in every if found.dialect == dialect}
 
     def signature(self, name: str) -> SignatureDescriptor:
         """The signature of that name, in any case.
 
         Raises:
             UnknownSignature: no plugin offers it; says what to install.
+            PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(SignatureDescriptor, name.upper(), "signature", UnknownSignature)
+        return self._one(SignatureDescriptor, name.upper())
 
     def signatures(self) -> Mapping[str, SignatureDescriptor]:
-        """All signatures by upper-case name."""
+        """All signatures by upper-case name, without those that two plugins offer."""
         return self._all(SignatureDescriptor)
 
     def signature_for(self, role: Role) -> SignatureDescriptor:
@@ -127,27 +155,29 @@ class PluginRegistry:
 
         Raises:
             UnknownSignature: none does; says what to install.
+            PluginBroken: the plugin that does is broken.
+            PluginConflict: two do.
         """
-        for descriptor in self.signatures().values():
-            if descriptor.role is role:
-                return descriptor
-        raise self._missing("role", role.value, UnknownSignature, [])
+        every = self._offered(SignatureDescriptor).values()
+        found = [each for rivals in every for each in rivals if each.role is role]
+        return self._sole(found, "role", role.value)
 
     def preset(self, name: str) -> PresetDescriptor:
         """The preset of that name, in any case.
 
         Raises:
             UnknownPreset: no plugin offers it; says what to install.
+            PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(PresetDescriptor, name.upper(), "preset", UnknownPreset)
+        return self._one(PresetDescriptor, name.upper())
 
     def presets(self) -> Mapping[str, PresetDescriptor]:
-        """All presets by upper-case name."""
+        """All presets by upper-case name, without those that two plugins offer."""
         return self._all(PresetDescriptor)
 
     def commands(self) -> Mapping[str, CliCommandDescriptor]:
-        """All subcommands of ``pye2`` by name."""
+        """All subcommands of ``pye2`` by name, without those that two plugins offer."""
         return self._all(CliCommandDescriptor)
 
     def plugin_of(self, descriptor: Descriptor) -> str:
@@ -172,51 +202,66 @@ class PluginRegistry:
             )
             raise PluginBroken(message, plugin=plugin, phase="use") from error
 
+    def _offered(self, kind: type[_D]) -> dict[str, list[_D]]:
+        return self._offers.get(kind, {})  # type: ignore[return-value]  # keyed by their type
+
     def _all(self, kind: type[_D]) -> dict[str, _D]:
-        offers = self._offers.get(kind, {})
-        return {name: found[0] for name, found in offers.items() if len(found) == 1}  # type: ignore[misc]  # keyed by their type
+        return {name: found[0] for name, found in self._offered(kind).items() if len(found) == 1}
 
-    def _one(self, kind: type[_D], name: str, what: str, unknown: type[NotProvided]) -> _D:
-        found = self._offers.get(kind, {}).get(name, [])
+    def _one(self, kind: type[_D], name: str) -> _D:
+        offered = self._offered(kind)
+        return self._sole(offered.get(name, []), _WORDS[kind], name, offered)
+
+    def _sole(self, found: Sequence[_D], what: str, name: str, known: Iterable[str] = ()) -> _D:
         if not found:
-            raise self._missing(what, name, unknown, self._offers.get(kind, {}))
+            raise self._missing(what, name, known)
         if len(found) > 1:
-            plugins = [self.plugin_of(each) for each in found]
-            raise PluginConflict(
-                f"the {what} {name!r} is offered by the plugins {' and '.join(plugins)};"
-                " uninstall one, or disable it with PYE2_DISABLE_PLUGINS",
-                name=name,
-                plugins=plugins,
-            )
-        return found[0]  # type: ignore[return-value]  # keyed by their type
+            raise self._conflict(what, name, found)
+        return found[0]
 
-    def _missing(
-        self, kind: str, name: str, error: type[NotProvided], known: Iterable[str]
-    ) -> NotProvided:
-        message = f"no installed plugin offers the {kind} {name!r}"
-        for record in self.records:
-            if record.distribution == distribution_for(kind, name) and record.error:
-                message += (
-                    f": {record.distribution} does, but it is broken in phase"
-                    f" {record.phase.value}: {record.error}"
-                )
-                return error(message, kind=kind, name=name)
-            if (
-                record.distribution == distribution_for(kind, name)
-                and record.state is PluginState.DISABLED
-            ):
-                message += f": {record.distribution} does, but PYE2_DISABLE_PLUGINS switches it off"
-                return error(message, kind=kind, name=name)
-        return error(message + _advice(kind, name, list(known)), kind=kind, name=name)
+    def _conflict(self, what: str, name: str, rivals: Sequence[Descriptor]) -> PluginConflict:
+        plugins = [self.plugin_of(each) for each in rivals]
+        return PluginConflict(
+            f"the {what} {name!r} is offered by the plugins {' and '.join(plugins)}, so neither is"
+            " used; uninstall one, or disable it with PYE2_DISABLE_PLUGINS",
+            name=name,
+            plugins=plugins,
+        )
+
+    def _missing(self, what: str, name: str, known: Iterable[str]) -> Pye2Error:
+        distribution = distribution_for(what, name)
+        states = {
+            record.state: record
+            for record in self.records
+            if canonical(record.distribution) == distribution
+        }
+        if PluginState.BROKEN in states:
+            return _broken(states[PluginState.BROKEN], f"the {what} {name!r} is not there: ")
+        message = f"no installed plugin offers the {what} {name!r}"
+        if PluginState.DISABLED in states:
+            message += f": {distribution} does, but PYE2_DISABLE_PLUGINS switches it off"
+        elif PluginState.LOADED in states:
+            message += f"; `pip install --upgrade {distribution}` may bring it"
+        elif distribution is not None:
+            message += f"; `pip install {distribution}` brings it"
+        else:
+            message += _nearest(name, list(known)) + self._suspects()
+        return _ERRORS.get(what, NotProvided)(message, kind=what, name=name)
+
+    def _suspects(self) -> str:
+        broken = [each.name for each in self.records if each.state is PluginState.BROKEN]
+        if not broken:
+            return ""
+        return f"; it may be in a plugin that is broken ({', '.join(broken)}): see `pye2 plugins`"
 
     # --- observers --------------------------------------------------------------------------------
 
     def observe(self, hook: str, **arguments: Any) -> None:
         """Tell the observers of ``hook``; one that raises is reported once and changes nothing."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            given = {name: arguments[name] for name in implementation.argnames}
+            given = [arguments[name] for name in implementation.argnames]
             try:
-                implementation.function(**given)
+                implementation.function(*given)
             except Exception:  # noqa: BLE001 - an observer changes nothing of what it watches
                 self._report(implementation.plugin_name, hook)
 
@@ -231,18 +276,16 @@ class PluginRegistry:
         _log.exception("the plugin %s raised in %s (reported once)", plugin, hook)
 
 
-def _names_of(descriptor: Descriptor) -> tuple[str, ...]:
-    if isinstance(descriptor, TransportDescriptor):
-        return tuple(scheme.lower() for scheme in descriptor.schemes)
-    if isinstance(descriptor, SignatureDescriptor | PresetDescriptor):
-        return (descriptor.name.upper(),)
-    return (descriptor.name,)
+def _broken(record: PluginRecord, why_it_matters: str) -> PluginBroken:
+    return PluginBroken(
+        f"{why_it_matters}the plugin {record.name!r} of {record.distribution} is broken"
+        f" (phase {record.phase.value}): {record.error}",
+        plugin=record.name,
+        phase=record.phase.value,
+    )
 
 
-def _advice(kind: str, name: str, known: list[str]) -> str:
-    distribution = distribution_for(kind, name)
-    if distribution:
-        return f"; `pip install {distribution}` brings it"
+def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"

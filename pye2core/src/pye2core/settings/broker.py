@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path  # noqa: TC003 - the type of a field
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from attrs import field, frozen
 
 from pye2core.errors import BrokerUrlError
 
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
 _TLS_SCHEMES = frozenset({"mqtts", "amqps", "tls", "wss"})
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:/?#]*)(:[0-9]{1,5}$)?")
 
 
 @frozen
@@ -48,21 +55,21 @@ class BrokerAddress:
     @property
     def url(self) -> str:
         """The address as a URL without its password, for messages and logs."""
-        user = f"{quote(self.user, safe='')}@" if self.user else ""
-        return f"{self.scheme}://{user}{self._location()}"
+        return f"{self.scheme}://{self._who()}{self._where()}"
 
     @property
     def secret_url(self) -> str:
         """The address as a URL with its password, for handing to another process."""
-        if self.user is None:
-            return self.url
-        secret = f":{quote(self.password, safe='')}" if self.password is not None else ""
-        return f"{self.scheme}://{quote(self.user, safe='')}{secret}@{self._location()}"
+        secret = "" if self.password is None else f":{quote(self.password, safe='')}"
+        return f"{self.scheme}://{self._who(secret)}{self._where()}"
 
-    def _location(self) -> str:
+    def _who(self, secret: str = "") -> str:
+        return f"{quote(self.user, safe='')}{secret}@" if self.user else ""
+
+    def _where(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port is not None else ""
-        path = f"/{self.path}" if self.path else ""
+        path = f"/{quote(self.path)}" if self.path else ""
         return f"{host}{port}{path}"
 
 
@@ -70,44 +77,79 @@ def parse_broker_url(url: str, *, ca_file: Path | None = None) -> BrokerAddress:
     """Read a broker's address.
 
     Args:
-        url: ``scheme://[user[:password]@]host[:port][/path]``; special characters in user and
-            password percent-encoded.
+        url: ``scheme://[user[:password]@]host[:port][/path]``; special characters in user, password
+            and path percent-encoded.
         ca_file: for TLS schemes, the authority to trust instead of the system's.
 
     Raises:
-        BrokerUrlError: it has no scheme or host, or its port is not a number from 1 to 65535.
+        BrokerUrlError: it has no scheme or host, its port is not a number from 1 to 65535, or it
+            has what looks like a special character that is not percent-encoded.
 
     Example:
         >>> parse_broker_url("mqtt://me:secret@broker.lan").url
         'mqtt://me@broker.lan'
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise _not_a_broker(url, str(error)) from None
+    parts = _split(url)
     if not parts.scheme or "://" not in url:
         raise _not_a_broker(url, "it has no scheme")
     if not parts.hostname:
         raise _not_a_broker(url, "it names no host")
-    if port == 0:
-        raise _not_a_broker(url, "port 0 is not one to connect to")
+    if parts.query or parts.fragment:
+        raise _not_a_broker(url, "it has a '?' or '#'")
+    if parts.password is not None and not parts.username:
+        raise _not_a_broker(url, "it has a password and no user")
     scheme = parts.scheme.lower()
     return BrokerAddress(
         scheme=scheme,
         host=parts.hostname,
-        port=port,
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password is not None else None,
+        port=_port(url, parts),
+        user=_decoded(url, parts.username) or None,
+        password=_decoded(url, parts.password),
         tls=TlsSettings(ca_file) if scheme in _TLS_SCHEMES else None,
-        path=parts.path.removeprefix("/"),
+        path=_decoded(url, parts.path.removeprefix("/")) or "",
     )
 
 
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise _not_a_broker(url, "its host cannot be read") from None
+
+
+def _port(url: str, parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise _not_a_broker(url, "its port is not a number from 1 to 65535")
+    return port
+
+
+def _decoded(url: str, text: str | None) -> str | None:
+    try:
+        return None if text is None else unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise _not_a_broker(url, "what is percent-encoded in it is not UTF-8") from None
+
+
 def _not_a_broker(url: str, why: str) -> BrokerUrlError:
-    shown = url.rsplit("@", maxsplit=1)[-1]
+    shown = _without_secrets(url)
     return BrokerUrlError(
         f"{shown!r} is not a broker's address: {why}. Write it like mqtt://broker.lan:1883 or"
         " mqtt://user:password@broker.lan (percent-encode special characters in the password).",
         url=shown,
     )
+
+
+def _without_secrets(url: str) -> str:
+    # It could not be read, so anything before an "@" or behind a ":" may be a password.
+    scheme, separator, rest = url.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        scheme, separator, rest = "", "", url
+    _, at, where = rest.rpartition("@")
+    host = _HOST.match(where)
+    shown = host[0] if host else ""
+    hidden = "…" if len(shown) < len(where) else ""
+    return f"{scheme}{separator}{'…@' if at else ''}{shown}{hidden}"

@@ -1,0 +1,229 @@
+"""Runs the user's callbacks, those of each owner on a thread of its own.
+
+You are in the client room, at the border between the transport's threads, which must never wait,
+and the user's code, which may. An owner (the session, a pipeline, an instance) has one thread,
+started at first use, and one queue. A slow or raising callback delays only itself, and blocking
+calls inside it (``deploy()``, ``close()``) work, because what they wait for arrives on another
+thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_log = logging.getLogger("pye2core.client")
+
+BOUND = 1_000
+"""Calls that may wait in a queue before payloads are no longer acknowledged as they come."""
+
+LIMIT = 100_000
+"""Calls that may wait at all, where the transport cannot be held back; the oldest make room."""
+
+
+@define(eq=False)
+class _Waiting:
+    """A call that waits for its turn."""
+
+    call: Callable[[], object]
+    taken: Callable[[], None] | None = None
+    key: str | None = None
+
+
+class CallbackThread:
+    """The thread and the queue of one owner of callbacks.
+
+    Args:
+        owner: whose callbacks these are, for messages and the thread's name.
+        report: told in one line of every callback that raised.
+        after_each: called on this thread when a callback is done.
+    """
+
+    def __init__(
+        self, owner: str, report: Callable[[str], None], after_each: Callable[[], None]
+    ) -> None:
+        self.owner = owner
+        self._report = report
+        self._after_each = after_each
+        self._waiting: deque[_Waiting] = deque()
+        self._newest: dict[str, _Waiting] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._finishing = False
+        self._dropped = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing more should be asked for."""
+        return len(self._waiting) >= BOUND
+
+    def put(self, call: Callable[[], object], taken: Callable[[], None] | None = None) -> None:
+        """Queue a call; never waits.
+
+        Args:
+            call: what to run.
+            taken: called when the call leaves the queue, whether to be run or to be dropped.
+        """
+        dropped: _Waiting | None = None
+        with self._changed:
+            if not self._finishing:
+                dropped = self._make_room()
+                self._add(_Waiting(call, taken))
+                taken = None
+        if taken is not None:
+            taken()
+        if dropped is not None and dropped.taken is not None:
+            dropped.taken()
+
+    def put_newest(self, key: str, call: Callable[[], object]) -> None:
+        """Queue a call in the place of the one that still waits under the same key, if one does."""
+        with self._changed:
+            if self._finishing:
+                return
+            waiting = self._newest.get(key)
+            if waiting is not None:
+                waiting.call = call
+                return
+            waiting = self._newest[key] = _Waiting(call, key=key)
+            self._add(waiting)
+
+    def _add(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name=f"pye2-{self.owner}", daemon=True
+            )
+            self._thread.start()
+        self._changed.notify()
+
+    def _make_room(self) -> _Waiting | None:
+        if len(self._waiting) < LIMIT:
+            return None
+        if self._dropped % LIMIT == 0:
+            _log.warning(
+                "the callbacks of %s are too slow: %d calls wait and the oldest are dropped",
+                self.owner,
+                LIMIT,
+            )
+        self._dropped += 1
+        return self._pop()
+
+    def _pop(self) -> _Waiting:
+        waiting = self._waiting.popleft()
+        if waiting.key is not None:
+            del self._newest[waiting.key]
+        return waiting
+
+    def finish(self) -> None:
+        """Take no more calls; those that wait are still run."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+
+    def join(self, timeout: float) -> None:
+        """Wait until what waits was run, at most ``timeout`` seconds; then drop what is left.
+
+        Returns at once when called from a callback of this very owner.
+        """
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
+        thread.join(timeout)
+        with self._changed:
+            left = [self._pop() for _ in range(len(self._waiting))]
+        for waiting in left:
+            if waiting.taken is not None:
+                waiting.taken()
+        if left:
+            _log.warning(
+                "the callbacks of %s did not finish: %d calls dropped", self.owner, len(left)
+            )
+
+    def _run(self) -> None:
+        while (waiting := self._next()) is not None:
+            try:
+                if waiting.taken is not None:
+                    waiting.taken()
+                waiting.call()
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is logged and shown
+                _log.exception("a callback of %s raised", self.owner)
+                self._report(f"a callback of {self.owner} raised {_told(error)}")
+            finally:
+                self._after_each()
+
+    def _next(self) -> _Waiting | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._finishing)
+            return self._pop() if self._waiting else None
+
+
+def _told(error: BaseException) -> str:
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        place = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{type(error).__name__}: {error}{place}"
+
+
+class Receipts:
+    """Keeps back the acknowledgements of payloads while a queue is full.
+
+    The broker stops delivering payloads when too many are unacknowledged; so a full queue holds
+    back the payloads, and nothing else.
+
+    Args:
+        most: how many may be left unacknowledged.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._lock = threading.Lock()
+
+    @property
+    def held(self) -> int:
+        """How many are kept back."""
+        return self._held
+
+    def for_payload(
+        self, ack: Callable[[], None], owners: Sequence[CallbackThread]
+    ) -> Callable[[], None] | None:
+        """Acknowledge a payload now, or when all its owners have taken it.
+
+        Args:
+            ack: acknowledges it.
+            owners: the threads that it is about to be given to.
+
+        Returns:
+            What each owner is to call when it takes the payload; None if it is acknowledged.
+        """
+        if not any(owner.full for owner in owners) or not self._reserve():
+            ack()
+            return None
+        left = len(owners)
+
+        def taken() -> None:
+            nonlocal left
+            with self._lock:
+                left -= 1
+                if left:
+                    return
+                self._held -= 1
+            ack()
+
+        return taken
+
+    def _reserve(self) -> bool:
+        with self._lock:
+            if self._held >= self._most:
+                return False
+            self._held += 1
+            return True

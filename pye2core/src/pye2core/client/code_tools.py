@@ -1,0 +1,71 @@
+"""What a pipeline offers for packing custom code by hand, under PyE2's names.
+
+You are in the client room; the work is done in ``pye2core.code``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PLUGIN = ("plugin",)
+
+
+class CodeTools:
+    """Packs, unpacks and checks custom code (PyE2 wire protocol, section 12)."""
+
+    @staticmethod
+    def method_to_base64(method: Callable[..., Any]) -> str:
+        """A function of one parameter, ``plugin``, as it is sent.
+
+        Raises:
+            CodeError: its source cannot be read back.
+        """
+        from pye2core.code import capture, encode
+
+        captured = capture(method, parameters=_PLUGIN)
+        assert captured is not None
+        return encode(captured.source)
+
+    @staticmethod
+    def code_to_base64(code: str, *, verbose: bool = False) -> str:
+        """Code as it is sent, after it was checked.
+
+        Raises:
+            CodeRefused: it could not run on a node; with every problem at once.
+        """
+        del verbose
+        from pye2core.code import CapturedCode, check_function, encode
+
+        check_function(CapturedCode(code, "custom code", None, 1, _PLUGIN))
+        return encode(code)
+
+    @staticmethod
+    def str_to_base64(txt: str, *, compress: bool = True) -> str:
+        """A text as base64, through zlib first unless told otherwise."""
+        import base64
+
+        from pye2core.code import encode
+
+        return encode(txt) if compress else base64.b64encode(txt.encode()).decode("ascii")
+
+    @staticmethod
+    def base64_to_code(b64: str) -> str:
+        """The code in what was sent, compressed or not.
+
+        Raises:
+            CodeError: it is not packed code.
+        """
+        from pye2core.code import decode
+
+        return decode(b64)
+
+    @staticmethod
+    def check_code_text(code: str) -> list[str]:
+        """What keeps code from running on a node, each with its line; nothing if it can."""
+        from pye2core.code import check_source
+
+        problems = check_source(code, parameters=_PLUGIN)
+        return [f"line {problem.line}: {problem.message}" for problem in problems]

@@ -1,0 +1,395 @@
+"""What a pipeline is on its node: deploying it, changing it, closing it, hearing of it.
+
+You are in the client room. :class:`DeployedPipeline` holds the state of one pipeline behind a lock
+that is never held while anything is sent or waited for; ``pipeline`` adds its instances.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from pye2core.client.code_tools import CodeTools
+from pye2core.client.instance import Attachment
+from pye2core.client.payload import Payload
+from pye2core.client.staging import Staging, key_of
+from pye2core.client.transactions import Expectation, Outcome, State
+from pye2core.errors import PipelineNotFound, SettingsError
+from pye2core.messages import (
+    Action,
+    InstancePath,
+    NotificationCode,
+    PipelineCommand,
+    PipelineConfig,
+)
+from pye2core.messages.configuration import upper_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pye2core.client.callbacks import CallbackThread
+    from pye2core.client.instance import Call, Instance, OnData, OnNotification
+    from pye2core.client.session import Session
+    from pye2core.client.staging import DeployPlan, InstanceKey
+    from pye2core.client.transactions import Transaction
+    from pye2core.messages import Notification, PayloadMessage
+
+SETTLING = 1.0
+"""Seconds after a change in which a heartbeat may still tell of the state before it: the two come
+on different channels."""
+
+DEBUG_VERBOSITY = 2
+
+
+class DeployedPipeline(CodeTools):
+    """A pipeline of one node.
+
+    Attributes:
+        session: the session that it belongs to.
+        node_addr: the node's address.
+        name: unique on its node.
+        configurations: what it is, what it is to become, what awaits confirmation.
+        is_own: whether the session closes it when it is asked to close its pipelines.
+        was_last_operation_successful: how the last deployment or closing ended; None before.
+    """
+
+    def __init__(
+        self, session: Session, node_addr: str, configurations: Staging, *, follows_node: bool
+    ) -> None:
+        """Make one; nothing is sent.
+
+        Args:
+            session: the session that it belongs to.
+            node_addr: the node's address.
+            configurations: what it is and what it is to become.
+            follows_node: whether what the node reports of its configuration counts, because the
+                pipeline was not made here.
+        """
+        self.session = session
+        self.node_addr = node_addr
+        self.name = configurations.name
+        self.configurations = configurations
+        self.is_own = False
+        self.was_last_operation_successful: bool | None = None
+        self._follows_node = follows_node
+        self._was_sent = follows_node
+        self._closed = False
+        self._settled_at = float("-inf")
+        self._lock = threading.RLock()
+        self._instances: dict[InstanceKey, Instance] = {}
+        self._attachments: list[Attachment] = []
+        self._thread = session.new_callback_thread(f"pipeline {self.name}")
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {self.name} on {self.node_addr}>"
+
+    # --- what it is -------------------------------------------------------------------------------
+
+    @property
+    def node_id(self) -> str | None:
+        """The node's name."""
+        return self.session.get_node_name(self.node_addr)
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether it is known to run on its node."""
+        return self.configurations.running and not self._closed
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings of its data source, as they were confirmed (as proposed, before that)."""
+        with self._lock:
+            known = self.configurations.confirmed or self.configurations.proposed
+        return {"NAME": known.name, "TYPE": known.data_source, **known.settings}
+
+    def P(self, *args: object, **options: Any) -> None:  # noqa: N802 - PyE2's name
+        """Show a line, as ``session.P``."""
+        self.session.P(*args, **options)
+
+    def D(self, *args: object, **options: Any) -> None:  # noqa: N802 - PyE2's name
+        """Show a line if the session's verbosity is 2 or more."""
+        options.setdefault("verbosity", DEBUG_VERBOSITY)
+        self.session.P(*args, **options)
+
+    # --- proposing --------------------------------------------------------------------------------
+
+    def update_acquisition_parameters(
+        self, config: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Propose changed settings of the data source; :meth:`deploy` sends them.
+
+        Args:
+            config: settings, keys in any case; ``TYPE`` is the data source itself.
+            kwargs: further settings.
+
+        Raises:
+            ConfigurationPending: an earlier change awaits its confirmation.
+            SettingsError: the pipeline's name or its plugins are not changed like this.
+        """
+        changes = upper_keys({**(config or {}), **kwargs})
+        for name in ("NAME", "PLUGINS"):
+            if name in changes:
+                raise SettingsError(
+                    f"{name} is not a parameter of the acquisition of pipeline {self.name!r}; use"
+                    " create_plugin_instance, or update_full_configuration",
+                    setting=name,
+                )
+        with self._proposing() as proposed:
+            data_source = changes.pop("TYPE", proposed.data_source)
+            settings = {**proposed.settings, **changes}
+            self.configurations.propose(
+                evolve(proposed, data_source=data_source, settings=settings)
+            )
+
+    @contextmanager
+    def _proposing(self) -> Iterator[PipelineConfig]:
+        """Hold the lock while a change is proposed; gives what is proposed so far."""
+        self.session.commands.transactions.expire()
+        with self._lock:
+            self.check_open()
+            yield self.configurations.proposed
+
+    def check_open(self) -> None:
+        """Refuse to go on with a pipeline that was closed.
+
+        Raises:
+            PipelineNotFound: it was.
+        """
+        if self._closed:
+            raise PipelineNotFound(
+                f"the pipeline {self.name!r} was closed; make it anew with session.create_pipeline",
+                node=self.node_addr,
+                pipeline=self.name,
+            )
+
+    # --- deploying --------------------------------------------------------------------------------
+
+    def deploy(
+        self,
+        *,
+        with_confirmation: bool = True,
+        wait_confirmation: bool = True,
+        timeout: float = 10,
+        verbose: bool = False,
+    ) -> list[Transaction] | None:
+        """Send what is proposed to the node.
+
+        Args:
+            with_confirmation: whether the node's answer is expected at all.
+            wait_confirmation: whether to wait for it.
+            timeout: seconds; 0 for as long as it takes. A node that has begun to confirm a changed
+                instance is given that instance's ``PROCESS_DELAY`` longer.
+            verbose: whether to show a line when it is done.
+
+        Returns:
+            The transactions if ``wait_confirmation`` is False, otherwise None.
+
+        Raises:
+            ConfirmationTimeout: the node did not confirm everything in time.
+            DeployFailed: the node refused it, or an instance could not be started.
+            ConfigurationPending: an earlier change awaits its confirmation.
+            PipelineNotFound: the pipeline was closed.
+        """
+        self.session.commands.transactions.expire()
+        with self._lock:
+            self.check_open()
+            plan = self.configurations.stage()
+        if plan is None:
+            return None if wait_confirmation else []
+        self.was_last_operation_successful = None
+        transaction = self._send(plan, timeout, expects=with_confirmation)
+        if not wait_confirmation:
+            return [transaction]
+        self.session.commands.finish(transaction, timeout)
+        if verbose:
+            self.P(f"Pipeline {self.name} deployed")
+        return None
+
+    def _send(self, plan: DeployPlan, timeout: float, *, expects: bool) -> Transaction:
+        self._was_sent = True
+        try:
+            return self.session.commands.ask(
+                self.node_addr,
+                self.name,
+                plan.action,
+                plan.body,
+                plan.expected if expects else (),
+                timeout=timeout,
+                grace=plan.grace,
+                on_end=lambda outcome: self._settle(plan, outcome),
+            )
+        except BaseException:
+            with self._lock:
+                self.configurations.unstage()
+            raise
+
+    def _settle(self, plan: DeployPlan, outcome: Outcome) -> None:
+        with self._lock:
+            self.configurations.settle(outcome)
+            self._settled_at = self.session.clock.monotonic()
+            self._drop_removed()
+            involved = {(each.path.signature, each.path.instance_id) for each in plan.expected}
+            for key, instance in self._instances.items():
+                if key in involved:
+                    instance.was_last_operation_successful = outcome.ok
+        self.was_last_operation_successful = outcome.ok
+
+    def _drop_removed(self) -> None:
+        left = {key_of(each) for each in self.configurations.proposed.instances}
+        for key in self._instances.keys() - left:
+            self._instances.pop(key).callback_thread.finish()
+
+    # --- closing ----------------------------------------------------------------------------------
+
+    def close(
+        self, *, wait_confirmation: bool = True, timeout: float = 10
+    ) -> list[Transaction] | None:
+        """Have the node stop all of it and forget it; one that was never deployed is just dropped.
+
+        Args:
+            wait_confirmation: whether to wait until it has stopped.
+            timeout: seconds; 0 for as long as it takes.
+
+        Returns:
+            The transactions if ``wait_confirmation`` is False, otherwise None.
+
+        Raises:
+            ConfirmationTimeout: the node did not confirm it in time.
+            DeployFailed: the node refused.
+        """
+        if self._closed or not self._was_sent:
+            self._finish_closing()
+            return None if wait_confirmation else []
+        expected = [Expectation(NotificationCode.PIPELINE_ARCHIVE_OK, InstancePath(self.name))]
+        self.was_last_operation_successful = None
+        transaction = self.session.commands.ask(
+            self.node_addr,
+            self.name,
+            Action.ARCHIVE_PIPELINE,
+            self.name,
+            expected,
+            timeout=timeout,
+            on_end=self._note_closing,
+        )
+        if not wait_confirmation:
+            return [transaction]
+        self.session.commands.finish(transaction, timeout)
+        return None
+
+    def _note_closing(self, outcome: Outcome) -> None:
+        self.was_last_operation_successful = outcome.ok
+        never_ran = outcome.state is State.FAILED and self.configurations.confirmed is None
+        if outcome.ok or never_ran:
+            self._finish_closing()
+
+    def _finish_closing(self) -> None:
+        with self._lock:
+            self._closed = True
+            self.configurations.lost = True
+        for thread in self.callback_threads():
+            thread.finish()
+        self.session.forget_pipeline(self)
+
+    def callback_threads(self) -> list[CallbackThread]:
+        """The threads of its callbacks and of its instances'."""
+        with self._lock:
+            return [self._thread, *(each.callback_thread for each in self._instances.values())]
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def send_pipeline_command(
+        self,
+        command: str | Mapping[str, Any],
+        payload: Mapping[str, Any] | None = None,
+        command_params: Mapping[str, Any] | None = None,
+        *,
+        wait_confirmation: bool = True,
+        timeout: float = 10,
+    ) -> None:
+        """Give the data source a command. Nodes do not confirm it (PyE2 wire protocol, section 10).
+
+        Args:
+            command: its name, or a dictionary that is the command.
+            payload: what else the command says.
+            command_params: its parameters.
+            wait_confirmation: whether to wait until the broker has it.
+            timeout: seconds for that; 0 for as long as it takes.
+
+        Raises:
+            TimeoutError: the broker did not take it in time.
+            NotConnected: the session was closed before.
+        """
+        self.check_open()
+        body: dict[str, Any] = {command: True} if isinstance(command, str) else dict(command)
+        body.update(payload or {})
+        if command_params:
+            body["COMMAND_PARAMS"] = dict(command_params)
+        sent = self.session.commands.tell(
+            self.node_addr, Action.PIPELINE_COMMAND, PipelineCommand(self.name, body)
+        )
+        if wait_confirmation:
+            sent.result(timeout or None)
+
+    # --- hearing ----------------------------------------------------------------------------------
+
+    def attach(
+        self, on_data: OnData | None = None, on_notification: OnNotification | None = None
+    ) -> Attachment:
+        """Add callbacks for all instances.
+
+        Args:
+            on_data: ``(pipeline, signature, instance_id, payload)``.
+            on_notification: ``(pipeline, payload)``.
+        """
+        attachment = Attachment(on_data, on_notification)
+        self._attachments = [*self._attachments, attachment]
+        return attachment
+
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether it, or an instance of it, has callbacks."""
+        with self._lock:
+            instances = list(self._instances.values())
+        listened = any(each.on_data or each.on_notification for each in self._attachments)
+        return listened or any(each.is_listened_to for each in instances)
+
+    def calls_for_payload(self, message: PayloadMessage) -> Iterator[Call]:
+        """What is to be called for a payload of this pipeline; on the receiving thread."""
+        for attachment in self._attachments:
+            if (on_data := attachment.on_data) is not None:
+                yield self._thread, self._data_call(on_data, message)
+        instance = self._instance_at(message.path)
+        if instance is not None:
+            yield from instance.calls_for_payload(message)
+
+    def calls_for_notification(self, message: Notification) -> Iterator[Call]:
+        """What is to be called for a notification about this pipeline; on the receiving thread."""
+        for attachment in self._attachments:
+            if (on_notification := attachment.on_notification) is not None:
+                yield self._thread, self._notification_call(on_notification, message)
+        instance = self._instance_at(message.path)
+        if instance is not None:
+            yield from instance.calls_for_notification(message)
+
+    def _data_call(self, on_data: OnData, message: PayloadMessage) -> Callable[[], object]:
+        path = message.path
+        return lambda: on_data(self, path.signature, path.instance_id, Payload.of(message))
+
+    def _notification_call(
+        self, on_notification: OnNotification, message: Notification
+    ) -> Callable[[], object]:
+        return lambda: on_notification(self, Payload.of(message))
+
+    def _instance_at(self, path: InstancePath) -> Instance | None:
+        return self._instances.get(((path.signature or "").upper(), path.instance_id or ""))
+
+    def note_report(self, reported: PipelineConfig | None) -> None:
+        """Take in what a heartbeat says of this pipeline; None if the node does not run it."""
+        with self._lock:
+            settled = self.session.clock.monotonic() - self._settled_at >= SETTLING
+            if self._closed or not self._was_sent or not settled:
+                return
+            self.configurations.note_report(reported, follow=self._follows_node)

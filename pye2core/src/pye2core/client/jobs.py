@@ -1,0 +1,131 @@
+"""Distributed jobs: a pipeline with one instance that splits its work among other nodes.
+
+You are in the client room. What such an instance is told, and how its failure is noticed, is the
+business of the installed plugin that offers the role.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pye2core.descriptors import JobStages, Stage
+from pye2core.errors import NoNodeOnline, PresetParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pye2core.client.network import NetworkView
+    from pye2core.descriptors import PresetDescriptor
+    from pye2core.messages import Heartbeat
+    from pye2core.plugins import PluginRegistry
+
+NODE_SECONDS = 15.0
+"""How long to wait for a node where none was named."""
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def random_name() -> str:
+    """Eight random letters and digits, as PyE2 names the pipelines of jobs."""
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(8))
+
+
+def least_busy_node(network: NetworkView, timeout: float = NODE_SECONDS) -> str:
+    """The address of an online node that takes this session's commands.
+
+    Raises:
+        NoNodeOnline: none was heard from in time; says what to check.
+    """
+    network.wait_until(network.allowed, timeout)
+    allowed = network.allowed()
+    if allowed:
+        return min(allowed.values(), key=_busyness).address
+    online = [each.name for each in network.online().values()]
+    if online:
+        raise NoNodeOnline(
+            f"{', '.join(sorted(online))}: online, but none allows this client; on a node's machine"
+            f" run: pye2 node allow {network.own_address}"
+        )
+    raise NoNodeOnline(
+        f"no node was heard from within {timeout:g} s; check that one runs on this broker and under"
+        " this root topic (`pye2 up` starts some on this machine)"
+    )
+
+
+def _busyness(heartbeat: Heartbeat) -> tuple[int, float, str]:
+    load = heartbeat.status.get("CPU_USED")
+    percent = float(load) if isinstance(load, int | float) else 0.0
+    return len(heartbeat.pipelines or ()), percent, heartbeat.address
+
+
+def stages_of(
+    registry: PluginRegistry, preset_name: str, parameters: Mapping[str, Any]
+) -> JobStages:
+    """The functions of a whole-job preset for these parameters.
+
+    Raises:
+        UnknownPreset: no installed plugin offers it; says what to install.
+        PresetParameterError: it is no whole job, or cannot use the parameters.
+        PluginBroken: the plugin that offers it cannot be used.
+    """
+    descriptor = registry.preset(preset_name)
+    if descriptor.stage is not Stage.JOB:
+        raise PresetParameterError(
+            f"the preset {descriptor.name} is one function of a job ({descriptor.stage.value}), not"
+            " a whole job; pass it to create_chain_dist_custom_job",
+            preset=descriptor.name,
+            parameter="stage",
+        )
+    job = _job(registry, descriptor, parameters)
+    stages: JobStages = job.stages()
+    return stages
+
+
+def _job(
+    registry: PluginRegistry, descriptor: PresetDescriptor, parameters: Mapping[str, Any]
+) -> Any:
+    import attrs
+
+    kind = registry.load(descriptor, descriptor.implementation)
+    fields = {each.alias: each for each in attrs.fields(kind) if each.init}
+    unknown = [name for name in parameters if name not in fields]
+    missing = [
+        name
+        for name, each in fields.items()
+        if each.default is attrs.NOTHING and name not in parameters
+    ]
+    if unknown or missing:
+        name = (unknown or missing)[0]
+        what = "has no parameter" if unknown else "needs the parameter"
+        known = ", ".join(fields) or "none"
+        raise PresetParameterError(
+            f"the preset {descriptor.name} {what} {name!r}; it takes: {known}",
+            preset=descriptor.name,
+            parameter=name,
+        )
+    try:
+        return kind(**parameters)
+    except (TypeError, ValueError) as error:
+        blamed = next((name for name in parameters if f"'{name}'" in str(error)), "")
+        raise PresetParameterError(
+            f"the preset {descriptor.name} cannot use its parameters: {error}",
+            preset=descriptor.name,
+            parameter=blamed,
+        ) from error
+
+
+def arguments_of(stages: JobStages) -> dict[str, Any]:
+    """A whole job as arguments of ``create_chain_dist_custom_job``."""
+    arguments: dict[str, Any] = {
+        "main_node_process_real_time_collected_data": stages.process,
+        "main_node_finish_condition": stages.finish,
+        "main_node_finish_condition_kwargs": stages.finish_kwargs,
+        "main_node_aggregate_collected_data": stages.aggregate,
+        "worker_node_code": stages.worker,
+        "worker_node_plugin_config": stages.worker_config,
+        "nr_remote_worker_nodes": stages.workers,
+    }
+    if stages.progress is not None:
+        arguments["main_node_progress"] = stages.progress
+    return arguments

@@ -1,0 +1,173 @@
+"""The network as a session sees it: who is online, under which name, and whether it may be used.
+
+You are in the client room. This is the ``PeerBook`` of the kernel behind a lock, with a way to wait
+for what heartbeats say; it sends nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from pye2core.errors import NodeNotOnline
+from pye2core.identity import is_address, same_address, with_prefix
+from pye2core.peers import PeerBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pye2core.clock import Clock
+    from pye2core.messages import Heartbeat
+
+_NAMES_TOLD = 10
+_GOING = "OFFLINE"
+
+
+class NetworkView:
+    """The nodes of a session's network.
+
+    Nodes are named by their name or by their address, with or without its prefix.
+
+    Args:
+        clock: says how long ago a heartbeat was.
+        own_address: the session's address, as nodes' white lists have it.
+        pinned: addresses by name that are known beforehand.
+    """
+
+    def __init__(
+        self, clock: Clock, own_address: str, pinned: Mapping[str, str] | None = None
+    ) -> None:
+        self.own_address = own_address
+        self._book = PeerBook(clock, dict(pinned or {}))
+        self._changed = threading.Condition()
+
+    def hear(self, heartbeat: Heartbeat) -> bool:
+        """Take in a heartbeat; whether its node was not online before.
+
+        Raises:
+            MessageRejected: reason "name-taken": another address has that name.
+        """
+        heard = evolve(heartbeat, address=with_prefix(heartbeat.address))
+        with self._changed:
+            is_new = self._book.hear(heard)
+            if heard.status.get("DEVICE_STATUS") == _GOING:
+                self._book.forget(heard.address)
+                is_new = False
+            self._changed.notify_all()
+        return is_new
+
+    # --- who is there -----------------------------------------------------------------------------
+
+    def online(self) -> dict[str, Heartbeat]:
+        """The newest heartbeats of the nodes that are online, by address."""
+        with self._changed:
+            return self._book.online()
+
+    def allowed(self) -> dict[str, Heartbeat]:
+        """Those of the nodes that take this session's commands, as far as they say."""
+        return {address: each for address, each in self.online().items() if self.may_use(each)}
+
+    def may_use(self, heartbeat: Heartbeat) -> bool:
+        """Whether a node takes this session's commands, as far as it says."""
+        if heartbeat.pipelines is None:
+            return False
+        if not heartbeat.secured or same_address(heartbeat.address, self.own_address):
+            return True
+        return any(same_address(each, self.own_address) for each in heartbeat.allowed)
+
+    def address_of(self, node: str) -> str | None:
+        """The address of a node that was heard from."""
+        with self._changed:
+            return self._book.address_of(with_prefix(node) if is_address(node) else node)
+
+    def name_of(self, node: str) -> str | None:
+        """The name of a node that was heard from."""
+        with self._changed:
+            return self._book.name_of(with_prefix(node))
+
+    def heartbeat(self, node: str) -> Heartbeat | None:
+        """The newest heartbeat of a node that is online."""
+        address = self.address_of(node)
+        with self._changed:
+            return self._book.heartbeat(address) if address is not None else None
+
+    def seconds_since(self, node: str) -> float | None:
+        """Seconds since a node was last heard from; None if it never was."""
+        address = self.address_of(node)
+        with self._changed:
+            return self._book.seconds_since(address) if address is not None else None
+
+    def is_online(self, node: str) -> bool:
+        """Whether a node was heard from within the last minute."""
+        return self.heartbeat(node) is not None
+
+    def runs(self, node: str, signature: str) -> bool:
+        """Whether a node says that it runs, or can run, a signature."""
+        heartbeat = self.heartbeat(node)
+        return heartbeat is not None and signature.upper() in _signatures(heartbeat)
+
+    def resolve(self, node: str) -> str:
+        """The address of a node that is online.
+
+        Raises:
+            NodeNotOnline: it has not been heard from; lists who has.
+        """
+        heartbeat = self.heartbeat(node)
+        if heartbeat is None:
+            raise NodeNotOnline(self._explain_absence(node), node=node)
+        return heartbeat.address
+
+    def _explain_absence(self, node: str) -> str:
+        seconds = self.seconds_since(node)
+        heard = "has not been heard from"
+        if seconds is not None:
+            heard = f"was last heard from {seconds:.0f} s ago"
+        online = sorted(f"{each.name} ({each.address})" for each in self.online().values())
+        if not online:
+            return (
+                f"the node {node!r} {heard}, nor has any other node within the last minute; nodes"
+                " say every 10 s that they are there: wait for one with session.wait_for_node(…),"
+                " and check that it runs on this broker"
+            )
+        more = f" and {len(online) - _NAMES_TOLD} more" if len(online) > _NAMES_TOLD else ""
+        return (
+            f"the node {node!r} {heard}; online are {', '.join(online[:_NAMES_TOLD])}{more}. Name"
+            " one of these, or wait for it with session.wait_for_node(…)"
+        )
+
+    # --- waiting ----------------------------------------------------------------------------------
+
+    def wait_until(self, happened: Callable[[], object], timeout: float) -> bool:
+        """Wait until something is so, looking again at each heartbeat.
+
+        Args:
+            happened: whether it is so; asks this view only, whose lock is held meanwhile.
+            timeout: seconds.
+
+        Returns:
+            Whether it is so.
+        """
+        with self._changed:
+            return bool(self._changed.wait_for(happened, timeout))
+
+
+def _signatures(heartbeat: Heartbeat) -> set[str]:
+    running = {
+        instance.signature.upper()
+        for pipeline in heartbeat.pipelines or ()
+        for instance in pipeline.instances
+    }
+    return running | set(_stated_signatures(heartbeat.status))
+
+
+def _stated_signatures(status: Mapping[str, Any]) -> list[str]:
+    """What a node's status says of plugins; it can hold anything."""
+    offered = status.get("PYE2_SIGNATURES")
+    stated = list(offered) if isinstance(offered, dict) else []
+    active = status.get("ACTIVE_PLUGINS")
+    for plugin in active if isinstance(active, list | tuple) else ():
+        if isinstance(plugin, dict):
+            stated.append(plugin.get("SIGNATURE"))
+    return [name.upper() for name in stated if isinstance(name, str)]

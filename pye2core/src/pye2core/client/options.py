@@ -1,0 +1,98 @@
+"""What PyE2's ``Session`` could be given besides, and what becomes of it here.
+
+You are in the client room. Names that PyE2 takes are taken; what means nothing here says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from pye2core.identity import Identity, load_or_create_key
+from pye2core.settings.environment import client_key_path
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+_log = logging.getLogger("pye2core.client")
+
+ALIASES = {
+    "hostname": "host",
+    "username": "user",
+    "pwd": "password",
+    "pass": "password",
+}
+"""Other names of a session's arguments, and what they stand for."""
+
+_WITHOUT_EFFECT = {
+    "formatter_plugins_locations": "formatters are installed as plugins",
+    "local_cache_base_folder": "the key file is named with key_file",
+    "local_cache_app_folder": "the key file is named with key_file",
+}
+
+
+def merged(given: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A session's connection arguments, with those given under another name.
+
+    Args:
+        given: by their own names; None for what was not given.
+        extra: what else was given.
+
+    Raises:
+        TypeError: something else means nothing; names it and what may have been meant.
+    """
+    result = dict(given)
+    for name, value in extra.items():
+        if name in _WITHOUT_EFFECT:
+            _log.warning("Session(%s=…) has no effect: %s", name, _WITHOUT_EFFECT[name])
+            continue
+        target = ALIASES.get(name)
+        if target is None:
+            raise _unknown(name, [*given, *ALIASES])
+        if result[target] is None:
+            result[target] = value
+    return result
+
+
+def _unknown(name: str, known: Iterable[str]) -> TypeError:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return TypeError(f"Session() has no argument {name!r}{hint}")
+
+
+@frozen
+class KeySource:
+    """Where a session's key is.
+
+    Attributes:
+        identity: the key itself.
+        key_file: the file that it is in, made if there is none; PyE2's place if None.
+        blockchain_config: PyE2's dictionary: ``PEM_FILE``, ``PEM_LOCATION`` (a folder's name within
+            ``_local_cache``, without the underscore), ``PASSWORD``.
+    """
+
+    identity: Identity | None = None
+    key_file: str | os.PathLike[str] | None = None
+    blockchain_config: Mapping[str, Any] | None = None
+
+    def load(self) -> Identity:
+        """The key.
+
+        Raises:
+            KeyFileError: the file exists and cannot be used; it is left as it is.
+        """
+        if self.identity is not None:
+            return self.identity
+        config = self.blockchain_config or {}
+        password = config.get("PASSWORD")
+        if self.key_file is not None:
+            return load_or_create_key(Path(self.key_file), password)
+        usual = client_key_path()
+        folder = usual.parent.parent / f"_{config.get('PEM_LOCATION', 'data')}"
+        return load_or_create_key(folder / config.get("PEM_FILE", usual.name), password)

@@ -1,0 +1,390 @@
+"""Pipelines and their instances, as a client sees them.
+
+You are in the client room: here instances are made, found and removed; ``deployment`` sends.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from pye2core.client.deployment import DeployedPipeline
+from pye2core.client.signatures import (
+    class_for_existing,
+    class_for_new,
+    instances_in,
+    signature_of,
+)
+from pye2core.client.staging import key_of
+from pye2core.descriptors import Role
+from pye2core.errors import AlreadyExists, InstanceNotFound, SettingsError
+from pye2core.messages import InstanceConfig
+from pye2core.messages.configuration import upper_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pye2core.client.instance import Instance, OnData, OnNotification
+    from pye2core.client.staging import InstanceKey
+
+_LONGEST_LIST = 10
+
+
+class Pipeline(DeployedPipeline):
+    """One data source feeding plugin instances on one node.
+
+    Made by ``Session.create_pipeline`` and its like, never directly. What is changed here is
+    proposed; :meth:`deploy` sends it.
+
+    Example:
+        >>> pipeline = session.create_pipeline(node="naeural-1", name="numbers")
+        >>> pipeline.create_custom_plugin_instance(
+        ...     instance_id="first", custom_code=my_function, on_data=print
+        ... )
+        >>> pipeline.deploy()
+    """
+
+    # --- making instances -------------------------------------------------------------------------
+
+    def create_plugin_instance(
+        self,
+        *,
+        signature: str | type[Instance],
+        instance_id: str,
+        config: Mapping[str, Any] | None = None,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+        **kwargs: Any,
+    ) -> Instance:
+        """Propose a new instance.
+
+        Args:
+            signature: the plugin's name, or the class of its client's side.
+            instance_id: unique within this pipeline and signature.
+            config: settings, keys in any case.
+            on_data: called with ``(pipeline, payload)``, unless the signature says otherwise.
+            on_notification: called with ``(pipeline, payload)``.
+            kwargs: what the signature understands; otherwise further settings.
+
+        Raises:
+            AlreadyExists: there is such an instance.
+            UnknownSignature: neither an installed plugin nor the node knows the signature.
+            ConfigurationPending: an earlier change awaits its confirmation.
+            CodeError: code that was given cannot be read back or is refused.
+            PipelineNotFound: the pipeline was closed.
+        """
+        session = self.session
+        kind = class_for_new(signature, session.registry, session.peers, self.node_addr)
+        settings = {**upper_keys(config or {}), **kind.settings_from(**kwargs)}
+        wanted = InstanceConfig(signature_of(signature), instance_id, settings)
+        with self._proposing() as proposed:
+            if proposed.instance(*key_of(wanted)) is not None:
+                raise AlreadyExists(
+                    f"the pipeline {self.name!r} has an instance {instance_id!r} of"
+                    f" {wanted.signature} already; give the new one another instance_id, or use"
+                    " attach_to_plugin_instance",
+                    name=instance_id,
+                )
+            self.configurations.propose_instance(wanted)
+            instance = kind(self, wanted.signature, instance_id)
+            self._instances[instance.key] = instance
+        instance.temporary_attach(on_data, on_notification)
+        return instance
+
+    def create_custom_plugin_instance(
+        self,
+        *,
+        instance_id: str,
+        custom_code: Callable[..., Any] | str,
+        config: Mapping[str, Any] | None = None,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+        **kwargs: Any,
+    ) -> Instance:
+        """Propose a new instance that runs your code again and again.
+
+        Args:
+            instance_id: unique within this pipeline.
+            custom_code: a function of one parameter, ``plugin``; or source as text; or a file.
+            config: settings, keys in any case; the code reads them as ``plugin.cfg_<key>``.
+            on_data: called with ``(pipeline, result, payload)`` for each result.
+            on_notification: called with ``(pipeline, payload)``.
+            kwargs: further settings, for example ``process_delay`` in seconds.
+
+        Raises:
+            CodeError: the code cannot be read back or is refused.
+            UnknownSignature: no installed plugin runs custom code; says what to install.
+            AlreadyExists, ConfigurationPending, PipelineNotFound: as for
+                :meth:`create_plugin_instance`.
+        """
+        return self.create_plugin_instance(
+            signature=self._signature_for(Role.CUSTOM_CODE),
+            instance_id=instance_id,
+            config=config,
+            on_data=on_data,
+            on_notification=on_notification,
+            custom_code=custom_code,
+            **kwargs,
+        )
+
+    def create_chain_dist_custom_plugin_instance(
+        self,
+        *,
+        main_node_process_real_time_collected_data: Callable[..., Any] | str,
+        main_node_finish_condition: Callable[..., Any] | str,
+        main_node_finish_condition_kwargs: Mapping[str, Any] | None,
+        main_node_aggregate_collected_data: Callable[..., Any] | str,
+        worker_node_code: Callable[..., Any] | str,
+        nr_remote_worker_nodes: int,
+        instance_id: str | None = None,
+        worker_node_pipeline_config: Mapping[str, Any] | None = None,
+        worker_node_plugin_config: Mapping[str, Any] | None = None,
+        worker_node_plugin_signature: str | None = None,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+        **kwargs: Any,
+    ) -> Instance:
+        """Propose the main node's instance of a distributed job.
+
+        Args:
+            main_node_process_real_time_collected_data: what to keep of a worker's data; a function
+                ``(plugin, job_id, collected_data, data)``, source as text, or a preset's name, as
+                for the ones that follow.
+            main_node_finish_condition: whether it is done: ``(plugin, collected_data)``.
+            main_node_finish_condition_kwargs: read there as
+                ``plugin.cfg_finish_condition_kwargs``.
+            main_node_aggregate_collected_data: the result: ``(plugin, collected_data)``.
+            worker_node_code: what the workers run again and again: ``(plugin)``.
+            nr_remote_worker_nodes: how many workers share the work.
+            instance_id: unique within this pipeline; made up if None.
+            worker_node_pipeline_config: settings of the workers' pipelines.
+            worker_node_plugin_config: settings of the workers' instances.
+            worker_node_plugin_signature: what the workers run; None for custom code.
+            on_data: called with ``(pipeline, payload)`` for partial results and the last one.
+            on_notification: called with ``(pipeline, payload)``.
+            kwargs: what else the signature understands; otherwise further settings.
+
+        Raises:
+            CodeError: one of the functions cannot be read back or is refused.
+            UnknownPreset: a name stands for no installed preset.
+            PresetParameterError: a preset lacks a parameter.
+            UnknownSignature: no installed plugin offers distributed jobs; says what to install.
+            AlreadyExists, ConfigurationPending, PipelineNotFound: as for
+                :meth:`create_plugin_instance`.
+        """
+        given: dict[str, Any] = {
+            "worker_node_pipeline_config": worker_node_pipeline_config,
+            "worker_node_plugin_config": worker_node_plugin_config,
+            "worker_node_plugin_signature": worker_node_plugin_signature,
+        }
+        return self.create_plugin_instance(
+            signature=self._signature_for(Role.CHAIN_JOB),
+            instance_id=instance_id or f"{self.name}_chain_dist_custom_exec_{os.urandom(4).hex()}",
+            on_data=on_data,
+            on_notification=on_notification,
+            main_node_process_real_time_collected_data=main_node_process_real_time_collected_data,
+            main_node_finish_condition=main_node_finish_condition,
+            main_node_finish_condition_kwargs=dict(main_node_finish_condition_kwargs or {}),
+            main_node_aggregate_collected_data=main_node_aggregate_collected_data,
+            worker_node_code=worker_node_code,
+            nr_remote_worker_nodes=nr_remote_worker_nodes,
+            **{name: value for name, value in given.items() if value is not None},
+            **kwargs,
+        )
+
+    def _signature_for(self, role: Role) -> str:
+        return self.session.registry.signature_for(role).name
+
+    # --- finding instances ------------------------------------------------------------------------
+
+    @property
+    def instances(self) -> list[Instance]:
+        """The instances that the next deployment leaves running, those on the node included."""
+        return [
+            self._existing(each, each.signature) for each in self.configurations.proposed.instances
+        ]
+
+    def attach_to_plugin_instance(
+        self,
+        *,
+        signature: str | type[Instance],
+        instance_id: str,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+    ) -> Instance:
+        """Find an instance of this pipeline, wherever it was made, and add callbacks.
+
+        Args:
+            signature: the plugin's name, or the class of its client's side.
+            instance_id: the instance's id.
+            on_data: as for :meth:`create_plugin_instance`.
+            on_notification: as for :meth:`create_plugin_instance`.
+
+        Raises:
+            InstanceNotFound: there is no such instance; lists those that there are.
+        """
+        wanted = (signature_of(signature), instance_id)
+        with self._lock:
+            found = self.configurations.proposed.instance(*wanted)
+            if found is None:
+                raise self._no_instance(wanted)
+            instance = self._existing(found, signature)
+        instance.temporary_attach(on_data, on_notification)
+        return instance
+
+    def _existing(self, config: InstanceConfig, signature: str | type[Instance]) -> Instance:
+        with self._lock:
+            known = self._instances.get(key_of(config))
+            if known is None:
+                kind = class_for_existing(signature, self.session.registry)
+                known = kind(self, config.signature, config.instance_id)
+                self._instances[known.key] = known
+            return known
+
+    def _no_instance(self, wanted: InstanceKey) -> InstanceNotFound:
+        signature, instance_id = wanted
+        there = [
+            f"{each.signature}/{each.instance_id}"
+            for each in self.configurations.proposed.instances[:_LONGEST_LIST]
+        ]
+        return InstanceNotFound(
+            f"the pipeline {self.name!r} has no instance {instance_id!r} of {signature}; it has:"
+            f" {', '.join(there) or 'none'}",
+            signature=signature,
+            instance_id=instance_id,
+        )
+
+    def attach_to_custom_plugin_instance(
+        self,
+        *,
+        instance_id: str,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+    ) -> Instance:
+        """As :meth:`attach_to_plugin_instance`, for an instance that runs custom code."""
+        return self.attach_to_plugin_instance(
+            signature=self._signature_for(Role.CUSTOM_CODE),
+            instance_id=instance_id,
+            on_data=on_data,
+            on_notification=on_notification,
+        )
+
+    def create_or_attach_to_plugin_instance(
+        self,
+        *,
+        signature: str | type[Instance],
+        instance_id: str,
+        config: Mapping[str, Any] | None = None,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+        **kwargs: Any,
+    ) -> Instance:
+        """The instance of that name as it is, or else a new one that is proposed."""
+        try:
+            return self.attach_to_plugin_instance(
+                signature=signature,
+                instance_id=instance_id,
+                on_data=on_data,
+                on_notification=on_notification,
+            )
+        except InstanceNotFound:
+            return self.create_plugin_instance(
+                signature=signature,
+                instance_id=instance_id,
+                config=config,
+                on_data=on_data,
+                on_notification=on_notification,
+                **kwargs,
+            )
+
+    def create_or_attach_to_custom_plugin_instance(
+        self,
+        *,
+        instance_id: str,
+        custom_code: Callable[..., Any] | str,
+        config: Mapping[str, Any] | None = None,
+        on_data: OnData | None = None,
+        on_notification: OnNotification | None = None,
+        **kwargs: Any,
+    ) -> Instance:
+        """As :meth:`create_or_attach_to_plugin_instance`, for one that runs custom code."""
+        return self.create_or_attach_to_plugin_instance(
+            signature=self._signature_for(Role.CUSTOM_CODE),
+            instance_id=instance_id,
+            config=config,
+            on_data=on_data,
+            on_notification=on_notification,
+            custom_code=custom_code,
+            **kwargs,
+        )
+
+    # --- changing and removing instances ----------------------------------------------------------
+
+    def change_instance(self, instance: Instance, changes: Mapping[str, Any]) -> None:
+        """Propose changed settings of an instance.
+
+        Raises:
+            InstanceNotFound: it was removed.
+            ConfigurationPending: an earlier change awaits its confirmation.
+        """
+        with self._proposing() as proposed:
+            before = proposed.instance(*instance.key)
+            if before is None:
+                raise self._no_instance(instance.key)
+            self.configurations.propose_instance(before.changed(changes))
+
+    def replace_instance(self, instance: Instance) -> None:
+        """Let an object take the place of the one for the same instance."""
+        with self._lock:
+            self._instances[instance.key] = instance
+
+    def remove_plugin_instance(self, instance: Instance) -> None:
+        """Propose that an instance is gone.
+
+        Raises:
+            InstanceNotFound: it is not of this pipeline, or was removed.
+            ConfigurationPending: an earlier change awaits its confirmation.
+        """
+        with self._proposing() as proposed:
+            if instance.pipeline is not self or proposed.instance(*instance.key) is None:
+                raise self._no_instance(instance.key)
+            self.configurations.propose_removal(instance.key)
+
+    def detach_from_instance(self, instance: Instance) -> None:
+        """Remove all callbacks of an instance; it goes on running.
+
+        Raises:
+            InstanceNotFound: it is not of this pipeline.
+        """
+        if instance.pipeline is not self:
+            raise self._no_instance(instance.key)
+        instance.detach_all()
+
+    def update_full_configuration(
+        self, config: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Propose another configuration of the whole pipeline, in PyE2's form.
+
+        Args:
+            config: settings of the data source; ``PLUGINS``, if given, lists all the instances that
+                there are to be: ``[{"SIGNATURE": …, "INSTANCES": [{"INSTANCE_ID": …, …}]}]``.
+            kwargs: further settings.
+
+        Raises:
+            SettingsError: the list of plugins is not of that form, or another name is given.
+            ConfigurationPending: an earlier change awaits its confirmation.
+        """
+        changes = upper_keys({**(config or {}), **kwargs})
+        plugins = changes.pop("PLUGINS", None)
+        if changes.pop("NAME", self.name) != self.name:
+            message = f"the pipeline {self.name!r} keeps its name; make a new one instead"
+            raise SettingsError(message, setting="NAME")
+        with self._proposing() as proposed:
+            instances = proposed.instances if plugins is None else instances_in(plugins)
+            data_source = changes.pop("TYPE", proposed.data_source)
+            settings = {**proposed.settings, **changes}
+            self.configurations.propose(
+                evolve(proposed, instances=instances, data_source=data_source, settings=settings)
+            )

@@ -1,0 +1,199 @@
+"""What a session does with each message that arrives.
+
+You are in the client room, on the transport's threads: nothing here waits. Confirmations and
+answers are settled here and now; user code is only queued, on its owner's thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import field, frozen
+
+from pye2core.client.payload import Payload
+from pye2core.errors import MessageRejected
+from pye2core.identity import is_address, without_prefix
+from pye2core.messages import Heartbeat, Notification, PayloadMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pye2core.client.callbacks import CallbackThread, Receipts
+    from pye2core.client.instance import Call
+    from pye2core.client.network import NetworkView
+    from pye2core.client.pipelines import KnownPipelines
+    from pye2core.client.session import Session
+    from pye2core.client.transactions import Transactions
+    from pye2core.messages import Message
+
+    Acknowledge = Callable[[], None]
+
+_M = TypeVar("_M", Heartbeat, Notification, PayloadMessage)
+
+
+def _bare(node: str) -> str:
+    return without_prefix(node) if is_address(node) else node
+
+
+def _bare_nodes(nodes: Iterable[str] | None) -> frozenset[str] | None:
+    return None if nodes is None else frozenset(map(_bare, nodes))
+
+
+@frozen
+class SessionCallbacks:
+    """The callbacks of a session.
+
+    Attributes:
+        on_payload: ``(session, node_addr, pipeline, signature, instance, payload)``.
+        on_notification: ``(session, node_addr, payload)``.
+        on_heartbeat: ``(session, node_addr, heartbeat)``.
+        filter_workers: the only nodes that callbacks are called for, by address or name; None for
+            all.
+    """
+
+    on_payload: Callable[..., object] | None = None
+    on_notification: Callable[..., object] | None = None
+    on_heartbeat: Callable[..., object] | None = None
+    filter_workers: frozenset[str] | None = field(default=None, converter=_bare_nodes)
+
+
+class Reception:
+    """Takes in a session's messages.
+
+    Args:
+        session: what its callbacks are given.
+        callbacks: the session's callbacks.
+        thread: the session's own thread for callbacks.
+        network: told of heartbeats.
+        transactions: told of notifications.
+        pipelines: told of everything that concerns them.
+        receipts: acknowledges payloads.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        callbacks: SessionCallbacks,
+        *,
+        thread: CallbackThread,
+        network: NetworkView,
+        transactions: Transactions,
+        pipelines: KnownPipelines,
+        receipts: Receipts,
+    ) -> None:
+        self._session = session
+        self._callbacks = callbacks
+        self._thread = thread
+        self._network = network
+        self._transactions = transactions
+        self._pipelines = pipelines
+        self._receipts = receipts
+
+    def on_heartbeat(self, message: Message, ack: Acknowledge) -> None:
+        """Take in a heartbeat.
+
+        Raises:
+            MessageRejected: it is none, or claims another node's name.
+        """
+        heartbeat = _expected(message, Heartbeat)
+        ack()
+        self._network.hear(heartbeat)
+        self._transactions.expire()
+        if heartbeat.pipelines is None:
+            return
+        self._pipelines.hear(heartbeat.address, heartbeat.pipelines)
+        on_heartbeat = self._callbacks.on_heartbeat
+        if on_heartbeat is not None and self._wanted(heartbeat.address):
+            self._thread.put_newest(
+                heartbeat.address,
+                lambda: on_heartbeat(self._session, heartbeat.address, dict(heartbeat.status)),
+            )
+
+    def on_notification(self, message: Message, ack: Acknowledge) -> None:
+        """Take in a notification.
+
+        Raises:
+            MessageRejected: it is none.
+        """
+        notification = _expected(message, Notification)
+        ack()
+        self._transactions.hear(notification)
+        node = _sender(notification)
+        if not self._wanted(node):
+            return
+        for thread, call in self._notification_calls(node, notification):
+            thread.put(call)
+
+    def on_payload(self, message: Message, ack: Acknowledge) -> None:
+        """Take in a payload; acknowledged when its owners have room for it.
+
+        Raises:
+            MessageRejected: it is none.
+        """
+        payload = _expected(message, PayloadMessage)
+        node = _sender(payload)
+        calls = list(self._payload_calls(node, payload))
+        if not self._wanted(node):
+            calls = []
+        taken = self._receipts.for_payload(ack, [thread for thread, _ in calls])
+        for thread, call in calls:
+            thread.put(call, taken)
+
+    def on_inbox(self, message: Message, ack: Acknowledge) -> None:
+        """Take in what was sent to this session alone.
+
+        Raises:
+            MessageRejected: it is nothing that nodes say.
+        """
+        if isinstance(message, Heartbeat):
+            self.on_heartbeat(message, ack)
+        elif isinstance(message, Notification):
+            self.on_notification(message, ack)
+        else:
+            self.on_payload(message, ack)
+
+    def _wanted(self, node: str) -> bool:
+        wanted = self._callbacks.filter_workers
+        return wanted is None or _bare(node) in wanted or self._network.name_of(node) in wanted
+
+    def _notification_calls(self, node: str, message: Notification) -> Iterator[Call]:
+        pipeline = self._pipelines.get(node, message.path.pipeline)
+        if pipeline is not None:
+            yield from pipeline.calls_for_notification(message)
+        on_notification = self._callbacks.on_notification
+        if on_notification is not None:
+            yield (
+                self._thread,
+                lambda: on_notification(self._session, node, Payload.of(message)),
+            )
+
+    def _payload_calls(self, node: str, message: PayloadMessage) -> Iterator[Call]:
+        pipeline = self._pipelines.get(node, message.path.pipeline)
+        if pipeline is not None:
+            yield from pipeline.calls_for_payload(message)
+        on_payload = self._callbacks.on_payload
+        if on_payload is not None:
+            path = message.path
+            yield (
+                self._thread,
+                lambda: on_payload(
+                    self._session,
+                    node,
+                    path.pipeline,
+                    path.signature,
+                    path.instance_id,
+                    Payload.of(message),
+                ),
+            )
+
+
+def _expected(message: Message, kind: type[_M]) -> _M:
+    if isinstance(message, kind):
+        return message
+    raise MessageRejected(
+        f"a {type(message).__name__} came where each message is a {kind.__name__}", reason="shape"
+    )
+
+
+def _sender(message: Notification | PayloadMessage) -> str:
+    return message.origin.sender if message.origin is not None else ""

@@ -1,0 +1,352 @@
+"""The session: a client's connection to the network, and the door to this room.
+
+You are in the client room. ``session`` puts its parts together; what it says of nodes is in
+``session_nodes``, of pipelines in ``session_pipelines``, of transactions in ``session_waiting``.
+What arrives goes through ``reception``, what is sent through ``commands``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Self
+
+from pye2core.abc import Channel
+from pye2core.client.callbacks import Receipts
+from pye2core.client.commands import Commands
+from pye2core.client.network import NetworkView
+from pye2core.client.options import KeySource, merged
+from pye2core.client.pipelines import KnownPipelines
+from pye2core.client.reception import Reception, SessionCallbacks
+from pye2core.client.session_pipelines import SessionPipelines
+from pye2core.client.session_waiting import SessionWaiting
+from pye2core.client.transactions import State, Transactions
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.connection import Connection, ConnectionSettings, Dialects
+from pye2core.errors import TransportError
+from pye2core.settings.environment import client_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pye2core.clock import Clock
+    from pye2core.identity import Identity
+    from pye2core.plugins import PluginRegistry
+
+_log = logging.getLogger("pye2core.client")
+
+CLOSING_SECONDS = 10.0
+"""How long nodes are given to confirm that pipelines are closed."""
+
+DRAINING_SECONDS = 2.0
+"""How long callbacks are given for what waits when a session is closed."""
+
+_NOT_IN_CLIENT_ID = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST_NAME = 40
+
+
+class Session(SessionPipelines, SessionWaiting):
+    """A client's connection to the network of a broker, from its making to :meth:`close`.
+
+    It connects, and is subscribed, before the constructor returns. Callbacks are called on threads
+    of their own, one for the session and one for each pipeline and instance that has some: a slow
+    or raising callback delays only itself, and may call anything here.
+
+    Attributes:
+        name: the session's name.
+        address: the address of the session's key, as nodes allow it.
+        peers: the nodes, as their heartbeats tell.
+
+    Example:
+        >>> with Session("mqtt://user:password@broker.lan") as session:
+        ...     session.wait_for_any_node()
+        ...     print(session.get_allowed_nodes())
+    """
+
+    def __init__(
+        self,
+        host: str | None = None,
+        *,
+        broker: str | None = None,
+        port: int | str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        secured: bool | str | None = None,
+        cert_path: str | os.PathLike[str] | None = None,
+        name: str = "pySDK",
+        encrypt_comms: bool = True,
+        config: Mapping[str, Any] | None = None,
+        filter_workers: Iterable[str] | None = None,
+        log: logging.Logger | None = None,
+        on_payload: Callable[..., object] | None = None,
+        on_notification: Callable[..., object] | None = None,
+        on_heartbeat: Callable[..., object] | None = None,
+        silent: bool = True,
+        verbosity: int = 1,
+        dotenv_path: str | os.PathLike[str] | None = None,
+        show_commands: bool = False,
+        blockchain_config: Mapping[str, Any] | None = None,
+        bc_engine: Identity | None = None,
+        root_topic: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
+        registry: PluginRegistry | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        **kwargs: Any,
+    ) -> None:
+        """Connect.
+
+        What is not given is looked for in the environment and in a ``.env`` file; see
+        ``pye2core.settings.environment``.
+
+        Args:
+            host: the broker as a URL (``mqtt://user:password@host:1883``), or its host alone.
+            broker: the broker as a URL.
+            port: the broker's port.
+            user: None for an anonymous connection; also ``username``.
+            password: also ``pwd``, ``pass``.
+            secured: whether to use TLS.
+            cert_path: the authority to trust instead of the system's.
+            name: the session's name, which nodes and other clients see.
+            encrypt_comms: whether commands are encrypted for their node.
+            config: PyE2's dictionary of settings, which wins over all else.
+            filter_workers: the only nodes that callbacks are called for, by address or name.
+            log: where :meth:`P` writes to; None for standard output.
+            on_payload: called with
+                ``(session, node_addr, pipeline, signature, instance, payload)``.
+            on_notification: called with ``(session, node_addr, payload)``.
+            on_heartbeat: called with ``(session, node_addr, heartbeat)``; where they come faster
+                than they are taken, with the newest of each node.
+            silent: whether the session keeps quiet about its own doings.
+            verbosity: what :meth:`P` shows: lines of this verbosity and below.
+            dotenv_path: the ``.env`` file, if another than the one that is found.
+            show_commands: whether to show each command that is sent.
+            blockchain_config: PyE2's dictionary that names the key file.
+            bc_engine: the key itself.
+            root_topic: the root of all channel names; "naeural" if nothing says otherwise.
+            key_file: the key's file, made if there is none.
+            registry: the plugins to use instead of the installed ones.
+            clock: where to read the time.
+            kwargs: PyE2's further names of these.
+
+        Raises:
+            SettingsError: no broker is given anywhere, or something given cannot be used.
+            BrokerUnreachable: nothing answers at the broker's address.
+            CredentialsRefused: the broker says no.
+            UnknownTransport: no installed plugin serves the broker's scheme; says what to install.
+            KeyFileError: the key file exists and cannot be used; it is left as it is.
+            TypeError: an argument means nothing; names it and what may have been meant.
+        """
+        given = merged(
+            {"host": host, "port": port, "user": user, "password": password, "secured": secured},
+            kwargs,
+        )
+        settings = client_settings(
+            **given,
+            broker=broker,
+            cert_path=cert_path,
+            root_topic=root_topic,
+            config=config,
+            dotenv_path=dotenv_path,
+        )
+        identity = KeySource(bc_engine, key_file, blockchain_config).load()
+        super().__init__(verbosity=verbosity, output=log)
+        self.name = name
+        self.address = identity.address
+        self.clock = clock
+        self.registry = registry if registry is not None else _installed_plugins()
+        self._silent = silent
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = self.new_callback_thread(f"session {name}")
+        client_id = f"{_NOT_IN_CLIENT_ID.sub('-', name)[:_LONGEST_NAME]}_{os.urandom(4).hex()}"
+        self._connection = self._connection_to(
+            ConnectionSettings(
+                settings.broker, client_id, persistent=True, root=settings.root_topic
+            ),
+            identity,
+        )
+        self.peers = NetworkView(clock, self.address)
+        self.known_pipelines = KnownPipelines(clock)
+        transactions = Transactions(clock, self.address)
+        self.commands = Commands(
+            self._connection,
+            transactions,
+            self.peers,
+            name=name,
+            client_id=client_id,
+            encrypt=encrypt_comms,
+            show=self.P if show_commands else None,
+        )
+        callbacks = SessionCallbacks(on_payload, on_notification, on_heartbeat, filter_workers)
+        self._reception = Reception(
+            self,
+            callbacks,
+            thread=self._thread,
+            network=self.peers,
+            transactions=transactions,
+            pipelines=self.known_pipelines,
+            receipts=Receipts(self._connection.max_unacknowledged),
+        )
+        self._connect()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def _connection_to(self, settings: ConnectionSettings, identity: Identity) -> Connection:
+        serializers = [
+            self.registry.load(each, each.implementation)() for each in self.registry.serializers()
+        ]
+        return Connection(
+            settings, identity, Dialects(serializers), self.registry, clock=self.clock
+        )
+
+    def _connect(self) -> None:
+        connection, reception = self._connection, self._reception
+        connection.listen(Channel.ctrl(), reception.on_heartbeat)
+        connection.listen(Channel.notif(), reception.on_notification)
+        connection.listen(Channel.payloads(), reception.on_payload)
+        connection.listen(Channel.inbox(self.address), reception.on_inbox)
+        try:
+            connection.start()
+        except BaseException:
+            connection.close()
+            raise
+        self._at_exit = _closing_at_exit(self)
+        if not self._silent:
+            self.P(f"Connected to {connection.settings.broker.url} as {self.address}")
+
+    @property
+    def server(self) -> str:
+        """The broker's host."""
+        return self._connection.settings.broker.host
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there at this moment."""
+        return self._connection.connected
+
+    def close(self, *, close_pipelines: bool = False, wait_close: bool = False) -> None:
+        """Send what waits, then disconnect for good; harmless if it is closed.
+
+        Args:
+            close_pipelines: whether to close the pipelines that this session made or attached to.
+            wait_close: whether to wait until nodes have confirmed that.
+        """
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        atexit.unregister(self._at_exit)
+        if close_pipelines:
+            self._close_pipelines(wait=wait_close)
+        self._connection.close()
+        self._end_callbacks()
+        if not self._silent:
+            self.P("Session closed")
+
+    def _close_pipelines(self, *, wait: bool) -> None:
+        own = [pipeline for pipeline in self.known_pipelines.all() if pipeline.is_own]
+        transactions = []
+        for pipeline in own:
+            try:
+                sent = pipeline.close(wait_confirmation=False, timeout=CLOSING_SECONDS)
+            except TransportError as error:
+                _log.warning("pipeline %s may still run: %s", pipeline.name, error)
+            else:
+                transactions += sent or []
+        if not wait:
+            return
+        for transaction in transactions:
+            outcome = self.commands.transactions.result(transaction)
+            if not outcome.ok:
+                reason = outcome.reason or "its node did not confirm that it was closed"
+                told = "failed" if outcome.state is State.FAILED else "timed out"
+                _log.warning("closing pipeline %s %s: %s", transaction.pipeline, told, reason)
+
+    def _end_callbacks(self) -> None:
+        threads = [self._thread]
+        for pipeline in self.known_pipelines.all():
+            threads += pipeline.callback_threads()
+        for thread in threads:
+            thread.finish()
+        deadline = self.clock.monotonic() + DRAINING_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - self.clock.monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- running ----------------------------------------------------------------------------------
+
+    def run(
+        self,
+        wait: bool | float | Callable[[], object] = True,  # noqa: FBT001, FBT002 - PyE2's name and place
+        *,
+        close_session: bool = True,
+        close_pipelines: bool = False,
+    ) -> None:
+        """Let callbacks do their work until it is time to end; Ctrl-C ends it as well.
+
+        Args:
+            wait: True for as long as the program runs; a number of seconds (0 for ever); or a
+                function, until it returns False: it is asked after each callback, and at least
+                every 100 ms.
+            close_session: whether to close the session in the end.
+            close_pipelines: whether to close its pipelines in the end, and to wait for that.
+
+        Raises:
+            JobFailedError: a job of this session cannot succeed; raised after the closing.
+        """
+        try:
+            self.sleep(wait)
+        except KeyboardInterrupt:
+            self.P("Interrupted")
+        finally:
+            if close_session:
+                self.close(close_pipelines=close_pipelines, wait_close=True)
+            elif close_pipelines:
+                self._close_pipelines(wait=True)
+
+    def sleep(
+        self,
+        wait: bool | float | Callable[[], object] = True,  # noqa: FBT001, FBT002 - as for run()
+    ) -> None:
+        """As :meth:`run`, but nothing is closed in the end, and Ctrl-C is raised.
+
+        Raises:
+            JobFailedError: a job of this session cannot succeed.
+        """
+        if callable(wait):
+            self.happenings.wait_while(wait)
+        elif wait is True or (wait is not False and wait == 0):
+            self.happenings.wait_for(None)
+        else:
+            self.happenings.wait_for(float(wait))
+
+
+def _installed_plugins() -> PluginRegistry:
+    from pye2core.plugins import installed_plugins
+
+    return installed_plugins()
+
+
+def _closing_at_exit(session: Session) -> Callable[[], None]:
+    """Have a session closed at the end of the program, if it still exists then.
+
+    Otherwise the broker would keep its subscriptions, and what arrives for them, for ever.
+    """
+    reference = weakref.ref(session)
+
+    def close() -> None:
+        forgotten = reference()
+        if forgotten is not None:
+            forgotten.close()
+
+    atexit.register(close)
+    return close

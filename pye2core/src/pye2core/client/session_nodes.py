@@ -1,0 +1,83 @@
+"""What a session says of nodes.
+
+You are in the client room; what is known of nodes is in ``network``.
+"""
+
+from __future__ import annotations
+
+from pye2core.client.parts import SessionParts
+
+NODE_SECONDS = 15.0
+"""How long to wait for a node unless told otherwise."""
+
+
+class SessionNodes(SessionParts):
+    """The part of a session that knows nodes."""
+
+    def wait_for_any_node(self, timeout: float = NODE_SECONDS, *, verbose: bool = True) -> bool:
+        """Wait until any node is online.
+
+        Args:
+            timeout: seconds.
+            verbose: whether to show what is waited for.
+
+        Returns:
+            Whether one is.
+        """
+        if verbose:
+            self.P(f"Waiting {timeout:g} s for any node to appear online …")
+        found = self.peers.wait_until(self.peers.online, timeout)
+        if verbose:
+            names = sorted(each.name for each in self.peers.online().values())
+            self.P(f"Online: {', '.join(names)}" if found else "No node has appeared.")
+        return found
+
+    def wait_for_node(
+        self, node: str, /, timeout: float = NODE_SECONDS, *, verbose: bool = True
+    ) -> bool:
+        """Wait until a node is online; returns at once if it is.
+
+        The node is asked to show itself, so that one that is there is seen within a moment.
+
+        Args:
+            node: its name or address.
+            timeout: seconds.
+            verbose: whether to show what is waited for.
+
+        Returns:
+            Whether it is.
+        """
+        if self.peers.is_online(node):
+            return True
+        if verbose:
+            self.P(f"Waiting {timeout:g} s for node {node} to appear online …")
+        self.commands.ask_for_heartbeat(node)
+        found = self.peers.wait_until(lambda: self.peers.is_online(node), timeout)
+        if verbose:
+            self.P(f"Node {node} {'is online' if found else 'has not appeared'}.")
+        return found
+
+    def check_node_online(self, node: str, /) -> bool:
+        """Whether a node, by name or address, was heard from within the last minute."""
+        return self.peers.is_online(node)
+
+    def get_active_nodes(self) -> list[str]:
+        """The addresses of the nodes that are online."""
+        return list(self.peers.online())
+
+    def get_allowed_nodes(self) -> list[str]:
+        """The addresses of the nodes that are online and take this session's commands.
+
+        A node that is not secured is among them although it may refuse (PyE2 wire protocol,
+        section 8).
+        """
+        return list(self.peers.allowed())
+
+    def get_active_supervisors(self) -> list[str]:
+        """The addresses of the nodes that are online and call themselves supervisors."""
+        online = self.peers.online()
+        return [address for address, each in online.items() if each.status.get("EE_IS_SUPER")]
+
+    def get_node_name(self, node_addr: str) -> str | None:
+        """The name of a node that was heard from."""
+        return self.peers.name_of(node_addr)

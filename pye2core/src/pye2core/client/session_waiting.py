@@ -1,0 +1,87 @@
+"""What a session waits for besides callbacks: transactions and answers of several instances.
+
+You are in the client room. Nothing here spins: it sleeps until something has ended, or its time is
+over.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, wait
+from typing import TYPE_CHECKING, Any, Literal
+
+from pye2core.client.parts import SessionParts
+from pye2core.client.requests import RESPONSE_KEY, Request
+from pye2core.client.transactions import all_finished
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pye2core.client.instance import Instance
+    from pye2core.client.payload import Payload
+    from pye2core.client.transactions import Transaction
+
+
+class SessionWaiting(SessionParts):
+    """The part of a session that waits for nodes' answers."""
+
+    def wait_for_transactions(self, transactions: Sequence[Transaction]) -> None:
+        """Wait until all of these have ended, well or not."""
+        self.commands.transactions.wait_for_all(transactions)
+
+    def are_transactions_finished(self, transactions: Sequence[Transaction]) -> bool:
+        """Whether all of these have ended, well or not."""
+        self.commands.transactions.expire()
+        return all_finished(transactions)
+
+    def wait_for_all_sets_of_transactions(
+        self, lst_transactions: Sequence[Sequence[Transaction]]
+    ) -> None:
+        """Wait until all of all sets have ended, well or not."""
+        self.wait_for_transactions([each for one in lst_transactions for each in one])
+
+    def wait_for_any_set_of_transactions(
+        self, lst_transactions: Sequence[Sequence[Transaction]]
+    ) -> None:
+        """Wait until all of one set have ended, well or not."""
+        self.commands.transactions.wait_for_any_set(lst_transactions)
+
+    def broadcast_instance_command_and_wait_for_response_payload(
+        self,
+        instances: Sequence[Instance],
+        require_responses_mode: Literal["any", "all"] = "any",
+        command: str | Mapping[str, Any] = "",
+        payload: Mapping[str, Any] | None = None,
+        command_params: Mapping[str, Any] | None = None,
+        timeout: float = 10,
+        response_params_key: str = RESPONSE_KEY,
+    ) -> list[Payload | None] | None:
+        """Give several instances a command and wait for payloads that answer it.
+
+        Args:
+            instances: whom to ask.
+            require_responses_mode: whether one answer is enough ("any") or all are wanted ("all").
+            command: its name, or a dictionary that is the command.
+            payload: what else the command says.
+            command_params: its parameters.
+            timeout: seconds for all of it.
+            response_params_key: the payload's field that echoes what was asked.
+
+        Returns:
+            For each instance its answer, or None if none came in time; None for no instances.
+        """
+        if not instances:
+            return None
+        enough = ALL_COMPLETED if require_responses_mode == "all" else FIRST_COMPLETED
+        asked: list[tuple[Instance, Request]] = []
+        try:
+            for instance in instances:
+                request = Request(response_params_key)
+                instance.send_request(request, command, payload, command_params, timeout=timeout)
+                asked.append((instance, request))
+            wait([request.answer for _, request in asked], timeout, return_when=enough)
+            return [
+                request.answer.result() if request.answer.done() else None for _, request in asked
+            ]
+        finally:
+            for instance, request in asked:
+                instance.requests.withdraw(request)

@@ -1,0 +1,343 @@
+"""Where a session finds its broker: arguments, environment variables, ``.env``, PyE2's names.
+
+You are in the settings room. Each setting is looked for in PyE2's ``config`` dictionary, then in
+the constructor's arguments, then in ``PYE2_*``, ``AIXP_*`` and ``EE_*`` variables; a variable may
+stand in the environment or in a ``.env`` file (PyE2 wire protocol, section 15).
+
+A broker given as a URL is given whole: its port and its credentials are not made up from places
+that count less than the URL's, so that a password is never sent to another broker than its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+from pye2core.errors import SettingsError
+from pye2core.settings.broker import BrokerAddress, TlsSettings, parse_broker_url
+from pye2core.settings.dotenv_files import read_environment
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+DEFAULT_ROOT = "naeural"
+
+_VARIABLES: tuple[dict[str, tuple[str, ...]], ...] = (
+    {
+        "broker": ("PYE2_BROKER",),
+        "host": ("PYE2_HOST",),
+        "port": ("PYE2_PORT",),
+        "user": ("PYE2_USER",),
+        "password": ("PYE2_PASSWORD",),
+        "secured": ("PYE2_SECURED",),
+        "cert_path": ("PYE2_CERT_PATH",),
+        "root_topic": ("PYE2_ROOT_TOPIC",),
+    },
+    {
+        "host": ("AIXP_HOSTNAME", "AIXP_HOST"),
+        "port": ("AIXP_PORT",),
+        "user": ("AIXP_USERNAME", "AIXP_USER"),
+        "password": ("AIXP_PASSWORD", "AIXP_PASS", "AIXP_PWD"),
+        "secured": ("AIXP_SECURED",),
+        "cert_path": ("AIXP_CERT_PATH",),
+    },
+    {
+        "host": ("EE_HOSTNAME", "EE_HOST"),
+        "port": ("EE_PORT",),
+        "user": ("EE_USERNAME", "EE_USER"),
+        "password": ("EE_PASSWORD", "EE_PASS", "EE_PWD"),
+        "secured": ("EE_SECURED",),
+        "cert_path": ("EE_CERT_PATH",),
+    },
+)
+"""The variables of each setting, strongest family first; within a family the first one set."""
+
+_CONFIG_KEYS = {
+    "BROKER": "broker",
+    "HOST": "host",
+    "PORT": "port",
+    "USER": "user",
+    "PASS": "password",
+    "SECURED": "secured",
+    "CERT_PATH": "cert_path",
+    "ROOT_TOPIC": "root_topic",
+    "QOS": "qos",
+}
+
+_WITH_TLS = {"mqtt": "mqtts", "amqp": "amqps"}
+_YES = frozenset({"true", "1", "yes", "on"})
+_NO = frozenset({"false", "0", "no", "off", "none"})
+_LARGEST_PORT = 65535
+
+
+@frozen
+class ClientSettings:
+    """What a session needs to reach its network.
+
+    Attributes:
+        broker: where the broker is and how to get in.
+        root_topic: the root of all channel names.
+        environment: the variables that were looked at, those of the ``.env`` file included.
+    """
+
+    broker: BrokerAddress
+    root_topic: str = DEFAULT_ROOT
+    environment: dict[str, str] = field(factory=dict, repr=False)
+
+
+@frozen
+class _Given:
+    """A value and where it was given, as the user would write it."""
+
+    value: Any
+    where: str
+
+
+_Level = dict[str, _Given]
+
+
+def client_key_path() -> Path:
+    """The file of the client's key: of the working folder, as with PyE2."""
+    return Path("_local_cache") / "_data" / "_pk_sdk.pem"
+
+
+def client_settings(
+    *,
+    broker: str | None = None,
+    host: str | None = None,
+    port: int | str | None = None,
+    user: str | None = None,
+    password: str | None = None,
+    secured: bool | str | None = None,
+    cert_path: str | os.PathLike[str] | None = None,
+    root_topic: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    dotenv_path: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ClientSettings:
+    """Find the broker and what belongs to it.
+
+    Args:
+        broker: the broker as a URL.
+        host: the broker's host, PyE2's way; a URL is taken as ``broker``.
+        port: the broker's port; the scheme's usual one if nothing says otherwise.
+        user: None, here and everywhere else, for an anonymous connection.
+        password: belongs to ``user``.
+        secured: whether to use TLS.
+        cert_path: the file of the authority to trust; the system's if nothing says otherwise.
+        root_topic: the root of all channel names.
+        config: PyE2's dictionary, which wins over all else.
+        dotenv_path: the ``.env`` file; see ``find_dotenv`` for where it is looked for otherwise.
+        environment: the variables to read; None for those of this process and of ``.env``.
+
+    Raises:
+        SettingsError: no broker is given anywhere, or something given cannot be used.
+        BrokerUrlError: the broker's address cannot be understood.
+
+    Example:
+        >>> client_settings(broker="mqtt://me:secret@broker.lan", environment={}).broker.url
+        'mqtt://me@broker.lan'
+    """
+    variables = read_environment(dotenv_path) if environment is None else dict(environment)
+    arguments = {
+        "broker": broker,
+        "host": host,
+        "port": port,
+        "user": user,
+        "password": password,
+        "secured": secured,
+        "cert_path": cert_path,
+        "root_topic": root_topic,
+    }
+    levels = [
+        _config_level(config or {}),
+        _argument_level(arguments),
+        *(_variable_level(family, variables) for family in _VARIABLES),
+    ]
+    return ClientSettings(
+        broker=_broker(levels), root_topic=_root_topic(levels), environment=variables
+    )
+
+
+# --- where things are given -----------------------------------------------------------------------
+
+
+def _config_level(config: Mapping[str, Any]) -> _Level:
+    level: _Level = {}
+    for key, value in config.items():
+        name = _CONFIG_KEYS.get(str(key).upper())
+        if name is None:
+            raise _unknown_config_key(str(key))
+        if value is not None and value != "":
+            level[name] = _Given(value, f"config[{key!r}]")
+    _check_quality_of_service(level.get("qos"))
+    return _with_url_as_broker(level)
+
+
+def _unknown_config_key(key: str) -> SettingsError:
+    near = difflib.get_close_matches(key.upper(), _CONFIG_KEYS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it can have {', '.join(_CONFIG_KEYS)}"
+    return SettingsError(
+        f"config has the key {key!r}, which means nothing here; {hint}", setting=key
+    )
+
+
+def _check_quality_of_service(given: _Given | None) -> None:
+    # Everything is sent so that it arrives at least once, whatever lesser quality is asked for.
+    if given is not None and str(given.value) not in {"0", "1", "2"}:
+        raise _unusable(given, "0, 1 or 2")
+
+
+def _argument_level(arguments: Mapping[str, Any]) -> _Level:
+    given = {
+        name: _Given(value, name)
+        for name, value in arguments.items()
+        if value is not None and value != ""
+    }
+    return _with_url_as_broker(given)
+
+
+def _variable_level(family: Mapping[str, Sequence[str]], variables: Mapping[str, str]) -> _Level:
+    level: _Level = {}
+    for setting, names in family.items():
+        for name in names:
+            if variables.get(name):
+                level[setting] = _Given(variables[name], name)
+                break
+    return _with_url_as_broker(level)
+
+
+def _with_url_as_broker(level: _Level) -> _Level:
+    """Take a host that is a URL as the broker."""
+    host = level.get("host")
+    if host is None or "://" not in str(host.value):
+        return level
+    if "broker" in level:
+        raise SettingsError(
+            f"{level['broker'].where} and {host.where} both name a broker; leave one away",
+            setting=host.where,
+        )
+    return {**{name: given for name, given in level.items() if name != "host"}, "broker": host}
+
+
+# --- putting them together ------------------------------------------------------------------------
+
+
+def _broker(levels: Sequence[_Level]) -> BrokerAddress:
+    for place, level in enumerate(levels):
+        if "broker" in level:
+            return _completed(_parsed(level["broker"]), _strongest(levels[: place + 1]))
+        if "host" in level:
+            return _completed(_of_host(level["host"]), _strongest(levels))
+    raise SettingsError(
+        'no broker is given: write Session("mqtt://broker.lan:1883"), or set PYE2_BROKER (or'
+        " EE_HOSTNAME, EE_PORT, EE_USERNAME, EE_PASSWORD) in the environment or in a .env file."
+        " `pye2 up` starts a broker and nodes on this machine.",
+        setting="broker",
+    )
+
+
+def _strongest(levels: Sequence[_Level]) -> _Level:
+    merged: _Level = {}
+    for level in reversed(levels):
+        merged.update(level)
+    return merged
+
+
+def _parsed(given: _Given) -> BrokerAddress:
+    return parse_broker_url(str(given.value))
+
+
+def _of_host(given: _Given) -> BrokerAddress:
+    host = str(given.value).strip()
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    return parse_broker_url(f"mqtt://{host}")
+
+
+def _completed(address: BrokerAddress, given: _Level) -> BrokerAddress:
+    if "port" in given:
+        address = evolve(address, port=_port(given["port"]))
+    if "user" in given:
+        # Another user's password is not this one's.
+        address = evolve(address, user=str(given["user"].value), password=None)
+    if "password" in given:
+        address = evolve(address, password=str(given["password"].value))
+    if address.password is not None and address.user is None:
+        raise SettingsError(
+            f"there is a password for {address.url} but no user name; give both, or neither for an"
+            " anonymous connection",
+            setting="user",
+        )
+    return _with_tls(address, given)
+
+
+def _port(given: _Given) -> int:
+    text = str(given.value).strip()
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LARGEST_PORT):
+        raise _unusable(given, f"a number from 1 to {_LARGEST_PORT}")
+    return int(text)
+
+
+def _with_tls(address: BrokerAddress, given: _Level) -> BrokerAddress:
+    wanted = _truth(given["secured"]) if "secured" in given else address.tls is not None
+    if not wanted:
+        if address.tls is not None:
+            raise SettingsError(
+                f"{given['secured'].where} says that the connection is not secured, but"
+                f" {address.url} is a secured one; change one of them",
+                setting=given["secured"].where,
+            )
+        return address
+    if address.tls is None:
+        scheme = _WITH_TLS.get(address.scheme)
+        if scheme is None:
+            raise SettingsError(
+                f"{given['secured'].where} asks for TLS, which {address.scheme}:// does not have",
+                setting=given["secured"].where,
+            )
+        address = evolve(address, scheme=scheme)
+    return evolve(address, tls=TlsSettings(_ca_file(given.get("cert_path"))))
+
+
+def _truth(given: _Given) -> bool:
+    if isinstance(given.value, bool):
+        return given.value
+    text = str(given.value).strip().lower()
+    if text in _YES or text in _NO:
+        return text in _YES
+    raise _unusable(given, "true or false")
+
+
+def _ca_file(given: _Given | None) -> Path | None:
+    if given is None:
+        return None
+    path = Path(given.value)
+    if not path.is_file():
+        raise SettingsError(
+            f"{given.where} names {str(path)!r}, which is no file (looked from {Path.cwd()}); name"
+            " the certificate of the authority that signed the broker's, or leave it away to trust"
+            " the system's authorities",
+            setting=given.where,
+        )
+    return path
+
+
+def _root_topic(levels: Sequence[_Level]) -> str:
+    given = _strongest(levels).get("root_topic")
+    if given is None:
+        return DEFAULT_ROOT
+    root = str(given.value).strip("/")
+    if not root or any(character in root for character in "+#*\0"):
+        raise _unusable(given, "a name without +, #, * and NUL")
+    return root
+
+
+def _unusable(given: _Given, expected: str) -> SettingsError:
+    return SettingsError(
+        f"{given.where} is {given.value!r} and should be {expected}", setting=given.where
+    )

@@ -1,0 +1,199 @@
+"""A node for the client's tests: it says what it is told to say, and notes what it is told."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pye2_wire.serializer import Pye2Serializer
+from pye2core.abc import Channel
+from pye2core.connection import Connection, ConnectionSettings, Dialects
+from pye2core.identity import Identity
+from pye2core.messages import (
+    Action,
+    Command,
+    Heartbeat,
+    InstanceConfig,
+    InstancePath,
+    InstanceUpdate,
+    Notification,
+    NotificationCode,
+    NotificationKind,
+    PayloadMessage,
+    PipelineConfig,
+    Requester,
+)
+from pye2core.settings import parse_broker_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pye2core.plugins import PluginRegistry
+
+PATIENCE = 20.0
+"""Seconds after which a test takes something as not happening at all."""
+
+
+class FakeNode:
+    """A node on a memory broker that confirms everything, unless told otherwise.
+
+    Attributes:
+        commands: the commands that came, in order, but for those that ask for a heartbeat.
+        answer: what it does with each; a test may replace it.
+        running: the pipelines that it says it runs.
+    """
+
+    def __init__(self, url: str, registry: PluginRegistry, name: str = "naeural-1") -> None:
+        self.name = name
+        self.identity = Identity.generate()
+        self.address: str = self.identity.address
+        self.commands: queue.Queue[Command] = queue.Queue()
+        self.answer: Callable[[Command], None] = self.confirm
+        self.running: dict[str, PipelineConfig] = {}
+        self.allowed: tuple[str, ...] = ()
+        self._connection = Connection(
+            ConnectionSettings(parse_broker_url(url), f"node-{name}"),
+            self.identity,
+            Dialects([Pye2Serializer(name)]),
+            registry,
+        )
+        self._connection.listen(Channel.config(self.address), self._on_command)
+        self._connection.start()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def next_command(self) -> Command:
+        return self.commands.get(timeout=PATIENCE)
+
+    def _on_command(self, message: Any, ack: Callable[[], None]) -> None:
+        ack()
+        if message.action is Action.FULL_HEARTBEAT:
+            self.beat()
+            return
+        self.commands.put(message)
+        self.answer(message)
+
+    # --- answering --------------------------------------------------------------------------------
+
+    def confirm(self, command: Command) -> None:
+        """Do as a node does when all goes well (PyE2 wire protocol, section 10)."""
+        body = command.body
+        if isinstance(body, PipelineConfig):
+            self.running[body.name] = body
+            self.notify(NotificationCode.PIPELINE_OK, InstancePath(body.name), command.requester)
+            for each in body.instances:
+                self.confirm_run(body.name, each, command)
+        elif isinstance(body, tuple):
+            for update in body:
+                self._confirm_update(update, NotificationCode.PLUGIN_CONFIG_OK, command)
+        elif isinstance(body, InstanceUpdate):
+            self._confirm_update(body, NotificationCode.PLUGIN_INSTANCE_COMMAND_OK, command)
+        elif command.action is Action.ARCHIVE_PIPELINE and isinstance(body, str):
+            self.running.pop(body, None)
+            self.notify(NotificationCode.PIPELINE_ARCHIVE_OK, InstancePath(body), command.requester)
+
+    def confirm_run(self, pipeline: str, instance: InstanceConfig, command: Command) -> None:
+        path = InstancePath(pipeline, instance.signature, instance.instance_id)
+        self.notify(NotificationCode.PLUGIN_CONFIG_OK, path, command.requester)
+
+    def _confirm_update(
+        self, update: InstanceUpdate, code: NotificationCode, command: Command
+    ) -> None:
+        path = InstancePath(update.pipeline, update.signature, update.instance_id)
+        self.notify(NotificationCode.PIPELINE_OK, path, command.requester)
+        self.notify(code, path, command.requester)
+
+    def ignore(self, command: Command) -> None:
+        """Answer nothing, as a PyE2 engine does to strangers."""
+
+    def refuse(self, reason: str) -> Callable[[Command], None]:
+        """Deny whatever is asked of a pipeline."""
+
+        def answer(command: Command) -> None:
+            name = command.body.name if isinstance(command.body, PipelineConfig) else None
+            self.notify(
+                NotificationCode.PIPELINE_FAILED,
+                InstancePath(name),
+                command.requester,
+                kind=NotificationKind.EXCEPTION,
+                text=reason,
+            )
+
+        return answer
+
+    # --- saying -----------------------------------------------------------------------------------
+
+    def notify(
+        self,
+        code: NotificationCode | None,
+        path: InstancePath,
+        requester: Requester,
+        *,
+        kind: NotificationKind = NotificationKind.NORMAL,
+        text: str = "done",
+    ) -> None:
+        message = Notification(kind, text, code=code, path=path, requester=requester)
+        self._connection.send(message, Channel.notif())
+
+    def say(self, path: InstancePath, **fields: Any) -> None:
+        self._connection.send(PayloadMessage(path, fields), Channel.payloads())
+
+    def say_to(self, address: str, path: InstancePath, **fields: Any) -> None:
+        message = PayloadMessage(path, fields)
+        self._connection.send(message, Channel.inbox(address), encrypt_for=address)
+
+    def beat(self, **status: Any) -> None:
+        """Send a heartbeat."""
+        self._connection.send(self.heartbeat(**status), Channel.ctrl())
+
+    def heartbeat(self, *, name: str | None = None, **status: Any) -> Heartbeat:
+        return Heartbeat(
+            name=name or self.name,
+            address=self.address,
+            allowed=self.allowed,
+            secured=True,
+            pipelines=tuple(self.running.values()),
+            status=status,
+        )
+
+    def beat_as(self, name: str) -> None:
+        """Send a heartbeat under another name."""
+        self._connection.send(self.heartbeat(name=name), Channel.ctrl())
+
+
+class Calls:
+    """A callback that notes its calls."""
+
+    def __init__(self) -> None:
+        self._calls: queue.Queue[tuple[Any, ...]] = queue.Queue()
+
+    def __call__(self, *args: Any) -> None:
+        self._calls.put(args)
+
+    def next(self) -> tuple[Any, ...]:
+        return self._calls.get(timeout=PATIENCE)
+
+    @property
+    def empty(self) -> bool:
+        return self._calls.empty()
+
+
+class Gate:
+    """A callback that does not return before it is opened.
+
+    Attributes:
+        entered: set when it was called.
+    """
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self._open = threading.Event()
+
+    def __call__(self, *_: Any) -> None:
+        self.entered.set()
+        assert self._open.wait(PATIENCE)
+
+    def open(self) -> None:
+        self._open.set()

@@ -1,0 +1,197 @@
+"""Who is on the network: names that nobody can take over, and how long a heartbeat counts."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pye2core.clock import ManualClock
+from pye2core.errors import MessageRejected
+from pye2core.identity import Identity, without_prefix
+from pye2core.messages import Heartbeat
+from pye2core.peers import ONLINE_SECONDS, PeerBook
+
+ATTIC, CELLAR = (
+    Identity.from_words([word, "core", "peers"]).address for word in ("attic", "cellar")
+)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def book(clock: ManualClock) -> PeerBook:
+    return PeerBook(clock)
+
+
+# --- online ---------------------------------------------------------------------------------------
+
+
+def test_a_node_that_was_never_heard_from_is_not_there(book: PeerBook) -> None:
+    assert book.online() == {}
+    assert book.heartbeat(ATTIC) is None
+    assert book.seconds_since(ATTIC) is None
+    assert book.address_of("attic") is None
+    assert book.name_of(ATTIC) is None
+
+
+def test_a_node_is_online_from_its_first_heartbeat(book: PeerBook) -> None:
+    beat = Heartbeat("attic", ATTIC)
+
+    assert book.hear(beat)
+
+    assert book.online() == {ATTIC: beat}
+    assert book.heartbeat(ATTIC) is beat
+    assert book.address_of("attic") == ATTIC
+    assert book.name_of(ATTIC) == "attic"
+
+
+def test_the_newest_heartbeat_counts(book: PeerBook) -> None:
+    book.hear(Heartbeat("attic", ATTIC, status={"N": 1}))
+
+    assert not book.hear(Heartbeat("attic", ATTIC, status={"N": 2}))
+
+    assert book.online()[ATTIC].status == {"N": 2}
+
+
+def test_a_node_stays_online_for_a_minute_after_its_last_heartbeat(
+    book: PeerBook, clock: ManualClock
+) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+    clock.advance(ONLINE_SECONDS)
+    assert ATTIC in book.online()
+    assert book.seconds_since(ATTIC) == 60.0
+
+    clock.advance(0.5)
+
+    assert book.online() == {}
+    assert book.heartbeat(ATTIC) is None
+    assert book.seconds_since(ATTIC) == 60.5
+
+
+def test_an_expired_node_keeps_its_name_and_is_new_when_it_is_back(
+    book: PeerBook, clock: ManualClock
+) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+    clock.advance(ONLINE_SECONDS * 2)
+
+    assert book.address_of("attic") == ATTIC
+    assert book.name_of(ATTIC) == "attic"
+    assert book.hear(Heartbeat("attic", ATTIC))
+
+
+def test_a_forgotten_node_is_offline_at_once_and_new_when_it_is_back(book: PeerBook) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+
+    book.forget(ATTIC)
+    book.forget(CELLAR)
+
+    assert book.online() == {}
+    assert book.hear(Heartbeat("attic", ATTIC))
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_a_name_is_not_taken_over_by_another_address(book: PeerBook) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+
+    with pytest.raises(MessageRejected, match=f"{CELLAR} calls itself 'attic'") as caught:
+        book.hear(Heartbeat("attic", CELLAR))
+
+    assert (caught.value.reason, caught.value.sender) == ("name-taken", CELLAR)
+    assert book.address_of("attic") == ATTIC
+    assert CELLAR not in book.online()
+
+
+def test_a_name_is_not_taken_over_from_a_node_that_is_away(
+    book: PeerBook, clock: ManualClock
+) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+    book.forget(ATTIC)
+    clock.advance(ONLINE_SECONDS * 100)
+
+    with pytest.raises(MessageRejected):
+        book.hear(Heartbeat("attic", CELLAR))
+
+
+def test_a_rejected_heartbeat_does_not_put_a_node_offline(book: PeerBook) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+    book.hear(Heartbeat("cellar", CELLAR))
+
+    with pytest.raises(MessageRejected):
+        book.hear(Heartbeat("attic", CELLAR))
+
+    assert set(book.online()) == {ATTIC, CELLAR}
+    assert book.name_of(CELLAR) == "cellar"
+
+
+@pytest.mark.parametrize("pinned", [ATTIC, without_prefix(ATTIC), f"aixp_{without_prefix(ATTIC)}"])
+def test_a_pinned_name_belongs_to_its_address_before_anybody_is_heard(
+    clock: ManualClock, pinned: str
+) -> None:
+    book = PeerBook(clock, {"attic": pinned})
+
+    assert book.address_of("attic") == ATTIC
+    with pytest.raises(MessageRejected):
+        book.hear(Heartbeat("attic", CELLAR))
+    assert book.hear(Heartbeat("attic", ATTIC))
+
+
+def test_the_pins_that_are_given_are_not_written_to(clock: ManualClock) -> None:
+    pinned = {"attic": ATTIC}
+
+    PeerBook(clock, pinned).hear(Heartbeat("cellar", CELLAR))
+
+    assert pinned == {"attic": ATTIC}
+
+
+@pytest.mark.parametrize("name", [ATTIC, without_prefix(ATTIC), f"aixp_{without_prefix(ATTIC)}"])
+def test_nobody_can_call_himself_by_the_address_of_another(book: PeerBook, name: str) -> None:
+    with pytest.raises(MessageRejected) as caught:
+        book.hear(Heartbeat(name, CELLAR))
+
+    assert caught.value.reason == "name-taken"
+    assert book.address_of(ATTIC) is None
+
+
+def test_a_node_may_be_called_by_its_own_address(book: PeerBook) -> None:
+    assert book.hear(Heartbeat(ATTIC, ATTIC))
+    assert book.address_of(ATTIC) == ATTIC
+
+
+@pytest.mark.parametrize("node", [ATTIC, without_prefix(ATTIC), "attic"])
+def test_a_node_is_found_by_its_name_and_by_its_address_in_any_form(
+    book: PeerBook, node: str
+) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+
+    assert book.address_of(node) == ATTIC
+
+
+def test_one_node_may_change_its_name(book: PeerBook) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+    book.hear(Heartbeat("loft", ATTIC))
+
+    assert book.name_of(ATTIC) == "loft"
+    assert book.address_of("loft") == ATTIC
+
+
+def test_it_can_be_read_while_heartbeats_come_in(book: PeerBook) -> None:
+    finished = threading.Event()
+
+    def hear() -> None:
+        for number in range(3000):
+            book.hear(Heartbeat(f"node-{number}", f"0xai_{number}"))
+        finished.set()
+
+    hearing = threading.Thread(target=hear)
+    hearing.start()
+    while not finished.is_set():
+        book.online()
+    hearing.join()
+
+    assert len(book.online()) == 3000
