@@ -1,0 +1,422 @@
+"""One connection to a broker: a paho client and the thread that drives it.
+
+paho's own thread is not used: it waits with ``select``, which fails for file descriptors above
+1023, dies of an exception while the client still says it is connected, and reconnects by itself.
+Here the loop reports whatever ends it, once.
+
+A connection is used for one life: open, use, then :meth:`Connection.leave` or
+:meth:`Connection.drop`. Locks: ``_lock`` guards what both the callers' threads and the loop touch.
+It may be held while paho is called; nobody else's code is called under it.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import paho.mqtt.client as paho
+from attrs import field, frozen
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from pye2_mqtt import failures
+from pye2_mqtt.wake import Wake
+from pye2core.errors import TransportError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from pye2core.settings import BrokerAddress
+
+_log = logging.getLogger(__name__)
+
+_HOUSEKEEPING = 5.0
+"""Seconds after which paho is asked at the latest whether a ping is due."""
+
+_NO_LIMIT = 0
+"""For paho's count of messages in flight: the kernel bounds what it publishes, and the broker
+acknowledges as fast as it can. With a limit, paho searches all waiting messages at each answer."""
+
+_LOST = "the connection was lost"
+_LEFT = "the connection is closed"
+
+_NO_SIGN_OF_LIFE = 141
+"""What paho calls a broker that left a ping unanswered (MQTT 5's keep alive timeout)."""
+
+
+@frozen
+class Endpoint:
+    """Where a connection goes and as whom.
+
+    Attributes:
+        broker: host and credentials.
+        port: the port, never None.
+        client_id: identifies the session at the broker.
+        clean: whether the broker forgets the session when the connection ends.
+        keepalive: seconds of silence after which the two sides ask each other for a sign of life.
+        tls: checks the broker's certificate; None for an unencrypted connection.
+    """
+
+    broker: BrokerAddress
+    port: int
+    client_id: str
+    clean: bool
+    keepalive: int
+    tls: ssl.SSLContext | None = None
+
+
+@frozen
+class Inbound:
+    """A message as the broker delivered it.
+
+    Attributes:
+        topic: where it was published.
+        data: its bytes.
+        ack: acknowledges it; from any thread, harmless when repeated or too late.
+    """
+
+    topic: str
+    data: bytes = field(repr=False)
+    ack: Callable[[], None] = field(repr=False)
+
+
+class Connection:
+    """Bytes to and from one broker, until it ends.
+
+    Args:
+        endpoint: where to go.
+        on_message: called by the loop for each message; what it raises is logged.
+        on_end: called once with the reason, from the loop's thread, when the connection is lost
+            or could not be made.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        on_message: Callable[[Inbound], None],
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._on_message = on_message
+        self._on_end = on_end
+        self._lock = threading.RLock()
+        self._opened = _pending()
+        self._subscribing: dict[int, tuple[str, Future[None]]] = {}
+        self._unwritten: deque[_Published] = deque()
+        self._unconfirmed: deque[_Published] = deque()
+        self._unacknowledged: dict[int, object] = {}
+        self._ended: str | None = None
+        self._end_is_wanted = False
+        self._reason = _LOST
+        self._wake = Wake()
+        self._client = self._make_client()
+        self._thread = threading.Thread(
+            target=self._run, name=f"pye2-mqtt-{endpoint.client_id}", daemon=True
+        )
+
+    # --- for the transport, from any thread ---------------------------------------------------
+
+    def open(self, timeout: float) -> Future[None]:
+        """Begin to connect.
+
+        Returns:
+            A future that is done when the broker has accepted the connection; fails with
+            ``BrokerUnreachable`` or ``CredentialsRefused``.
+        """
+        self._client.connect_timeout = timeout
+        self._thread.start()
+        return self._opened
+
+    def subscribe(self, topic: str, qos: int) -> Future[None]:
+        """Ask for what is published at ``topic``; the future is done when the broker grants it."""
+        granted = _pending()
+        with self._lock:
+            if self._ended is not None:
+                return self._refuse(granted, f"The subscription to {topic!r}", self._ended)
+            result, mid = self._client.subscribe(topic, qos)
+            if result != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+                return self._refuse(granted, f"The subscription to {topic!r}", _LOST)
+            self._subscribing[mid] = (topic, granted)
+        self._wake.wake()
+        return granted
+
+    def publish(self, topic: str, data: bytes, qos: int) -> Future[None]:
+        """Send ``data``; the future is done when it is confirmed (QoS 1) or written (QoS 0)."""
+        published = _pending()
+        with self._lock:
+            if self._ended is not None:
+                return self._refuse(published, f"A message to {topic!r}", self._ended)
+            info = self._client.publish(topic, data, qos)
+            if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                published.set_exception(self._too_many())
+                return published
+            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return self._refuse(published, f"A message to {topic!r}", _LOST)
+            waiting = self._unconfirmed if qos else self._unwritten
+            waiting.append(_Published(topic, info, published))
+        self._wake.wake()
+        return published
+
+    def outstanding(self) -> list[Future[None]]:
+        """The futures of what was published and is not confirmed or written yet."""
+        with self._lock:
+            return [one.future for one in (*self._unwritten, *self._unconfirmed)]
+
+    def leave(self) -> None:
+        """Send what is queued, say goodbye and end; ``on_end`` is not called."""
+        with self._lock:
+            self._end_is_wanted = True
+            if self._ended is None:
+                self._client.disconnect()
+        self._wake.wake()
+
+    def drop(self, reason: str) -> None:
+        """End at once, without a goodbye; ``on_end`` is not called."""
+        with self._lock:
+            self._end_is_wanted = True
+        self._end(reason)
+        self._wake.wake()
+        if self._thread.ident is None:
+            self._release()
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this is asked from within a callback."""
+        return self._thread is threading.current_thread()
+
+    def join(self, timeout: float) -> bool:
+        """Wait until no callback can come any more; whether that is so."""
+        if self._thread.ident is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # --- the loop's thread --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        reason = _LOST
+        try:
+            if self._connect():
+                self._serve()
+                reason = self._reason
+        except Exception as error:  # noqa: BLE001 - whatever ended the loop, its end must be told
+            _log.exception("The connection to %s broke down", self._endpoint.broker.url)
+            reason = f"{type(error).__name__}: {error}"
+        finally:
+            self._end(_LEFT if self._end_is_wanted else reason)
+            self._release()
+
+    def _connect(self) -> bool:
+        endpoint = self._endpoint
+        try:
+            self._client.connect(endpoint.broker.host, endpoint.port, endpoint.keepalive)
+        except (OSError, ValueError) as error:
+            self._conclude_opening(failures.not_reached(endpoint.broker, endpoint.port, error))
+            return False
+        return True
+
+    def _serve(self) -> None:
+        """Move bytes until the connection ends."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake.reader, selectors.EVENT_READ)
+            connected = self._client.socket()
+            watched = 0
+            while connected is not None and self._ended is None:
+                wanted = selectors.EVENT_READ
+                if self._client.want_write():
+                    wanted |= selectors.EVENT_WRITE
+                if wanted != watched:
+                    change = selector.modify if watched else selector.register
+                    change(connected, wanted)
+                    watched = wanted
+                ready = selector.select(0 if _buffered(connected) else _HOUSEKEEPING)
+                self._wake.clear()
+                readable = any(
+                    key.fileobj is connected and events & selectors.EVENT_READ
+                    for key, events in ready
+                )
+                self._turn(readable=readable or _buffered(connected))
+                connected = self._client.socket()
+
+    def _turn(self, *, readable: bool) -> None:
+        if readable:
+            self._client.loop_read()
+        if self._client.want_write():
+            self._client.loop_write()
+        self._client.loop_misc()
+        for done in self._take_done():
+            done.future.set_result(None)
+
+    def _take_done(self) -> list[_Published]:
+        """What is written or confirmed by now; brokers confirm in order (MQTT-4.6.0-2)."""
+        done = []
+        with self._lock:
+            for waiting in (self._unwritten, self._unconfirmed):
+                while waiting and waiting[0].info.is_published():
+                    done.append(waiting.popleft())
+        return done
+
+    def _release(self) -> None:
+        still_open = self._client.socket()
+        if still_open is not None:
+            still_open.close()
+        self._wake.close()
+
+    # --- what paho calls, on the loop's thread ------------------------------------------------
+
+    def _make_client(self) -> paho.Client:
+        endpoint = self._endpoint
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=endpoint.client_id,
+            clean_session=endpoint.clean,
+            protocol=paho.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.max_inflight_messages_set(_NO_LIMIT)
+        if endpoint.broker.user is not None:
+            client.username_pw_set(endpoint.broker.user, endpoint.broker.password)
+        if endpoint.tls is not None:
+            client.tls_set_context(endpoint.tls)
+        client.on_socket_open = _send_at_once
+        client.on_socket_register_write = _leave_writing_to_loop
+        client.on_connect = self._answered
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._received
+        return client
+
+    def _answered(
+        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any
+    ) -> None:
+        error = None
+        if code.is_failure:
+            broker, port = self._endpoint.broker, self._endpoint.port
+            error = failures.turned_away(broker, port, code.value, str(code))
+        self._conclude_opening(error)
+
+    def _disconnected(
+        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any
+    ) -> None:
+        if code.value == _NO_SIGN_OF_LIFE:
+            self._reason = f"no sign of life for {self._endpoint.keepalive} s"
+
+    def _subscribed(
+        self, _client: paho.Client, _data: Any, mid: int, codes: list[ReasonCode], _props: Any
+    ) -> None:
+        with self._lock:
+            topic, granted = self._subscribing.pop(mid, ("", None))
+        if granted is None:
+            return
+        if any(code.is_failure for code in codes):
+            granted.set_exception(failures.subscription_refused(self._endpoint.broker, topic))
+        else:
+            granted.set_result(None)
+
+    def _received(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        mid = message.mid
+        ack: Callable[[], None] = _nothing_to_acknowledge
+        if message.qos:
+            if message.dup and mid in self._unacknowledged:
+                # nats-server repeats what is not acknowledged even while the connection lasts
+                return
+            receipt = self._unacknowledged[mid] = object()
+
+            def ack() -> None:
+                self._acknowledge(mid, receipt)
+
+        try:
+            self._on_message(Inbound(message.topic, bytes(message.payload), ack))
+        except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
+            _log.exception("A message at %r could not be handled", message.topic)
+
+    def _acknowledge(self, mid: int, receipt: object) -> None:
+        """Tell the broker, unless that was done or the number means another message by now."""
+        with self._lock:
+            if self._ended is not None or self._unacknowledged.get(mid) is not receipt:
+                return
+            del self._unacknowledged[mid]
+            self._client.ack(mid, 1)
+        self._wake.wake()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _end(self, reason: str) -> None:
+        """Fail what waits and tell the owner; once."""
+        with self._lock:
+            if self._ended is not None:
+                return
+            self._ended = reason
+            published = [*self._unwritten, *self._unconfirmed]
+            subscribing = list(self._subscribing.values())
+            self._unwritten.clear()
+            self._unconfirmed.clear()
+            self._subscribing.clear()
+        self._conclude_opening(failures.hung_up(self._endpoint.broker, self._endpoint.port, reason))
+        for one in published:
+            self._refuse(one.future, f"A message to {one.topic!r}", reason)
+        for topic, granted in subscribing:
+            self._refuse(granted, f"The subscription to {topic!r}", reason)
+        if not self._end_is_wanted:
+            self._on_end(reason)
+
+    def _conclude_opening(self, error: TransportError | None) -> None:
+        """Finish the future of :meth:`open`; the first conclusion counts."""
+        with self._lock:
+            if self._opened.done():
+                return
+            if error is None:
+                self._opened.set_result(None)
+            else:
+                self._opened.set_exception(error)
+
+    def _refuse(self, future: Future[None], what: str, reason: str) -> Future[None]:
+        future.set_exception(failures.disconnected(self._endpoint.broker, what, reason))
+        return future
+
+    def _too_many(self) -> TransportError:
+        return TransportError(
+            "65,535 messages await the broker's confirmation, and MQTT cannot number more."
+            " Wait for the futures of earlier ones before publishing again.",
+            broker=self._endpoint.broker.url,
+        )
+
+
+@frozen
+class _Published:
+    topic: str
+    info: paho.MQTTMessageInfo
+    future: Future[None]
+
+
+def _pending() -> Future[None]:
+    """A future that nobody can cancel."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+def _buffered(connected: Any) -> bool:
+    """Whether TLS has decrypted bytes that no selector sees."""
+    pending = getattr(connected, "pending", None)
+    return pending is not None and pending() > 0
+
+
+def _send_at_once(_client: paho.Client, _data: Any, connected: Any) -> None:
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _leave_writing_to_loop(_client: paho.Client, _data: Any, _connected: Any) -> None:
+    """Is there so that paho does not write from the publisher's thread, beside the loop."""
+
+
+def _nothing_to_acknowledge() -> None:
+    """For QoS 0, where a broker expects no answer."""
