@@ -1,0 +1,218 @@
+"""The file ``allow.toml`` in a node's home: reading it, and the changes that commands make to it.
+
+::
+
+    [addresses."0xai_A081W9y3zAr3KO88zrlhXZBoS7Wyyl-FmrDwtwQHWHGq"]
+    alias = "my laptop"
+    added = 2026-01-31T12:00:00Z
+
+A table for each address, with room for what it is granted later; tables and keys that are not known
+here are kept. A file that cannot be understood is reported and left as it is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tomllib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from pye2core.errors import InvalidAddress, NodeError
+from pye2core.identity import address_of, public_key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+_HEADER = """\
+# Who may give this node commands. `pye2 node allow`, `deny` and `who` work on this file, and so may
+# you: the node takes changes over at once. Comments of your own are lost when those commands write.
+
+"""
+
+
+@frozen
+class Guest:
+    """Someone who may give commands.
+
+    Attributes:
+        address: in its full form.
+        alias: what the owner calls them.
+    """
+
+    address: str
+    alias: str | None = None
+
+
+@frozen
+class AllowFile:
+    """What the file said when it was read.
+
+    Attributes:
+        guests: those who are allowed, in the file's order.
+        problems: what in it cannot be used, in words.
+    """
+
+    guests: tuple[Guest, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def full_address(text: str) -> str:
+    """The one form in which an address is compared here, from any form that names the same key.
+
+    Raises:
+        InvalidAddress: the text is not an address.
+    """
+    return address_of(public_key_of(text))
+
+
+def read_allow_file(file: Path) -> AllowFile:
+    """Read who is allowed; a file that is missing allows nobody.
+
+    Raises:
+        NodeError: it cannot be read, or it is not TOML with a table of addresses.
+    """
+    guests: list[Guest] = []
+    problems: list[str] = []
+    for text, details in _addresses_in(_load(file), file).items():
+        alias = details.get("alias") if isinstance(details, dict) else None
+        try:
+            guests.append(Guest(full_address(text), alias if isinstance(alias, str) else None))
+        except InvalidAddress as error:
+            problems.append(str(error))
+    return AllowFile(tuple(guests), tuple(problems))
+
+
+def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
+    """Add those who are not in the file yet; an alias that is given replaces the one that is there.
+
+    Returns:
+        The addresses that were not allowed before.
+
+    Raises:
+        InvalidAddress: one of them is not an address; nothing is added.
+        NodeError: the file cannot be read, understood or written.
+    """
+    wanted = [Guest(full_address(guest.address), guest.alias) for guest in guests]
+    with _locked(file):
+        document = _load(file)
+        tables = _addresses_in(document, file)
+        known = _by_full_address(tables)
+        new: list[str] = []
+        for guest in wanted:
+            key = known.get(guest.address)
+            if key is None:
+                key = known[guest.address] = guest.address
+                tables[key] = {"added": added.replace(microsecond=0)}
+                new.append(guest.address)
+            if guest.alias is not None and isinstance(tables[key], dict):
+                tables[key]["alias"] = guest.alias
+        document["addresses"] = tables
+        if new or any(guest.alias is not None for guest in wanted):
+            _write(file, document)
+    return new
+
+
+def deny(file: Path, address: str) -> bool:
+    """Take an address off the file; whether it was there.
+
+    Raises:
+        InvalidAddress: it is not an address.
+        NodeError: the file cannot be read, understood or written.
+    """
+    unwanted = full_address(address)
+    with _locked(file):
+        document = _load(file)
+        tables = _addresses_in(document, file)
+        key = _by_full_address(tables).get(unwanted)
+        if key is None:
+            return False
+        del tables[key]
+        _write(file, document)
+    return True
+
+
+def guests_of_pye2(text: str) -> list[Guest]:
+    """Read PyE2's ``authorized_addrs``: an address a line, then maybe an alias (section 2).
+
+    Raises:
+        InvalidAddress: a line does not begin with an address.
+    """
+    guests = []
+    for line in text.splitlines():
+        words = line.split(maxsplit=1)
+        if words:
+            alias = words[1].strip() if len(words) > 1 else None
+            guests.append(Guest(full_address(words[0]), alias))
+    return guests
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise NodeError(f"the white list {file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        message = f"the white list {file} is not valid TOML: {error}; mend it, or move it away"
+        raise NodeError(message) from error
+
+
+def _addresses_in(document: dict[str, Any], file: Path) -> dict[str, Any]:
+    tables = document.get("addresses", {})
+    if isinstance(tables, dict):
+        return tables
+    raise NodeError(
+        f"in the white list {file}, `addresses` is not a table; write"
+        ' [addresses."0xai_…"] for each address'
+    )
+
+
+def _by_full_address(tables: dict[str, Any]) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for key in tables:
+        try:
+            known[full_address(key)] = key
+        except InvalidAddress:
+            continue  # it allows nobody, and what the owner wrote is kept
+    return known
+
+
+def _write(file: Path, document: dict[str, Any]) -> None:
+    import tomli_w
+
+    draft = file.with_name(f".{file.name}.new")
+    content = _HEADER + tomli_w.dumps(document)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+        draft.replace(file)
+    except OSError as error:
+        message = f"the white list {file} cannot be written: {error.strerror}"
+        raise NodeError(message) from error
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Keep other changes out until this one is written."""
+    lock = file.with_name(f".{file.name}.lock")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        message = f"the white list {file} cannot be changed: {error.strerror}"
+        raise NodeError(message) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

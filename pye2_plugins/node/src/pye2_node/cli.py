@@ -1,0 +1,301 @@
+"""``pye2 node``: run an edge node; say who may use it.
+
+On the command line's side of the node: options, what is printed, signals. It uses click and nothing
+heavier, because it stays in memory with the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pye2_node import allow_file
+from pye2_node.home import Home, allow_file_of, default_home, process_in
+from pye2_node.settings import HEARTBEAT_SECONDS, LONGEST_HEARTBEAT_SECONDS, NAME_PATTERN
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.errors import BrokerUrlError, Pye2Error, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pye2_node.commands import NodeAction
+    from pye2_node.node import Node
+    from pye2_node.settings import NodeSettings
+
+_DEFAULT_NAME = "node"
+
+
+def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A name can be part of channels and folders."""
+    if value is not None and re.fullmatch(NAME_PATTERN, value) is None:
+        message = f"{value!r} is not 1 to 64 letters, digits, '_' and '-'"
+        raise click.BadParameter(message, ctx, param)
+    return value
+
+
+_name = click.option(
+    "--name", callback=_checked_name, help=f"What the node is called.  [default: {_DEFAULT_NAME}]"
+)
+_home = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder with the node's key, white list and state.  [default: ~/.pye2/NAME]",
+)
+
+
+@click.group(invoke_without_command=True)
+@_name
+@_home
+@click.option(
+    "--broker",
+    metavar="URL",
+    help="Where to connect: mqtt://[user:password@]host[:port]. Others on this machine can read"
+    " the arguments of a process: give a URL with a password as PYE2_BROKER, in the environment or"
+    " in a .env file.",
+)
+@click.option("--allow", "allowed", metavar="ADDRESS", multiple=True, help="Allow an address too.")
+@click.option(
+    "--heartbeat-interval",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, LONGEST_HEARTBEAT_SECONDS),
+    default=HEARTBEAT_SECONDS,
+    show_default=True,
+    help="Time between two heartbeats.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One line for programs when it is ready.")
+@click.option("--verbose", is_flag=True, help="Write what happens to standard error.")
+@click.option("--parent-death", is_flag=True, hidden=True)
+@click.pass_context
+def node(
+    ctx: click.Context,
+    *,
+    name: str | None,
+    home: Path | None,
+    broker: str | None,
+    allowed: Sequence[str],
+    heartbeat_interval: float,
+    as_json: bool,
+    verbose: bool,
+    parent_death: bool,
+) -> None:
+    """Run an edge node, until Ctrl-C or SIGTERM.
+
+    The broker is --broker, or PYE2_BROKER in the environment or in a .env file. Only addresses
+    that are allowed can use the node: `pye2 node allow ADDRESS`.
+    """
+    name = name or _DEFAULT_NAME
+    home = home or default_home(name)
+    ctx.obj = home
+    if ctx.invoked_subcommand is not None:
+        return
+    if parent_death:
+        _die_with_parent()
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    settings = _settings(
+        name=name, home=home, broker=broker, allowed=allowed, heartbeat_interval=heartbeat_interval
+    )
+    end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
+    if _is_restart(end):
+        _begin_anew()
+
+
+def _settings(
+    *,
+    name: str,
+    home: Path,
+    broker: str | None,
+    allowed: Sequence[str],
+    heartbeat_interval: float,
+) -> NodeSettings:
+    from pye2_node.settings import NodeSettings
+    from pye2core.settings.environment import client_settings
+
+    try:
+        found = client_settings(broker=broker)
+    except SettingsError as error:
+        if error.setting != "broker" or isinstance(error, BrokerUrlError):
+            raise
+        message = (
+            "no broker is given: use --broker mqtt://HOST:1883, or set PYE2_BROKER in the"
+            " environment or in a .env file"
+        )
+        raise SettingsError(message, setting="broker") from error
+    return NodeSettings(
+        name=name,
+        broker=found.broker,
+        root=found.root_topic,
+        home=home,
+        allow=tuple(allowed),
+        heartbeat_seconds=heartbeat_interval,
+    )
+
+
+async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> NodeAction:
+    from pye2_node.memory import give_back
+    from pye2_node.node import Node
+
+    def on_ready() -> None:
+        give_back()
+        say_ready(running)
+
+    with Home.open(settings.home) as home:
+        guests = [allow_file.Guest(address) for address in settings.allow]
+        allow_file.allow(home.allow_file, guests, SYSTEM_CLOCK.now())
+        running = Node(settings, home)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, running.stop)
+        loop.add_signal_handler(signal.SIGHUP, running.look_again)
+        return await running.run(on_ready)
+
+
+def _say_ready_as_json(running: Node) -> None:
+    event = {"event": "ready", "name": running.settings.name, "address": running.address}
+    click.echo(json.dumps(event))
+    sys.stdout.flush()
+
+
+def _say_ready(running: Node) -> None:
+    settings = running.settings
+    click.echo(f"node      {settings.name}")
+    click.echo(f"address   {running.address}")
+    click.echo(f"broker    {settings.broker.url}")
+    click.echo(f"home      {settings.home}")
+    guests = running.allow_list.guests()
+    for guest in guests:
+        click.echo(f"allowed   {_shown(guest)}")
+    if not guests:
+        click.echo(
+            "allowed   nobody yet. `pye2 key show` on the client prints its address; then run\n"
+            f"          pye2 node allow ADDRESS --home {settings.home}\n"
+            "          (no restart is needed)"
+        )
+    sys.stdout.flush()
+
+
+def _shown(guest: allow_file.Guest) -> str:
+    return f"{guest.address}  {guest.alias}" if guest.alias else guest.address
+
+
+def _is_restart(end: NodeAction) -> bool:
+    from pye2_node.commands import NodeAction
+
+    return end is NodeAction.RESTART
+
+
+def _begin_anew() -> None:
+    """Become a new process of the same command: same id, same parent, nothing of the old state."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command
+
+
+def _die_with_parent() -> None:
+    from pye2_node.sandbox.confinement import die_with_parent
+
+    die_with_parent(signal.SIGTERM, os.getppid())
+
+
+# --- the white list -------------------------------------------------------------------------------
+
+
+@node.command()
+@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
+@click.option("--alias", help="What you call the owner of the address.")
+@click.option(
+    "--from-pye2",
+    "pye2_list",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Allow all that PyE2's file authorized_addrs allows.",
+)
+@_name
+@_home
+@click.pass_obj
+def allow(
+    node_home: Path,
+    addresses: Sequence[str],
+    alias: str | None,
+    pye2_list: Path | None,
+    name: str | None,
+    home: Path | None,
+) -> None:
+    """Let clients and other nodes use this node, by their addresses."""
+    home = _home_meant(node_home, name, home)
+    if alias is not None and len(addresses) != 1:
+        raise click.UsageError("an alias belongs to one address")
+    guests = [allow_file.Guest(address, alias) for address in addresses]
+    if pye2_list is not None:
+        guests += allow_file.guests_of_pye2(pye2_list.read_text(encoding="utf-8"))
+    if not guests:
+        raise click.UsageError("which addresses? `pye2 key show` on a client prints its address")
+    added = allow_file.allow(allow_file_of(home), guests, SYSTEM_CLOCK.now())
+    _tell_node(home)
+    for guest in guests:
+        address = allow_file.full_address(guest.address)
+        click.echo(f"{address}: {'allowed' if address in added else 'was allowed already'}")
+
+
+@node.command()
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@_name
+@_home
+@click.pass_obj
+def deny(node_home: Path, addresses: Sequence[str], name: str | None, home: Path | None) -> None:
+    """Let them use this node no more; what they have running goes on."""
+    home = _home_meant(node_home, name, home)
+    for address in addresses:
+        was_allowed = allow_file.deny(allow_file_of(home), address)
+        click.echo(f"{address}: {'not allowed any more' if was_allowed else 'was not allowed'}")
+    _tell_node(home)
+
+
+@node.command()
+@click.option("--json", "as_json", is_flag=True, help="One line each, for programs.")
+@_name
+@_home
+@click.pass_obj
+def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) -> None:
+    """Show who may use this node."""
+    home = _home_meant(node_home, name, home)
+    content = allow_file.read_allow_file(allow_file_of(home))
+    for problem in content.problems:
+        click.echo(f"ignored: {problem}", err=True)
+    for guest in content.guests:
+        line = {"address": guest.address, "alias": guest.alias}
+        click.echo(json.dumps(line) if as_json else _shown(guest))
+    if not content.guests and not as_json:
+        click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
+
+
+def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
+    """The options stand before the subcommand or behind it."""
+    if home is not None:
+        return home
+    return of_group if name is None else default_home(name)
+
+
+def _tell_node(home: Path) -> None:
+    """Have a running node tell the network at once; it sees the change itself in any case."""
+    process = process_in(home)
+    if process is not None:
+        os.kill(process, signal.SIGHUP)
+
+
+def main() -> None:
+    """Run the command by itself; errors of pye2 are one line on standard error and exit code 1."""
+    try:
+        node(prog_name="pye2 node")
+    except Pye2Error as error:
+        click.echo(f"pye2: {error}", err=True)
+        sys.exit(1)

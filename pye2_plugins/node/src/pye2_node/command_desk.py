@@ -1,0 +1,131 @@
+"""Where commands arrive: handled one after the other, kept on disk, acknowledged, answered.
+
+On the node's loop, but for :meth:`CommandDesk.receive`. What takes time is handed on to the
+pipelines, so that the next command need not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from pye2_node.commands import NodeAction, planned, requester_of
+from pye2_node.notices import Answers
+from pye2_node.store import CommandId
+from pye2core.errors import InvalidConfiguration, NodeError
+from pye2core.messages import SIGNS_OF_LIFE, InstancePath
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pye2_node.changes import IsConfidential
+    from pye2_node.commands import Plan, Work
+    from pye2_node.ledger import Ledger
+    from pye2core.clock import Clock
+    from pye2core.messages import Command, Notification
+
+    Acknowledge = Callable[[], None]
+
+_log = logging.getLogger("pye2_node")
+
+
+class DeskOwner(Protocol):
+    """The node, as its desk sees it."""
+
+    def announce(self, notification: Notification) -> None:
+        """Send a notification."""
+
+    def do(self, work: Work) -> None:
+        """Hand work to the pipelines."""
+
+    async def act(self, action: NodeAction) -> None:
+        """Do something that concerns the node as a whole."""
+
+    def changed(self) -> None:
+        """What the node is to run has changed."""
+
+    def report_replay(self, command: Command) -> None:
+        """A command came that was taken before."""
+
+
+class CommandDesk:
+    """Takes commands that were let in.
+
+    Args:
+        ledger: what the node is to run.
+        owner: the node.
+        is_confidential: which settings are published only as digests.
+        clock: dates changes.
+        loop: the node's loop.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        owner: DeskOwner,
+        *,
+        is_confidential: IsConfidential,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._is_confidential = is_confidential
+        self._clock = clock
+        self._loop = loop
+        self._waiting: asyncio.Queue[tuple[Command, Acknowledge]] = asyncio.Queue()
+
+    def receive(self, command: Command, acknowledge: Acknowledge) -> None:
+        """Take a command; from any thread. How many wait here is limited by who acknowledges."""
+        self._loop.call_soon_threadsafe(self._waiting.put_nowait, (command, acknowledge))
+
+    async def handle_all(self) -> None:
+        """Handle commands as they come, until cancelled."""
+        while True:
+            command, acknowledge = await self._waiting.get()
+            try:
+                await self._handle(command, acknowledge)
+            except Exception:  # noqa: BLE001 - a defect costs one command, not all after it
+                _log.exception("the command %s was not carried out", command.action.name)
+            acknowledge()
+
+    async def _handle(self, command: Command, acknowledge: Acknowledge) -> None:
+        if command.action in SIGNS_OF_LIFE:
+            # Anybody may ask, as often as they like: nothing of that is worth the disk.
+            acknowledge()
+            await self._owner.act(NodeAction.HEARTBEAT)
+            return
+        try:
+            plan = await self._ledger.take(
+                _id_of(command),
+                lambda known: planned(command, known, self._is_confidential, self._clock.now()),
+            )
+        except (InvalidConfiguration, NodeError) as error:
+            _log.warning("the command %s is refused: %s", command.action.name, error)
+            answers = Answers(requester_of(command))
+            self._owner.announce(answers.refused(InstancePath(), str(error)))
+            return
+        acknowledge()
+        if plan is None:
+            self._owner.report_replay(command)
+            return
+        await self._carry_out(plan)
+
+    async def _carry_out(self, plan: Plan) -> None:
+        for notice in plan.notices:
+            self._owner.announce(notice)
+        for work in plan.work:
+            self._owner.do(work)
+        if plan.changes:
+            self._owner.changed()
+        if plan.node_action is not None:
+            await self._owner.act(plan.node_action)
+
+
+def _id_of(command: Command) -> CommandId | None:
+    """What tells the command from others; None if the node sent it to itself."""
+    origin = command.origin
+    if origin is None or not origin.digest:
+        return None
+    return CommandId(origin.sender, origin.digest)

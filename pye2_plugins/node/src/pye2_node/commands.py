@@ -1,0 +1,319 @@
+"""What each command comes to: changes to keep, notifications to send, work for the pipelines.
+
+Sans-I/O: :func:`planned` looks at a command and at what the node is to run, and gives a
+:class:`Plan`. The node keeps the changes first, acknowledges the command, says the notifications
+and hands the work on (PyE2 wire protocol, sections 6, 8 and 10).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, evolve, field, frozen
+
+from pye2_node.changes import INSTANCE_COMMAND, instance_after, updated
+from pye2_node.desired import DesiredPipeline, path_of
+from pye2_node.notices import Answers
+from pye2_node.store import Drop, Put
+from pye2core.errors import InvalidConfiguration
+from pye2core.messages import (
+    Action,
+    Command,
+    InstancePath,
+    InstanceUpdate,
+    NotificationCode,
+    PipelineCommand,
+    PipelineConfig,
+    Requester,
+)
+from pye2core.messages.configuration import upper_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pye2_node.changes import IsConfidential
+    from pye2_node.store import Change
+    from pye2core.messages import CommandBody, InstanceConfig, Notification
+
+
+# --- work for the pipelines -----------------------------------------------------------------------
+
+
+@frozen
+class Apply:
+    """Make what runs as the pipeline says.
+
+    Attributes:
+        pipeline: what is to run.
+        answers: who is told what came of it.
+        confirm: the instances whose configuration is to be confirmed or denied.
+    """
+
+    pipeline: DesiredPipeline
+    answers: Answers
+    confirm: frozenset[InstancePath]
+
+
+@frozen
+class Tell:
+    """Give a command to an instance.
+
+    Attributes:
+        path: the instance.
+        data: what the command says.
+        parameters: its keyword arguments.
+        answers: who is told what came of it.
+    """
+
+    path: InstancePath
+    data: dict[str, Any]
+    parameters: dict[str, Any]
+    answers: Answers
+
+    @property
+    def pipeline_name(self) -> str:
+        """The pipeline whose instance it is for."""
+        return self.path.pipeline or ""
+
+
+@frozen
+class Close:
+    """Stop all of a pipeline, then say so.
+
+    Attributes:
+        name: the pipeline.
+        notices: what to say when it has stopped.
+    """
+
+    name: str
+    notices: tuple[Notification, ...]
+
+
+Work = Apply | Tell | Close
+
+
+class NodeAction(Enum):
+    """What a command asks of the node as a whole."""
+
+    STOP = "stops"
+    RESTART = "restarts"
+    RELOAD = "reads its configuration again"
+    HEARTBEAT = "sends a heartbeat"
+
+
+@define
+class Plan:
+    """What a command comes to.
+
+    Attributes:
+        changes: to be kept before anything else is done.
+        notices: to be said when they are kept.
+        work: to be handed to the pipelines, in this order.
+        node_action: what the node does in the end.
+    """
+
+    changes: list[Change] = field(factory=list)
+    notices: list[Notification] = field(factory=list)
+    work: list[Work] = field(factory=list)
+    node_action: NodeAction | None = None
+
+
+_NODE_ACTIONS: Final = {
+    Action.STOP: NodeAction.STOP,
+    Action.RESTART: NodeAction.RESTART,
+    Action.RELOAD: NodeAction.RELOAD,
+    Action.FULL_HEARTBEAT: NodeAction.HEARTBEAT,
+    Action.TIMERS_HEARTBEAT: NodeAction.HEARTBEAT,
+    Action.SIMPLE_HEARTBEAT: NodeAction.HEARTBEAT,
+}
+
+
+def planned(
+    command: Command,
+    desired: Mapping[str, DesiredPipeline],
+    is_confidential: IsConfidential,
+    now: datetime,
+) -> Plan:
+    """What ``command`` comes to on a node that is to run ``desired``.
+
+    Raises:
+        InvalidConfiguration: the command's body does not fit its action.
+    """
+    planner = _Planner(command, desired, is_confidential, now)
+    planner.look()
+    return planner.plan
+
+
+def requester_of(command: Command) -> Requester:
+    """Who sent a command: the address is the one that signed it, whatever the command says."""
+    address = command.origin.sender if command.origin is not None else command.requester.address
+    return evolve(command.requester, address=address)
+
+
+class _Planner:
+    """Fills in the plan of one command."""
+
+    def __init__(
+        self,
+        command: Command,
+        desired: Mapping[str, DesiredPipeline],
+        is_confidential: IsConfidential,
+        now: datetime,
+    ) -> None:
+        self.plan = Plan()
+        self._command = command
+        self._desired = dict(desired)
+        self._is_confidential = is_confidential
+        self._now = now
+        self._requester = requester_of(command)
+        self._answers = Answers(self._requester)
+
+    def look(self) -> None:
+        match self._command.action, self._command.body:
+            case Action.UPDATE_PIPELINE, PipelineConfig() as config:
+                self._update_pipeline(config)
+            case Action.UPDATE_INSTANCE, InstanceUpdate() as update:
+                self._update_instance(update)
+            case Action.UPDATE_INSTANCES, tuple() as updates:
+                done = [update for update in updates if self._update_instance(update)]
+                self.plan.notices.append(self._answers.batch_stored([_path(each) for each in done]))
+            case Action.PIPELINE_COMMAND, PipelineCommand() as told:
+                self._pipeline_command(told)
+            case action, _ if action in _NODE_ACTIONS:
+                self.plan.node_action = _NODE_ACTIONS[action]
+                self.plan.notices.append(self._answers.node_does(self.plan.node_action.value))
+            case action, body:
+                self._look_what_ends(action, body)
+
+    def _look_what_ends(self, action: Action, body: CommandBody) -> None:
+        match action, body:
+            case Action.ARCHIVE_PIPELINE, str() as name:
+                self._archive(name)
+            case Action.DELETE_PIPELINE, str() as name:
+                self._delete(name)
+            case Action.ARCHIVE_ALL, _:
+                for name in list(self._desired):
+                    self._archive(name)
+            case Action.DELETE_ALL, _:
+                for name in list(self._desired):
+                    self._delete(name)
+            case _:
+                message = f"the command {action.name} came with a {type(body).__name__}"
+                raise InvalidConfiguration(message, pipeline=None)
+
+    # --- pipelines --------------------------------------------------------------------------------
+
+    def _update_pipeline(self, update: PipelineConfig) -> None:
+        current = self._desired.get(update.name)
+        is_new = current is None
+        self.plan.notices.append(self._answers.received(update.name, is_new=is_new))
+        try:
+            config = updated(current.config if current else None, update, self._is_confidential)
+        except InvalidConfiguration as error:
+            self.plan.notices.append(self._answers.refused(InstancePath(update.name), str(error)))
+            return
+        changed = self._keep(config)
+        self.plan.notices.append(self._answers.stored(update.name, is_new=is_new))
+        self.plan.work.append(Apply(changed, self._answers, frozenset(changed.paths())))
+
+    def _keep(self, config: PipelineConfig) -> DesiredPipeline:
+        current = self._desired.get(config.name)
+        pipeline = DesiredPipeline(
+            config,
+            requester=current.requester if current is not None else self._requester,
+            modified_by=self._requester,
+            updated_at=self._now,
+        )
+        self._desired[config.name] = pipeline
+        self.plan.changes.append(Put(pipeline))
+        return pipeline
+
+    def _archive(self, name: str) -> None:
+        if name not in self._desired:
+            code = NotificationCode.PIPELINE_ARCHIVE_FAILED
+            self.plan.notices.append(self._answers.unknown_pipeline(name, code))
+            return
+        self._drop(name, self._answers.deleted(name), self._answers.archived(name))
+
+    def _delete(self, name: str) -> None:
+        if name not in self._desired:
+            code = NotificationCode.PIPELINE_FAILED
+            self.plan.notices.append(self._answers.unknown_pipeline(name, code))
+            return
+        self._drop(name, self._answers.deleted(name))
+
+    def _drop(self, name: str, *notices: Notification) -> None:
+        del self._desired[name]
+        self.plan.changes.append(Drop(name))
+        self.plan.work.append(Close(name, notices))
+
+    def _pipeline_command(self, told: PipelineCommand) -> None:
+        if told.pipeline in self._desired:
+            notice = self._answers.pipeline_command_ignored(told.pipeline)
+        else:
+            code = NotificationCode.PIPELINE_FAILED
+            notice = self._answers.unknown_pipeline(told.pipeline, code)
+        self.plan.notices.append(notice)
+
+    # --- instances --------------------------------------------------------------------------------
+
+    def _update_instance(self, update: InstanceUpdate) -> bool:
+        """Plan for one instance; whether it is there and the update fits."""
+        path = _path(update)
+        pipeline = self._desired.get(update.pipeline)
+        known = pipeline.config.instance(*_key(update)) if pipeline is not None else None
+        if pipeline is None or known is None:
+            self.plan.notices.append(self._answers.refused(path, _not_there(update, pipeline)))
+            return False
+        changes = upper_keys(update.changes)
+        command = changes.pop(INSTANCE_COMMAND, None)
+        changes.pop("INSTANCE_ID", None)
+        try:
+            if changes or command is None:
+                self._change_instance(pipeline, known, changes)
+        except InvalidConfiguration as error:
+            self.plan.notices.append(self._answers.refused(path, str(error)))
+            return False
+        self.plan.notices.append(self._answers.instance_stored(path))
+        if command is not None:
+            data, parameters = _command_parts(command)
+            self.plan.work.append(Tell(path, data, parameters, self._answers))
+        return True
+
+    def _change_instance(
+        self, pipeline: DesiredPipeline, known: InstanceConfig, changes: Mapping[str, Any]
+    ) -> None:
+        changed = instance_after(pipeline.config, known, changes, self._is_confidential)
+        kept = self._keep(pipeline.config.with_instance(changed))
+        confirm = frozenset({path_of(kept.config.name, changed)})
+        self.plan.work.append(Apply(kept, self._answers, confirm))
+
+
+def _key(update: InstanceUpdate) -> tuple[str, str]:
+    return update.signature.upper(), update.instance_id
+
+
+def _path(update: InstanceUpdate) -> InstancePath:
+    return InstancePath(update.pipeline, *_key(update))
+
+
+def _not_there(update: InstanceUpdate, pipeline: DesiredPipeline | None) -> str:
+    if pipeline is None:
+        return f"There is no pipeline {update.pipeline!r} on this node; deploy it first"
+    return (
+        f"The pipeline {update.pipeline!r} has no instance {update.instance_id!r} of"
+        f" {update.signature.upper()}; add it to the pipeline first"
+    )
+
+
+def _command_parts(command: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an instance command says, and its keyword arguments (section 6)."""
+    if not isinstance(command, dict):
+        return {}, {str(command).lower(): True}
+    data = {str(key): value for key, value in command.items()}
+    parameters = data.pop("COMMAND_PARAMS", None)
+    if not isinstance(parameters, dict):
+        return data, {}
+    return data, {str(key).lower(): value for key, value in parameters.items()}

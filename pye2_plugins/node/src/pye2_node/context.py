@@ -1,0 +1,286 @@
+"""What a node gives to one runner: its settings, a way to speak, a sandbox, a place to keep things.
+
+The node's side of ``pye2core.abc.InstanceContext``. On the node's loop, as runners are; the disk
+and the sealing of payloads are waited for in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from pye2_node.code_events import CodeEvents
+from pye2_node.desired import path_of
+from pye2_node.sandbox import Surroundings
+from pye2core.errors import NodeError
+from pye2core.messages import Notification, PayloadMessage
+from pye2core.messages.configuration import upper_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+    from datetime import datetime
+    from pathlib import Path
+
+    from pye2_node.desired import DesiredPipeline
+    from pye2_node.home import Home
+    from pye2_node.sandbox import SandboxPool, SandboxProcess
+    from pye2_node.settings import NodeSettings
+    from pye2_node.store import Store
+    from pye2core.abc import Network, Sandbox
+    from pye2core.clock import Clock
+    from pye2core.messages import (
+        InstanceConfig,
+        InstancePath,
+        NotificationCode,
+        NotificationKind,
+        Requester,
+    )
+    from pye2core.plugins import PluginRegistry
+
+_log = logging.getLogger("pye2_node")
+
+UNDER_WAY: Final = 16
+"""Payloads of one instance that the broker has not confirmed yet; more have to wait."""
+
+_NO_ALERT: Final[Mapping[str, Any]] = {
+    "COLLECTED": False,
+    "STATUS": "N/A",
+    "IS_ALERT": False,
+    "IS_NEW_RAISE": False,
+    "IS_NEW_LOWER": False,
+    "IS_ALERT_NEW_RAISE": False,
+    "IS_ALERT_NEW_LOWER": False,
+    "IS_ALERT_STATUS_CHANGED": False,
+    "LAST_ALERT_DURATION": None,
+    "PLUGIN_CATEGORY": "general",
+    "USE_LOCAL_COMMS_ONLY": False,
+}
+"""What PyE2's plugins always say, and ours could only say otherwise themselves (section 11)."""
+
+
+@frozen
+class Facilities:
+    """What all instances of a node share.
+
+    Attributes:
+        settings: how the node runs.
+        address: the node's address.
+        clock: where to read the time.
+        registry: the installed plugins.
+        home: where folders are.
+        store: where states are kept.
+        pool: starts sandboxes.
+        network: access to other nodes.
+        send_payload: hands a payload to the broker, encrypted for an address if one is given; from
+            any thread.
+        announce: sends a notification.
+    """
+
+    settings: NodeSettings
+    address: str
+    clock: Clock
+    registry: PluginRegistry
+    home: Home
+    store: Store
+    pool: SandboxPool
+    network: Network
+    send_payload: Callable[[PayloadMessage, str | None], Future[None]]
+    announce: Callable[[Notification], None]
+
+
+class Context:
+    """The context of one instance; implements ``pye2core.abc.InstanceContext``.
+
+    Attributes:
+        config: the instance's configuration as it stands.
+        pipeline: the pipeline as it stands, with who asked for it.
+        iteration: how many payloads were sent.
+        last_payload_at: when the last one was; None before the first.
+    """
+
+    def __init__(
+        self, config: InstanceConfig, pipeline: DesiredPipeline, facilities: Facilities
+    ) -> None:
+        self.config = config
+        self.pipeline = pipeline
+        self.iteration = 0
+        self.last_payload_at: datetime | None = None
+        self._facilities = facilities
+        self._path = path_of(pipeline.config.name, config)
+        self._began = facilities.clock.monotonic()
+        self._slots = asyncio.Semaphore(UNDER_WAY)
+        self._sandboxes: set[SandboxProcess] = set()
+        self._closed = False
+
+    @property
+    def path(self) -> InstancePath:
+        """Which instance this is."""
+        return self._path
+
+    @property
+    def node_name(self) -> str:
+        """The node's name."""
+        return self._facilities.settings.name
+
+    @property
+    def node_address(self) -> str:
+        """The node's address."""
+        return self._facilities.address
+
+    @property
+    def requester(self) -> Requester:
+        """Who created the pipeline."""
+        return self.pipeline.requester
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The instance's configuration, with a limit for calls that is at most the owner's."""
+        return {**self.config.settings, "EXEC_TIMEOUT": self._call_seconds()}
+
+    def _call_seconds(self) -> Any:
+        limits = self._facilities.settings
+        given = self.config.settings.get("EXEC_TIMEOUT")
+        if given is None:
+            return min(limits.call_seconds, limits.longest_call_seconds)
+        if isinstance(given, int | float) and not given <= limits.longest_call_seconds:
+            return limits.longest_call_seconds
+        return given
+
+    @property
+    def clock(self) -> Clock:
+        """Where to read the time."""
+        return self._facilities.clock
+
+    @property
+    def folder(self) -> Path:
+        """The instance's own folder."""
+        return self._facilities.home.instance_folder(self._path)
+
+    @property
+    def network(self) -> Network:
+        """Access to other nodes."""
+        return self._facilities.network
+
+    # --- speaking ---------------------------------------------------------------------------------
+
+    async def emit(self, fields: Mapping[str, Any]) -> None:
+        """Send a payload; waits while too many of this instance are under way.
+
+        Raises:
+            TypeError: a field cannot be carried.
+            MessageTooLarge: all of it together is larger than a message may be.
+            NodeError: the instance was stopped.
+        """
+        self._check_open()
+        await self._slots.acquire()
+        try:
+            self.iteration += 1
+            self.last_payload_at = self.clock.now()
+            message = PayloadMessage(
+                self._path,
+                self._body(fields),
+                requester=self.pipeline.requester,
+                modified_by=self.pipeline.modified_by,
+            )
+            sending = await asyncio.to_thread(
+                self._facilities.send_payload, message, self._receiver()
+            )
+        except BaseException:
+            self._slots.release()
+            raise
+        asyncio.wrap_future(sending).add_done_callback(self._on_sent)
+
+    def _receiver(self) -> str | None:
+        """Who alone can read the payloads; None for everybody."""
+        if not self.config.settings.get("ENCRYPT_PAYLOAD"):
+            return None
+        return self.pipeline.requester.address
+
+    def _on_sent(self, sent: asyncio.Future[None]) -> None:
+        self._slots.release()
+        # One that the broker never took was logged where the connection was lost for good.
+        if not sent.cancelled():
+            sent.exception()
+
+    def _body(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        settings = self.config.settings
+        return {
+            **_NO_ALERT,
+            "TAGS": settings.get("TAGS", ""),
+            "ID_TAGS": settings.get("ID_TAGS", []),
+            "_P_ALIVE_TIME_MINS": round((self.clock.monotonic() - self._began) / 60, 2),
+            "_P_PROCESS_DELAY": settings.get("PROCESS_DELAY"),
+            **upper_keys(fields),
+            "ID": self.iteration,
+            "TIMESTAMP_EXECUTION": self.last_payload_at,
+        }
+
+    def notify(
+        self,
+        kind: NotificationKind,
+        text: str,
+        *,
+        code: NotificationCode | int | None = None,
+        info: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Send a notification about this instance."""
+        self._facilities.announce(
+            Notification(
+                kind,
+                text,
+                code=code,
+                path=self._path,
+                info=info,
+                module=self.config.signature,
+                requester=self.pipeline.requester,
+                fields=upper_keys(fields or {}),
+            )
+        )
+
+    # --- keeping ----------------------------------------------------------------------------------
+
+    async def save(self, state: bytes) -> None:
+        """Keep ``state`` durably in place of what was kept before, for after a restart.
+
+        Raises:
+            NodeError: it could not be written, or the instance was stopped.
+        """
+        self._check_open()
+        await asyncio.to_thread(self._facilities.store.save_state, self._path, state)
+
+    async def load(self) -> bytes | None:
+        """What was kept last by the instance of this path, if anything."""
+        return await asyncio.to_thread(self._facilities.store.load_state, self._path)
+
+    # --- sandboxes --------------------------------------------------------------------------------
+
+    async def open_sandbox(self) -> Sandbox:
+        """Start a confined process; it is stopped with the instance at the latest.
+
+        Raises:
+            NodeError: no process could be started or confined, or the instance was stopped.
+        """
+        self._check_open()
+        surroundings = Surroundings(self.node_name, self.node_address, self._path)
+        sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings)
+        self._sandboxes.add(sandbox)
+        sandbox.exited.add_done_callback(lambda _: self._sandboxes.discard(sandbox))
+        return sandbox
+
+    async def close(self) -> None:
+        """End what the runner left behind, and let it do nothing more."""
+        self._closed = True
+        left = list(self._sandboxes)
+        ends = await asyncio.gather(*(each.stop(grace=0) for each in left), return_exceptions=True)
+        for error in filter(None, ends):
+            _log.error("a sandbox of %s did not stop", self._path, exc_info=error)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            message = f"the instance {self._path.instance_id!r} of this runner was stopped"
+            raise NodeError(message)

@@ -1,0 +1,90 @@
+"""What a node is to run: pipelines with who asked for them, as values and as JSON for the store."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from pye2core.messages import InstanceConfig, InstancePath, PipelineConfig, Requester
+
+
+@frozen
+class DesiredPipeline:
+    """A pipeline that the node is to run.
+
+    Attributes:
+        config: what it is.
+        requester: who created it; its payloads name them, and are encrypted for them.
+        modified_by: who changed it last.
+        updated_at: when that was.
+    """
+
+    config: PipelineConfig
+    requester: Requester
+    modified_by: Requester
+    updated_at: datetime
+
+    def paths(self) -> tuple[InstancePath, ...]:
+        """The paths of its instances."""
+        return tuple(path_of(self.config.name, each) for each in self.config.instances)
+
+
+def path_of(pipeline: str, instance: InstanceConfig) -> InstancePath:
+    """The path of an instance of a pipeline."""
+    return InstancePath(pipeline, instance.signature, instance.instance_id)
+
+
+def to_json(desired: DesiredPipeline) -> str:
+    """Write a pipeline as one line of JSON."""
+    config = desired.config
+    return json.dumps(
+        {
+            "name": config.name,
+            "data_source": config.data_source,
+            "settings": config.settings,
+            "instances": [
+                {"signature": each.signature, "id": each.instance_id, "settings": each.settings}
+                for each in config.instances
+            ],
+            "requester": _requester_to_json(desired.requester),
+            "modified_by": _requester_to_json(desired.modified_by),
+            "updated_at": desired.updated_at.isoformat(),
+        },
+        separators=(",", ":"),
+    )
+
+
+def from_json(text: str) -> DesiredPipeline:
+    """Read a pipeline that :func:`to_json` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError: it was not.
+    """
+    found = json.loads(text)
+    config = PipelineConfig(
+        name=found["name"],
+        data_source=found["data_source"],
+        settings=found["settings"],
+        instances=tuple(
+            InstanceConfig(each["signature"], each["id"], each["settings"])
+            for each in found["instances"]
+        ),
+    )
+    return DesiredPipeline(
+        config,
+        requester=_requester_from_json(found["requester"]),
+        modified_by=_requester_from_json(found["modified_by"]),
+        updated_at=datetime.fromisoformat(found["updated_at"]),
+    )
+
+
+def _requester_to_json(requester: Requester) -> list[str | None]:
+    return [requester.address, requester.name, requester.session_id]
+
+
+def _requester_from_json(found: list[Any]) -> Requester:
+    address, name, session_id = found
+    return Requester(address, name, session_id)

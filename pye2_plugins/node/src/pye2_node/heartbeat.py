@@ -1,0 +1,158 @@
+"""When a heartbeat is due, and what it says (PyE2 wire protocol, section 9).
+
+Sans-I/O but for the machine's figures: the node asks when the next one is due and sends it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from pye2_node.changes import published
+from pye2core import __version__
+from pye2core.messages import Heartbeat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pye2_node.changes import IsConfidential
+    from pye2_node.desired import DesiredPipeline
+    from pye2_node.instances import RunningInstance
+    from pye2core.clock import Clock
+    from pye2core.messages import PipelineConfig
+    from pye2core.plugins import PluginRegistry
+
+SIGNATURES_KEY: Final = "PYE2_SIGNATURES"
+"""Ours: the signatures that the node can run, each with its version."""
+
+STATUS_KEY: Final = "DEVICE_STATUS"
+OFFLINE: Final = "OFFLINE"
+"""What the last heartbeat of a node says of itself."""
+
+AFTER_CHANGE: Final = 0.1
+"""Seconds between a change and the heartbeat that tells of it: changes come in groups, and the
+answers to the command that made them go first."""
+
+AT_LEAST_BETWEEN: Final = 0.5
+"""Seconds between two heartbeats, however much changes."""
+
+
+class HeartbeatSchedule:
+    """When the next heartbeat is due.
+
+    Args:
+        interval: seconds between two heartbeats when nothing happens.
+        clock: says what time it is.
+    """
+
+    def __init__(self, interval: float, clock: Clock) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._sent_at = float("-inf")
+        self._due_at = clock.monotonic()
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the next one is due; zero or less if it is."""
+        return self._due_at - self._clock.monotonic()
+
+    def sent(self) -> None:
+        """One was sent just now."""
+        self._sent_at = self._clock.monotonic()
+        self._due_at = self._sent_at + self._interval
+
+    def hurry(self) -> None:
+        """Something changed, or somebody asks: the next one is due soon."""
+        soon = max(self._clock.monotonic() + AFTER_CHANGE, self._sent_at + AT_LEAST_BETWEEN)
+        self._due_at = min(self._due_at, soon)
+
+
+def signatures_of(registry: PluginRegistry) -> dict[str, str]:
+    """The signatures that this node can run, each with its version."""
+    return {
+        name: descriptor.version
+        for name, descriptor in sorted(registry.signatures().items())
+        if descriptor.runner is not None
+    }
+
+
+def shown_pipelines(
+    pipelines: Iterable[DesiredPipeline], is_confidential: IsConfidential
+) -> tuple[PipelineConfig, ...]:
+    """The pipelines as a heartbeat shows them: code as digests, and who asked for them."""
+    return tuple(
+        evolve(
+            published(each.config, is_confidential),
+            settings={
+                **each.config.settings,
+                "INITIATOR_ADDR": each.requester.address,
+                "INITIATOR_ID": each.requester.name,
+                "SESSION_ID": each.modified_by.session_id,
+                "MODIFIED_BY_ADDR": each.modified_by.address,
+                "MODIFIED_BY_ID": each.modified_by.name,
+                "LAST_UPDATE_TIME": each.updated_at,
+                "VALIDATED": True,
+            },
+        )
+        for each in pipelines
+    )
+
+
+def status_of(
+    figures: Mapping[str, Any],
+    instances: Iterable[RunningInstance],
+    signatures: Mapping[str, str],
+    interval: float,
+    now: Any,
+) -> dict[str, Any]:
+    """The status of a node that is online."""
+    active = [_active_plugin(each) for each in instances]
+    return {
+        **figures,
+        STATUS_KEY: "ONLINE",
+        "EE_HB_TIME": interval,
+        "EE_IS_SUPER": False,
+        "TIMESTAMP": now,
+        "VERSION": __version__,
+        "LOGGER_VERSION": __version__,
+        "ACTIVE_PLUGINS": active,
+        "NR_PAYLOADS": sum(each["TOTAL_PAYLOAD_COUNT"] for each in active),
+        "NR_INFERENCES": 0,
+        "NR_STREAMS_DATA": 0,
+        "STOP_LOG": [],
+        "GIT_BRANCH": None,
+        "CONDA_ENV": None,
+        "DCT_STATS": {},
+        "COMM_STATS": {},
+        "SERVING_PIDS": [],
+        SIGNATURES_KEY: dict(signatures),
+    }
+
+
+def _active_plugin(instance: RunningInstance) -> dict[str, Any]:
+    context = instance.context
+    delay = context.config.settings.get("PROCESS_DELAY")
+    first_error, last_error = instance.failed_at or (None, None)
+    return {
+        "STREAM_ID": instance.path.pipeline,
+        "SIGNATURE": instance.path.signature,
+        "INSTANCE_ID": instance.path.instance_id,
+        "PROCESS_DELAY": delay,
+        "INIT_TIMESTAMP": instance.started_at,
+        "EXEC_TIMESTAMP": context.last_payload_at,
+        "LAST_CONFIG_TIMESTAMP": context.pipeline.updated_at,
+        "FIRST_ERROR_TIME": first_error,
+        "LAST_ERROR_TIME": last_error,
+        "OUTSIDE_WORKING_HOURS": False,
+        "CURRENT_PROCESS_ITERATION": context.iteration,
+        "CURRENT_EXEC_ITERATION": context.iteration,
+        "LAST_PAYLOAD_TIME": context.last_payload_at,
+        "TOTAL_PAYLOAD_COUNT": context.iteration,
+        "INFO": instance.state.value,
+    }
+
+
+def farewell(name: str, address: str) -> Heartbeat:
+    """The last heartbeat: the node is going, and runs nothing."""
+    return Heartbeat(name, address, pipelines=(), status={STATUS_KEY: OFFLINE})

@@ -1,0 +1,172 @@
+"""A node's home folder: the only place on disk that a node writes to.
+
+You are at the node's front door. ``Home.open`` locks the folder for this process; the paths in it
+are given out here and nowhere else.
+
+::
+
+    node.pem      the node's key, for its owner's eyes only
+    node.lock     locked while a node runs here; holds that node's process id
+    allow.toml    who may give it commands
+    node.sqlite   what it is to run, and which commands it has seen
+    instances/    a folder for each instance
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pye2core.errors import HomeInUse, NodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from pye2core.messages import InstancePath
+
+_ONLY_OWNER = 0o700
+
+
+def default_home(name: str) -> Path:
+    """Where the node of that name lives unless it is told otherwise."""
+    return Path.home() / ".pye2" / name
+
+
+def allow_file_of(home: Path) -> Path:
+    """The white list of the node that lives in ``home``."""
+    return home / "allow.toml"
+
+
+def key_file_of(home: Path) -> Path:
+    """The key of the node that lives in ``home``."""
+    return home / "node.pem"
+
+
+def process_in(home: Path) -> int | None:
+    """The id of the process that runs the node of this home; None if none does."""
+    try:
+        descriptor = os.open(home / "node.lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _process_id_in(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _process_id_in(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    return int(text) if text.isdecimal() else None
+
+
+class Home:
+    """A home folder that this process has for itself until :meth:`close`.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Make the folder if there is none, and lock it.
+
+        Raises:
+            HomeInUse: another process runs the node of this home.
+            NodeError: the folder cannot be made or written to.
+        """
+        try:
+            path.mkdir(mode=_ONLY_OWNER, parents=True, exist_ok=True)
+            descriptor = os.open(path / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            message = (
+                f"the home folder {path} cannot be used: {error.strerror}; make it one that this"
+                " user may write to, or name another one with --home"
+            )
+            raise NodeError(message) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _process_id_in(descriptor)
+            os.close(descriptor)
+            raise _in_use(path, holder) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return cls(path, descriptor)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the node's key is."""
+        return key_file_of(self.path)
+
+    @property
+    def allow_file(self) -> Path:
+        """Where it says who may give commands."""
+        return allow_file_of(self.path)
+
+    @property
+    def database(self) -> Path:
+        """Where the node's state is."""
+        return self.path / "node.sqlite"
+
+    def instance_folder(self, path: InstancePath) -> Path:
+        """The folder of an instance, made if there is none.
+
+        Names on the network may hold anything, so folders are named by a digest.
+        """
+        folder = self._place_of(path)
+        folder.mkdir(mode=_ONLY_OWNER, parents=True, exist_ok=True)
+        return folder
+
+    def remove_instance_folder(self, path: InstancePath) -> None:
+        """Remove an instance's folder and all that is in it, if there is one."""
+        folder = self._place_of(path)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def remove_instance_folders_except(self, paths: Iterable[InstancePath]) -> None:
+        """Remove the folders of instances that are no more."""
+        staying = {self._place_of(path) for path in paths}
+        for folder in self.path.glob("instances/*"):
+            if folder not in staying:
+                shutil.rmtree(folder)
+
+    def _place_of(self, path: InstancePath) -> Path:
+        words = json.dumps([path.pipeline, path.signature, path.instance_id])
+        return self.path / "instances" / hashlib.sha256(words.encode()).hexdigest()[:32]
+
+    def close(self) -> None:
+        """Let another process have the home."""
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _in_use(path: Path, holder: int | None) -> HomeInUse:
+    who = f"process {holder}" if holder is not None else "another process"
+    return HomeInUse(
+        f"{who} already runs the node of {path}; stop it first, or give this node a home of its own"
+        " with --home",
+        path=path,
+    )

@@ -1,0 +1,349 @@
+"""One running instance: a runner from its start to its stop, begun anew when it fails.
+
+On the node's loop. A runner is a plugin's: whatever it raises costs only its own instance, and
+whatever it does not end by itself is ended for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from pye2_node.changes import unknown_code_in
+from pye2_node.context import Context
+from pye2core.abc import Runner
+from pye2core.errors import (
+    CallTimedOut,
+    CodeError,
+    InvalidConfiguration,
+    NodeError,
+    NotProvided,
+    PluginError,
+    Pye2Error,
+    SandboxDied,
+    UnknownSignature,
+)
+from pye2core.messages import NotificationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from datetime import datetime
+
+    from pye2_node.changes import IsConfidential
+    from pye2_node.context import Facilities
+    from pye2_node.desired import DesiredPipeline
+    from pye2core.messages import InstanceConfig, InstancePath
+
+_log = logging.getLogger("pye2_node")
+
+
+class InstanceState(Enum):
+    """What an instance does; the values are what observers are told."""
+
+    RUNNING = "running"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@frozen
+class Patience:
+    """How long a runner is waited for, and how soon it is begun anew; all in seconds.
+
+    Attributes:
+        to_start: for starting, reconfiguring and commands.
+        to_stop: for each of the two: ending its work, and releasing what it took.
+        first_pause: before it is begun anew for the first time.
+        longest_pause: at most, however often it fails.
+        settled: after so long without failing, the next failure is the first again.
+    """
+
+    to_start: float = 60.0
+    to_stop: float = 2.0
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    settled: float = 60.0
+
+    def pause_after(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row."""
+        if failures == 0:
+            return 0.0
+        return min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 16))
+
+
+PATIENCE: Final = Patience()
+
+_LONGEST_TRACEBACK: Final = 8000
+
+
+class RunningInstance:
+    """An instance of a pipeline on this node.
+
+    Args:
+        config: its configuration.
+        pipeline: the pipeline that it belongs to.
+        facilities: what it shares with the others.
+        is_confidential: which settings are published only as digests.
+        on_state: called when its state changes.
+        patience: how long its runner is waited for.
+
+    Attributes:
+        context: what its runner is given.
+        state: what it does.
+        started_at: when its runner last began.
+        failed_at: when it first and last failed; None if it never did.
+    """
+
+    def __init__(
+        self,
+        config: InstanceConfig,
+        pipeline: DesiredPipeline,
+        facilities: Facilities,
+        *,
+        is_confidential: IsConfidential,
+        on_state: Callable[[RunningInstance], None],
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self.context = Context(config, pipeline, facilities)
+        self.state = InstanceState.STOPPED
+        self.started_at: datetime | None = None
+        self.failed_at: tuple[datetime, datetime] | None = None
+        self._facilities = facilities
+        self._is_confidential = is_confidential
+        self._on_state = on_state
+        self._patience = patience
+        self._runner: Runner | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    @property
+    def path(self) -> InstancePath:
+        """Which instance this is."""
+        return self.context.path
+
+    @property
+    def config(self) -> InstanceConfig:
+        """Its configuration as it stands."""
+        return self.context.config
+
+    # --- what the node asks of it -----------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make its runner and set it to work.
+
+        Raises:
+            Pye2Error: it cannot be started; where trying again makes sense, that goes on.
+        """
+        try:
+            await self._begin()
+        except Exception as error:
+            self._note_failure()
+            if not _is_final(error):
+                self._set_to_work(failures=1)
+            raise
+        self._set_to_work()
+
+    async def reconfigure(self, config: InstanceConfig) -> None:
+        """Take over another configuration; if that fails, the old one goes on.
+
+        Raises:
+            Pye2Error: the configuration cannot be used.
+        """
+        previous, was_at_work = self.config, self._at_work
+        self.context.config = config
+        try:
+            await self._take_over(_changes_between(previous.settings, config.settings))
+        except Exception:
+            self.context.config = previous
+            if was_at_work and not self._at_work:
+                self._note_failure()
+                self._set_to_work()
+            raise
+        if not self._at_work:
+            # It had finished, or failed for good, with the old settings.
+            self._set_to_work()
+
+    async def _take_over(self, changes: Mapping[str, Any]) -> None:
+        runner = self._runner
+        if runner is None or type(runner).reconfigure is Runner.reconfigure:
+            # There is nothing that could change while it works: it begins anew.
+            await self._halt()
+            await self._begin()
+            return
+        self._refuse_unknown_code()
+        try:
+            await self._in_time(runner.reconfigure(changes), "take over its settings")
+        except Exception as error:
+            if not _is_final(error):
+                # Nobody knows in which state it is: the old settings get a runner of their own.
+                await self._halt()
+            raise
+
+    async def tell(self, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+        """Give it a command.
+
+        Raises:
+            NodeError: it is not running, or did not answer in time.
+            Exception: whatever its runner raises.
+        """
+        if self._runner is None:
+            message = f"the instance {self.path.instance_id!r} is not running; deploy it again"
+            raise NodeError(message)
+        await self._in_time(self._runner.on_command(data, parameters), "answer the command")
+
+    async def stop(self) -> None:
+        """End its work and release all that it took, soon, whatever its runner does."""
+        await self._halt()
+        await self.context.close()
+        self._become(InstanceState.STOPPED)
+
+    # --- its runner's life ------------------------------------------------------------------------
+
+    @property
+    def _at_work(self) -> bool:
+        return self._work is not None and not self._work.done()
+
+    def _set_to_work(self, *, failures: int = 0) -> None:
+        self._work = asyncio.create_task(self._keep_working(failures))
+
+    async def _begin(self) -> None:
+        self._refuse_unknown_code()
+        self._runner = self._new_runner()
+        try:
+            await self._in_time(self._runner.start(), "start")
+        except BaseException:
+            await self._release()
+            raise
+        self.started_at = self.context.clock.now()
+        self._become(InstanceState.RUNNING)
+
+    def _new_runner(self) -> Runner:
+        registry = self._facilities.registry
+        descriptor = registry.signature(self.path.signature or "")
+        if descriptor.runner is None:
+            message = (
+                f"the signature {descriptor.name} has a client's side only: no installed plugin"
+                " can run it on a node"
+            )
+            raise UnknownSignature(message, kind="signature", name=descriptor.name)
+        implementation = registry.load(descriptor, descriptor.runner)
+        runner: Runner = implementation(self.context)
+        return runner
+
+    def _refuse_unknown_code(self) -> None:
+        unknown = unknown_code_in(self.config, self._is_confidential)
+        if unknown:
+            raise InvalidConfiguration(
+                f"{', '.join(unknown)} of the instance {self.path.instance_id!r} came as a digest"
+                " of something that this node does not have; send the code itself",
+                pipeline=self.path.pipeline,
+            )
+
+    async def _keep_working(self, failures: int) -> None:
+        """Run the runner until it is finished; after a failure make another, after a pause."""
+        while True:
+            began = self.context.clock.monotonic()
+            try:
+                await self._work_once(failures)
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_cancelled():
+                    raise
+                lasted = self.context.clock.monotonic() - began
+                failures = 1 if lasted > self._patience.settled else failures + 1
+                self._report(error)
+                await self._release()
+                if _is_final(error):
+                    return
+            else:
+                self._become(InstanceState.STOPPED)
+                return
+
+    async def _work_once(self, failures: int) -> None:
+        if self._runner is None:
+            await asyncio.sleep(self._patience.pause_after(failures))
+            await self._begin()
+        assert self._runner is not None
+        self._become(InstanceState.RUNNING)
+        await self._runner.run()
+
+    def _report(self, error: BaseException) -> None:
+        self._note_failure()
+        _log.warning("instance %s failed", self.path, exc_info=error)
+        self.context.notify(
+            NotificationKind.EXCEPTION, f"{type(error).__name__}: {error}", info=told(error)
+        )
+
+    def _note_failure(self) -> None:
+        now = self.context.clock.now()
+        self.failed_at = (self.failed_at[0] if self.failed_at else now, now)
+        self._become(InstanceState.FAILED)
+
+    async def _halt(self) -> None:
+        """End the work and let go of the runner."""
+        work, self._work = self._work, None
+        if work is not None and not work.done():
+            work.cancel()
+            _, unfinished = await asyncio.wait({work}, timeout=self._patience.to_stop)
+            if unfinished:
+                _log.error("the runner of %s does not end when cancelled; left behind", self.path)
+        await self._release()
+
+    async def _release(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        stopping = asyncio.ensure_future(runner.stop())
+        try:
+            await asyncio.wait({stopping}, timeout=self._patience.to_stop)
+        finally:
+            if not stopping.done():
+                stopping.cancel()
+                _log.error("the runner of %s did not stop in time; it is ended", self.path)
+            elif not stopping.cancelled() and (error := stopping.exception()) is not None:
+                _log.error("the runner of %s failed to stop", self.path, exc_info=error)
+
+    async def _in_time(self, doing: Coroutine[Any, Any, None], what: str) -> None:
+        try:
+            async with asyncio.timeout(self._patience.to_start) as limit:
+                await doing
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise NodeError(
+                f"the instance {self.path.instance_id!r} did not {what} within"
+                f" {self._patience.to_start:g} s"
+            ) from error
+
+    def _become(self, state: InstanceState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._on_state(self)
+
+
+def told(error: BaseException) -> str:
+    """An error in full, for a notification: the traceback only where nobody foresaw it."""
+    if isinstance(error, Pye2Error):
+        return str(error)
+    return "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
+
+
+def _is_cancelled() -> bool:
+    """Whether the present task is to end; a runner may raise ``CancelledError`` for less."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether the same would only happen again: a matter of configuration or installation."""
+    if isinstance(error, CallTimedOut | SandboxDied):
+        return False
+    return isinstance(error, InvalidConfiguration | CodeError | NotProvided | PluginError)
+
+
+def _changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What is new or different, and None for what is gone."""
+    changed = {key: value for key, value in new.items() if key not in old or old[key] != value}
+    return {**dict.fromkeys(old.keys() - new.keys()), **changed}

@@ -1,0 +1,101 @@
+"""What the node is to run: in memory for everybody to look at, on disk before anybody is told.
+
+Lives on the node's loop; the disk is waited for in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from pye2_node.store import Change, CommandId, Drop, Put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pye2_node.commands import Plan
+    from pye2_node.desired import DesiredPipeline
+    from pye2_node.store import Store
+    from pye2core.messages import InstanceConfig
+
+
+class Ledger:
+    """The pipelines that the node is to run.
+
+    Args:
+        store: where they are kept.
+
+    Raises:
+        NodeError: what is kept cannot be read.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pipelines = store.pipelines()
+        self._changing = asyncio.Lock()
+
+    @property
+    def pipelines(self) -> Mapping[str, DesiredPipeline]:
+        """All pipelines by name."""
+        return self._pipelines
+
+    async def take(
+        self, command: CommandId | None, plan: Callable[[Mapping[str, DesiredPipeline]], Plan]
+    ) -> Plan | None:
+        """Plan a command and keep what it changes.
+
+        Args:
+            command: tells it from all others; None for one that did not come over the network.
+            plan: makes the plan from the pipelines as they are.
+
+        Returns:
+            The plan; None if the command was taken before, and nothing is to be done.
+
+        Raises:
+            NodeError: it could not be kept; nothing was changed.
+        """
+        async with self._changing:
+            made = plan(self._pipelines)
+            if not await asyncio.to_thread(self._store.commit, made.changes, command):
+                return None
+            self._take_over(made.changes)
+            return made
+
+    async def put_back(
+        self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig
+    ) -> None:
+        """An instance could not take over its new configuration: keep the one that it runs with.
+
+        Nothing happens if the instance was changed again meanwhile.
+
+        Raises:
+            NodeError: it could not be kept.
+        """
+        async with self._changing:
+            current = self._pipelines.get(pipeline)
+            if current is None:
+                return
+            if current.config.instance(failed.signature, failed.instance_id) != failed:
+                return
+            changes = [Put(evolve(current, config=current.config.with_instance(previous)))]
+            await asyncio.to_thread(self._store.commit, changes)
+            self._take_over(changes)
+
+    async def read_again(self) -> None:
+        """Take over what is on disk.
+
+        Raises:
+            NodeError: it cannot be read; what was known stays.
+        """
+        async with self._changing:
+            self._pipelines = await asyncio.to_thread(self._store.pipelines)
+
+    def _take_over(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            match change:
+                case Put(pipeline):
+                    self._pipelines[pipeline.config.name] = pipeline
+                case Drop(name):
+                    self._pipelines.pop(name, None)

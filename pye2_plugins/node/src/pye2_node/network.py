@@ -1,0 +1,208 @@
+"""Other nodes, as the runners of this one see them: who is online, commands to them, what they say.
+
+On the node's loop, but for what says so. Payloads and notifications of others are only listened to
+while some runner wants to hear them, on a connection of their own: a flood of them holds up nothing
+else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from pye2_node.heartbeat import OFFLINE, SIGNATURES_KEY, STATUS_KEY
+from pye2core.abc import Channel, NetworkListener, Peer
+from pye2core.errors import NodeNotOnline
+from pye2core.identity import is_address
+from pye2core.messages import Heartbeat, Notification, Origin, PayloadMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from pye2core.connection import Connection
+    from pye2core.messages import Command, Message
+    from pye2core.peers import PeerBook
+
+    Send = Callable[[Command, Channel, str], Future[None]]
+    """Sends a command on a channel, encrypted for an address."""
+
+_log = logging.getLogger("pye2_node")
+
+
+class NodeNetwork:
+    """A node's access to other nodes; implements ``pye2core.abc.Network``.
+
+    Args:
+        name: this node's name.
+        address: this node's address.
+        peers: who was heard from.
+        send: sends a command to another node.
+        take: takes a command of this node to itself.
+        new_ears: makes a connection for listening, not started yet.
+        on_new_peer: called when a node is heard for the first time, or again after a restart.
+        loop: the node's loop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        *,
+        peers: PeerBook,
+        send: Send,
+        take: Callable[[Command], None],
+        new_ears: Callable[[], Connection],
+        on_new_peer: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._name = name
+        self._address = address
+        self._peers = peers
+        self._send = send
+        self._take = take
+        self._new_ears = new_ears
+        self._on_new_peer = on_new_peer
+        self._loop = loop
+        self._listeners: list[NetworkListener] = []
+        self._ears: asyncio.Task[Connection] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    # --- who is there -----------------------------------------------------------------------------
+
+    def peers(self) -> Sequence[Peer]:
+        """The nodes that are online, without this one."""
+        online = self._peers.online().values()
+        return [self._peer(each) for each in online if each.address != self._address]
+
+    def _peer(self, heartbeat: Heartbeat) -> Peer:
+        load = heartbeat.status.get("CPU_USED")
+        signatures = heartbeat.status.get(SIGNATURES_KEY)
+        return Peer(
+            address=heartbeat.address,
+            name=heartbeat.name,
+            allows_me=not heartbeat.secured or self._address in heartbeat.allowed,
+            load=float(load) if isinstance(load, int | float) else 0.0,
+            pipelines=len(heartbeat.pipelines or ()),
+            signatures=frozenset(signatures) if isinstance(signatures, dict) else None,
+        )
+
+    def hear_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Take in a verified heartbeat; called by the transport's thread.
+
+        Raises:
+            MessageRejected: reason "name-taken".
+        """
+        if heartbeat.address == self._address:
+            return
+        known = self._peers.heartbeat(heartbeat.address)
+        is_new = self._peers.hear(heartbeat) or _has_restarted(known, heartbeat)
+        is_leaving = heartbeat.status.get(STATUS_KEY) == OFFLINE
+        if is_leaving:
+            self._peers.forget(heartbeat.address)
+        elif is_new:
+            self._loop.call_soon_threadsafe(self._on_new_peer)
+        if self._listeners:
+            self._loop.call_soon_threadsafe(self._tell, lambda each: each.on_peer(heartbeat))
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    async def send(self, command: Command) -> None:
+        """Send a command, encrypted for its target; done when the broker has it.
+
+        Raises:
+            NodeNotOnline: its target is the name of a node that was never heard from.
+            NotConnected: the connection was closed.
+        """
+        if command.target in {self._name, self._address}:
+            origin = Origin(self._address, name=self._name)
+            self._take(evolve(command, target=self._address, origin=origin))
+            return
+        address = self._address_of(command.target)
+        if self._ears is not None:
+            # Answers to the command must be heard.
+            await asyncio.shield(self._ears)
+        sealed = evolve(command, target=address)
+        sending = await asyncio.to_thread(self._send, sealed, Channel.config(address), address)
+        await asyncio.wrap_future(sending)
+
+    def _address_of(self, target: str) -> str:
+        address = self._peers.address_of(target)
+        if address is not None:
+            return address
+        if is_address(target):
+            return target
+        message = f"the node {target!r} was not heard from; give its address"
+        raise NodeNotOnline(message, node=target)
+
+    # --- listening --------------------------------------------------------------------------------
+
+    def listen(self, listener: NetworkListener) -> Callable[[], None]:
+        """Hear what others say until the function that is returned is called."""
+        self._listeners.append(listener)
+        if self._ears is None:
+            self._ears = asyncio.create_task(self._opened())
+            self._ears.add_done_callback(_log_failure)
+        return lambda: self._leave(listener)
+
+    async def _opened(self) -> Connection:
+        ears = self._new_ears()
+        for channel in (Channel.payloads(), Channel.notif()):
+            ears.listen(channel, self._on_message)
+        await asyncio.to_thread(ears.start)
+        return ears
+
+    def _on_message(self, message: Message, ack: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(self._hear, message, ack)
+
+    def _hear(self, message: Message, ack: Callable[[], None]) -> None:
+        if isinstance(message, PayloadMessage):
+            self._tell(lambda listener: listener.on_payload(message))
+        elif isinstance(message, Notification):
+            self._tell(lambda listener: listener.on_notification(message))
+        ack()
+
+    def _tell(self, say: Callable[[NetworkListener], None]) -> None:
+        for listener in list(self._listeners):
+            try:
+                say(listener)
+            except Exception:  # noqa: BLE001 - a plugin's code; others hear the message all the same
+                _log.exception("a listener of the network failed")
+
+    def _leave(self, listener: NetworkListener) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        if not self._listeners and self._ears is not None:
+            closing = asyncio.create_task(_close(self._ears))
+            self._ears = None
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        self._listeners.clear()
+        if self._ears is not None:
+            await _close(self._ears)
+        await asyncio.gather(*self._closing)
+
+
+async def _close(opening: asyncio.Task[Connection]) -> None:
+    await asyncio.wait({opening})
+    if not opening.cancelled() and opening.exception() is None:
+        await asyncio.to_thread(opening.result().close)
+
+
+def _log_failure(opening: asyncio.Task[Connection]) -> None:
+    if not opening.cancelled() and (error := opening.exception()) is not None:
+        _log.error("other nodes cannot be listened to: %s", error)
+
+
+def _has_restarted(known: Heartbeat | None, heartbeat: Heartbeat) -> bool:
+    """Whether a node that is known has begun anew, so that it knows nobody."""
+    if known is None:
+        return False
+    before, now = known.status.get("UPTIME"), heartbeat.status.get("UPTIME")
+    return isinstance(before, int | float) and isinstance(now, int | float) and now < before

@@ -1,0 +1,393 @@
+"""The node: puts its parts together, begins, and stops in order.
+
+One loop. Messages come from the transport's threads and are handed to the loop; each part says what
+it does there. Whatever a message, a plugin or the disk does, the node goes on; it ends when it is
+told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from pye2_node.allow_list import AllowList
+from pye2_node.command_desk import CommandDesk
+from pye2_node.commands import Apply, NodeAction
+from pye2_node.context import Facilities
+from pye2_node.gate import Gate
+from pye2_node.heartbeat import (
+    HeartbeatSchedule,
+    farewell,
+    shown_pipelines,
+    signatures_of,
+    status_of,
+)
+from pye2_node.instances import RunningInstance
+from pye2_node.ledger import Ledger
+from pye2_node.machine import Machine
+from pye2_node.network import NodeNetwork
+from pye2_node.notices import Answers, not_allowed
+from pye2_node.pipelines import Pipelines
+from pye2_node.pulse import Pulse
+from pye2_node.sandbox import SandboxPool
+from pye2_node.store import Store
+from pye2core.abc import Channel
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.connection import Connection, ConnectionSettings, Dialects
+from pye2core.errors import MessageRejected, NodeError, Pye2Error
+from pye2core.identity import load_or_create_key
+from pye2core.messages import Command, Heartbeat
+from pye2core.peers import PeerBook
+from pye2core.plugins import installed_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from pye2_node.commands import Work
+    from pye2_node.desired import DesiredPipeline
+    from pye2_node.home import Home
+    from pye2_node.settings import NodeSettings
+    from pye2core.clock import Clock
+    from pye2core.messages import (
+        InstanceConfig,
+        InstancePath,
+        Message,
+        Notification,
+        PayloadMessage,
+    )
+    from pye2core.plugins import PluginRegistry
+
+_log = logging.getLogger("pye2_node")
+
+
+class Node:
+    """An edge node. Made on the loop that it runs on.
+
+    Args:
+        settings: how to run it.
+        home: its home, locked for this process.
+        registry: the installed plugins.
+        clock: where the time comes from.
+
+    Attributes:
+        settings: how it runs.
+        identity: its key.
+        allow_list: who may give it commands.
+
+    Raises:
+        KeyFileError: its key cannot be used.
+        NodeError: its state cannot be used.
+        Pye2Error: a plugin that it needs is missing or broken.
+    """
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        home: Home,
+        *,
+        registry: PluginRegistry | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.settings = settings
+        self.identity = load_or_create_key(home.key_file)
+        self.allow_list = AllowList(home.allow_file, self.address)
+        self._home = home
+        self._registry = registry or installed_plugins()
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[NodeAction] = self._loop.create_future()
+        self._signatures = signatures_of(self._registry)
+        self._dialects = self._make_dialects()
+        self._store = Store(home.database, clock)
+        self._ledger = Ledger(self._store)
+        self._machine = Machine(home.path, clock)
+        self._pool = SandboxPool()
+        self._main = self._make_main_connection()
+        self._pipelines = Pipelines(self)
+        self._desk = CommandDesk(
+            self._ledger,
+            self,
+            is_confidential=self._is_confidential,
+            clock=clock,
+            loop=self._loop,
+        )
+        self._pulse = Pulse(
+            HeartbeatSchedule(settings.heartbeat_seconds, clock), self._heartbeat, self._main
+        )
+        self._network = self._make_network()
+        self._facilities = Facilities(
+            settings=settings,
+            address=self.address,
+            clock=clock,
+            registry=self._registry,
+            home=home,
+            store=self._store,
+            pool=self._pool,
+            network=self._network,
+            send_payload=self._send_payload,
+            announce=self.announce,
+        )
+
+    @property
+    def address(self) -> str:
+        """Its address."""
+        return self.identity.address
+
+    def _make_dialects(self) -> Dialects:
+        load = self._registry.load
+        return Dialects(
+            [
+                load(each, each.implementation)(node_name=self.settings.name)
+                for each in self._registry.serializers()
+            ]
+        )
+
+    def _make_main_connection(self) -> Connection:
+        """The connection for everything but what other nodes say; the broker keeps its session."""
+        gate = Gate(
+            self.settings.name,
+            self.address,
+            has_seen=self._store.has_seen,
+            allows=self.allow_list.allows,
+            on_refused=lambda sender: self.announce(not_allowed(sender, self.settings.name)),
+            clock=self._clock,
+        )
+        settings = ConnectionSettings(
+            self.settings.broker,
+            f"pye2-node-{self.address}",
+            persistent=True,
+            root=self.settings.root,
+        )
+        return Connection(settings, self.identity, self._dialects, self._registry, gate=gate)
+
+    def _make_ears(self) -> Connection:
+        """A connection for what other nodes say."""
+        settings = ConnectionSettings(
+            self.settings.broker, f"pye2-node-{self.address}-ears", root=self.settings.root
+        )
+        return Connection(settings, self.identity, self._dialects, self._registry)
+
+    def _make_network(self) -> NodeNetwork:
+        own = {self.settings.name: self.address}
+        return NodeNetwork(
+            self.settings.name,
+            self.address,
+            peers=PeerBook(self._clock, own),
+            send=lambda command, channel, receiver: self._main.send(
+                command, channel, encrypt_for=receiver
+            ),
+            take=lambda command: self._desk.receive(command, _nothing_to_acknowledge),
+            new_ears=self._make_ears,
+            on_new_peer=self._pulse.hurry,
+            loop=self._loop,
+        )
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Have :meth:`run` come to its end; to be called on the loop."""
+        self._finish(NodeAction.STOP)
+
+    def look_again(self) -> None:
+        """Tell everybody now who is allowed, as the white list was changed."""
+        self._pulse.hurry()
+
+    def _finish(self, action: NodeAction) -> None:
+        if not self._end.done():
+            self._end.set_result(action)
+
+    async def run(self, on_ready: Callable[[], None]) -> NodeAction:
+        """Run until told to stop.
+
+        Args:
+            on_ready: called when it is connected, takes commands and has said so.
+
+        Returns:
+            Whether to stop, or to begin anew.
+
+        Raises:
+            BrokerUnreachable: nothing answers at the broker's address.
+            CredentialsRefused: the broker says no.
+        """
+        async with AsyncExitStack() as at_the_end:
+            beginning = asyncio.create_task(self._begin(at_the_end))
+            either: set[asyncio.Future[Any]] = {beginning, self._end}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if beginning.done():
+                beginning.result()
+                self._registry.observe(
+                    "pye2_node_started", name=self.settings.name, address=self.address
+                )
+                on_ready()
+                return await self._end
+            beginning.cancel()
+            await asyncio.wait({beginning})
+        return self._end.result()
+
+    async def _begin(self, at_the_end: AsyncExitStack) -> None:
+        at_the_end.callback(self._store.close)
+        at_the_end.push_async_callback(self._pool.stop)
+        warming = asyncio.create_task(self._warm_up())
+        at_the_end.push_async_callback(_cancelled, warming)
+        await self._connect(at_the_end)
+        await asyncio.to_thread(self._clean_up)
+        at_the_end.push_async_callback(self._say_goodbye)
+        at_the_end.push_async_callback(self._network.close)
+        at_the_end.push_async_callback(self._pipelines.stop)
+        self._restore()
+        for work in (self._desk.handle_all(), self._pulse.beat()):
+            at_the_end.push_async_callback(_cancelled, asyncio.create_task(work))
+        await self._pulse.first()
+
+    async def _warm_up(self) -> None:
+        """Have the sandbox ready before it is needed; if that fails, who needs it is told."""
+        try:
+            await self._pool.start()
+        except NodeError as error:
+            _log.warning("custom code cannot be run: %s", error)
+
+    async def _connect(self, at_the_end: AsyncExitStack) -> None:
+        for owner in (self.address, self.settings.name):
+            self._main.listen(Channel.config(owner), self._on_command)
+        self._main.listen(Channel.ctrl(), self._on_heartbeat)
+
+        async def disconnect() -> None:
+            await asyncio.to_thread(self._main.close, keep_session=True)
+
+        at_the_end.push_async_callback(disconnect)
+        await asyncio.to_thread(self._main.start)
+
+    def _clean_up(self) -> None:
+        """Remove what instances left behind that were removed while the node died."""
+        staying = {path for each in self._ledger.pipelines.values() for path in each.paths()}
+        self._home.remove_instance_folders_except(staying)
+        for path in self._store.kept_states() - staying:
+            self._store.forget_state(path)
+
+    def _restore(self) -> None:
+        for pipeline in self._ledger.pipelines.values():
+            answers = Answers(pipeline.modified_by)
+            self.announce(answers.restored(pipeline.config.name))
+            self._pipelines.do(Apply(pipeline, answers, frozenset(pipeline.paths())))
+
+    async def _say_goodbye(self) -> None:
+        self._registry.observe("pye2_node_stopped", name=self.settings.name, address=self.address)
+        self._main.send(farewell(self.settings.name, self.address), Channel.ctrl())
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
+        if isinstance(message, Command):
+            self._desk.receive(message, acknowledge)
+
+    def _on_heartbeat(self, message: Message, acknowledge: Callable[[], None]) -> None:
+        acknowledge()
+        if isinstance(message, Heartbeat):
+            self._network.hear_heartbeat(message)
+
+    def announce(self, notification: Notification) -> None:
+        """Send a notification; from any thread."""
+        try:
+            self._main.send(notification, Channel.notif())
+        except (Pye2Error, TypeError) as error:
+            _log.warning("a notification was not sent (%s): %s", error, notification.text)
+
+    def _send_payload(self, payload: PayloadMessage, receiver: str | None) -> Future[None]:
+        return self._main.send(payload, Channel.payloads(), encrypt_for=receiver)
+
+    def _heartbeat(self) -> Heartbeat:
+        pipelines = self._ledger.pipelines.values()
+        return Heartbeat(
+            self.settings.name,
+            self.address,
+            allowed=self.allow_list.addresses(),
+            pipelines=shown_pipelines(pipelines, self._is_confidential),
+            status=status_of(
+                self._machine.sample(),
+                self._pipelines.instances(),
+                self._signatures,
+                self.settings.heartbeat_seconds,
+                self._clock.now(),
+            ),
+        )
+
+    def _is_confidential(self, signature: str, key: str) -> bool:
+        descriptor = self._registry.signatures().get(signature.upper())
+        # What belongs to a signature that nobody here knows may be anything.
+        return descriptor is None or key in descriptor.confidential
+
+    # --- what its parts ask of it -----------------------------------------------------------------
+
+    def do(self, work: Work) -> None:
+        """Hand work to the pipelines."""
+        self._pipelines.do(work)
+
+    def changed(self) -> None:
+        """What the node is to run has changed."""
+        self._pulse.hurry()
+
+    async def act(self, action: NodeAction) -> None:
+        """Do something that concerns the node as a whole."""
+        if action is NodeAction.HEARTBEAT:
+            self._pulse.hurry()
+        elif action is NodeAction.RELOAD:
+            await self._ledger.read_again()
+            self._restore()
+        else:
+            self._finish(action)
+
+    def report_replay(self, command: Command) -> None:
+        """Count a command that came again while it was being taken."""
+        sender = command.origin.sender if command.origin is not None else None
+        error = MessageRejected("this very command was taken", reason="replay", sender=sender)
+        self._main.reject(error, Channel.config(self.address), 0)
+
+    def new_instance(self, config: InstanceConfig, pipeline: DesiredPipeline) -> RunningInstance:
+        """Make an instance that does nothing yet."""
+        return RunningInstance(
+            config,
+            pipeline,
+            self._facilities,
+            is_confidential=self._is_confidential,
+            on_state=self._on_state,
+        )
+
+    def _on_state(self, instance: RunningInstance) -> None:
+        self._registry.observe(
+            "pye2_instance_state_changed", path=instance.path, state=instance.state.value
+        )
+        self._pulse.hurry()
+
+    async def put_back(
+        self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig
+    ) -> None:
+        """An instance goes on with its previous configuration."""
+        try:
+            await self._ledger.put_back(pipeline, failed, previous)
+        except NodeError as error:
+            _log.warning("after a restart %r may run otherwise: %s", pipeline, error)
+        self._pulse.hurry()
+
+    async def forget(self, path: InstancePath) -> None:
+        """An instance is no more: remove what it kept."""
+        try:
+            await asyncio.to_thread(self._home.remove_instance_folder, path)
+            await asyncio.to_thread(self._store.forget_state, path)
+        except (OSError, NodeError) as error:
+            _log.warning("not all of %s could be removed: %s", path, error)
+
+    def offered(self) -> str:
+        """The signatures that this node can run, in words."""
+        return ", ".join(self._signatures) or "no signatures"
+
+
+def _nothing_to_acknowledge() -> None:
+    """A node's command to itself came over no network."""
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})

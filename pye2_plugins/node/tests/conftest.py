@@ -1,0 +1,80 @@
+"""Fixtures of the node's tests. What tests import by name is in ``node_support``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pye2_node.context import Facilities
+from pye2_node.home import Home
+from pye2_node.settings import NodeSettings
+from pye2_node.store import Store
+from pye2_testing import fixtures
+from pye2core.clock import SYSTEM_CLOCK, ManualClock
+from pye2core.identity import Identity
+from pye2core.settings import parse_broker_url
+
+# pytest imports test modules by their path, so that this folder is on no other path.
+sys.path.append(str(Path(__file__).parent))
+
+from node_support import Outlet, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+memory_broker = fixtures.memory_broker
+mosquitto = fixtures.mosquitto
+
+
+@pytest.fixture
+def log() -> list[str]:
+    """What was done with the puppets, in order."""
+    return []
+
+
+@pytest.fixture
+def registry(log: list[str]) -> Registry:
+    return Registry(log)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    with Home.open(tmp_path / "home") as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[Store]:
+    opened = Store(home.database, SYSTEM_CLOCK)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def outlet() -> Outlet:
+    return Outlet()
+
+
+@pytest.fixture
+def facilities(home: Home, store: Store, registry: Any, outlet: Outlet) -> Facilities:
+    """What instances share, without a broker."""
+    return Facilities(
+        settings=NodeSettings("n1", parse_broker_url("mqtt://nowhere"), home.path),
+        address=Identity.from_words(["node"]).address,
+        clock=SYSTEM_CLOCK,
+        registry=registry,
+        home=home,
+        store=store,
+        pool=None,  # type: ignore[arg-type]  # these tests run no custom code
+        network=None,  # type: ignore[arg-type]  # these tests have no other nodes
+        send_payload=outlet.send_payload,
+        announce=outlet.announce,
+    )

@@ -1,0 +1,225 @@
+"""Runners that do as they are told, and a client without a session (no tests)."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from concurrent.futures import Future
+from typing import Any
+
+from pye2_node.desired import DesiredPipeline
+from pye2_wire.serializer import Pye2Serializer
+from pye2core.abc import Channel, Runner
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.connection import Connection, ConnectionSettings, Dialects
+from pye2core.descriptors import SignatureDescriptor
+from pye2core.errors import InvalidConfiguration
+from pye2core.identity import Identity
+from pye2core.messages import (
+    Command,
+    Heartbeat,
+    InstanceConfig,
+    Notification,
+    PayloadMessage,
+    PipelineConfig,
+    Requester,
+)
+from pye2core.plugins import installed_plugins
+from pye2core.settings import parse_broker_url
+
+SECONDS = 30
+"""Longer than anything here takes: a test that needs it all fails."""
+
+
+class Puppet(Runner):
+    """Does what its settings say, and writes down what is done with it.
+
+    ``START``, ``RUN``, ``RECONFIGURE``, ``COMMAND`` and ``STOP`` may be "raise", "refuse" or
+    "hang". Unless ``RUN`` says otherwise, it emits one payload and waits.
+    """
+
+    log: list[str]
+
+    async def start(self) -> None:
+        await self.play("START")
+
+    async def run(self) -> None:
+        self.log.append("run")
+        await self.context.emit({"VALUE": self.context.settings.get("VALUE")})
+        await self.act("RUN")
+        if self.context.settings.get("RUN") != "return":
+            await asyncio.Event().wait()
+
+    async def on_command(self, data: Any, parameters: Any) -> None:
+        self.log.append(f"told {dict(data)} {dict(parameters)}")
+        await self.play("COMMAND")
+        await super().on_command(data, parameters)
+
+    async def stop(self) -> None:
+        await self.play("STOP")
+
+    async def play(self, part: str) -> None:
+        self.log.append(part.lower())
+        await self.act(part)
+
+    async def act(self, part: str) -> None:
+        how = self.context.settings.get(part)
+        if how == "raise":
+            raise RuntimeError(f"{part} was told to raise")
+        if how == "refuse":
+            raise InvalidConfiguration(f"{part} was told to refuse", pipeline=None)
+        if how == "hang":
+            await asyncio.Event().wait()
+
+
+class LivePuppet(Puppet):
+    """A puppet that takes over settings while it runs."""
+
+    async def reconfigure(self, changes: Any) -> None:
+        self.log.append(f"changes {dict(changes)}")
+        await self.play("RECONFIGURE")
+
+
+class Registry:
+    """The installed plugins, and puppets."""
+
+    def __init__(self, log: list[str]) -> None:
+        self._real = installed_plugins()
+        self._runners = {
+            "PUPPET_01": type("LoggedPuppet", (Puppet,), {"log": log}),
+            "LIVE_PUPPET_01": type("LoggedLivePuppet", (LivePuppet,), {"log": log}),
+        }
+        self._descriptors = {
+            name: SignatureDescriptor(name, runner=f"puppets:{name}", confidential=("SECRET",))
+            for name in self._runners
+        }
+        self._descriptors["CLIENT_ONLY_01"] = SignatureDescriptor("CLIENT_ONLY_01")
+
+    def signatures(self) -> dict[str, SignatureDescriptor]:
+        return self._descriptors
+
+    def signature(self, name: str) -> SignatureDescriptor:
+        return self._descriptors.get(name) or self._real.signature(name)
+
+    def load(self, descriptor: Any, import_string: str) -> Any:
+        module, _, name = import_string.partition(":")
+        return (
+            self._runners[name]
+            if module == "puppets"
+            else self._real.load(descriptor, import_string)
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class Outlet:
+    """Takes payloads and notifications in place of a connection."""
+
+    def __init__(self) -> None:
+        self.payloads: list[tuple[PayloadMessage, str | None]] = []
+        self.notifications: list[Notification] = []
+        self.unconfirmed: list[Any] = []
+        self.confirms = True
+        self.on_payload: Any = lambda: None
+
+    def send_payload(self, payload: PayloadMessage, receiver: str | None) -> Any:
+        future: Any = Future()
+        self.payloads.append((payload, receiver))
+        self.on_payload()
+        if self.confirms:
+            future.set_result(None)
+        else:
+            self.unconfirmed.append(future)
+        return future
+
+    def announce(self, notification: Notification) -> None:
+        self.notifications.append(notification)
+
+    def codes(self) -> list[int | None]:
+        return [each.code for each in self.notifications]
+
+
+def puppet(instance_id: str = "i", signature: str = "PUPPET_01", **settings: Any) -> InstanceConfig:
+    return InstanceConfig(signature, instance_id, settings)
+
+
+def pipeline(name: str, *instances: InstanceConfig, **settings: Any) -> PipelineConfig:
+    return PipelineConfig(name, instances=instances, settings=settings)
+
+
+CLIENT = Requester(Identity.from_words(["client"]).address, "tests", "session-1")
+
+
+def desired(config: PipelineConfig, requester: Requester = CLIENT) -> DesiredPipeline:
+    return DesiredPipeline(config, requester, requester, SYSTEM_CLOCK.now())
+
+
+def refuses_nothing(signature: str, key: str) -> bool:
+    """Only this key of puppets is confidential."""
+    return key == "SECRET"
+
+
+class Client:
+    """Speaks to nodes over a broker; hears everything, each kind of message in its order.
+
+    Between payloads and notifications there is no order: they come over different connections.
+    """
+
+    def __init__(self, url: str, identity: Identity) -> None:
+        self.identity = identity
+        self.requester = Requester(identity.address, "tests", "session-1")
+        self.payloads: queue.Queue[PayloadMessage] = queue.Queue()
+        self.notifications: queue.Queue[Notification] = queue.Queue()
+        self.heartbeats: queue.Queue[Heartbeat] = queue.Queue()
+        self.connection = Connection(
+            ConnectionSettings(parse_broker_url(url), f"client-{id(self)}"),
+            identity,
+            Dialects([Pye2Serializer()]),
+            installed_plugins(),
+        )
+        self._listen(Channel.notif(), self.notifications)
+        self._listen(Channel.payloads(), self.payloads)
+        self._listen(Channel.ctrl(), self.heartbeats)
+        self.connection.start()
+
+    def _listen(self, channel: Channel, heard: queue.Queue[Any]) -> None:
+        def hear(message: Any, acknowledge: Any) -> None:
+            acknowledge()
+            heard.put(message)
+
+        self.connection.listen(channel, hear)
+
+    def command(self, action: Any, body: Any, node: str) -> Command:
+        return Command(action, body, node, self.requester)
+
+    def send(self, action: Any, body: Any, node: str, *, address: str | None = None) -> None:
+        """Send a command, encrypted for a node that is named by its address, or for ``address``."""
+        command = self.command(action, body, node)
+        receiver = address or (node if node.startswith("0xai_") else None)
+        sent = self.connection.send(command, Channel.config(node), encrypt_for=receiver)
+        sent.result(SECONDS)
+
+    def notification(self, code: int | None, pipeline: str | None = None) -> Notification:
+        """The next notification with that code, about that pipeline."""
+        while True:
+            found = self.notifications.get(timeout=SECONDS)
+            if found.code == code and found.path.pipeline == pipeline:
+                return found
+
+    def payload(self, pipeline: str) -> PayloadMessage:
+        """The next payload of that pipeline."""
+        while True:
+            found = self.payloads.get(timeout=SECONDS)
+            if found.path.pipeline == pipeline:
+                return found
+
+    def heartbeat(self, name: str, wanted: Any = lambda heartbeat: True) -> Heartbeat:
+        """The next heartbeat of the node of that name for which ``wanted`` is true."""
+        while True:
+            found = self.heartbeats.get(timeout=SECONDS)
+            if found.name == name and wanted(found):
+                return found
+
+    def close(self) -> None:
+        self.connection.close()

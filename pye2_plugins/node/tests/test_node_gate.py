@@ -1,0 +1,108 @@
+"""Which commands get in."""
+
+import pytest
+from attrs import define
+
+from pye2_node.gate import ANSWER_EVERY, ANSWERS_A_SECOND, Gate
+from pye2_node.store import CommandId
+from pye2core.errors import MessageRejected
+from pye2core.identity import Identity
+
+NODE = Identity.from_words(["the node"]).address
+FRIEND = Identity.from_words(["friend"]).address
+STRANGER = Identity.from_words(["stranger"]).address
+
+
+@define
+class Sealed:
+    sender: str = FRIEND
+    recipient: str | None = NODE
+    digest: str = "d1"
+    is_command: bool = True
+
+
+@pytest.fixture
+def told():
+    """Whom the gate wants to be told that they are not allowed."""
+    return []
+
+
+@pytest.fixture
+def gate(told, clock):
+    seen = {CommandId(FRIEND, "seen")}
+    return Gate(
+        "n1",
+        NODE,
+        has_seen=seen.__contains__,
+        allows={FRIEND, NODE}.__contains__,
+        on_refused=told.append,
+        clock=clock,
+    )
+
+
+def reason_for(gate, sealed):
+    with pytest.raises(MessageRejected) as rejected:
+        gate(sealed)
+    return rejected.value.reason
+
+
+@pytest.mark.parametrize("recipient", [NODE, "n1"])
+def test_a_friends_command_gets_in_by_address_and_by_name(gate, recipient):
+    gate(Sealed(recipient=recipient))
+
+
+@pytest.mark.parametrize("recipient", [None, "n2", STRANGER, ""])
+def test_a_command_for_another_node_does_not(gate, recipient):
+    assert reason_for(gate, Sealed(recipient=recipient)) == "recipient"
+
+
+def test_a_command_that_was_taken_does_not_and_nobody_is_told(gate, told):
+    assert reason_for(gate, Sealed(digest="seen")) == "replay"
+    assert told == []
+
+
+@pytest.mark.parametrize("spelling", ["aixp_", ""])
+def test_a_command_cannot_be_played_again_under_another_spelling_of_its_sender(gate, spelling):
+    sealed = Sealed(sender=FRIEND.replace("0xai_", spelling), digest="seen")
+
+    assert reason_for(gate, sealed) == "replay"
+
+
+def test_the_same_content_from_another_sender_is_another_command(gate):
+    gate(Sealed(sender=NODE, digest="seen"))
+
+
+def test_a_strangers_command_does_not_and_the_stranger_is_told(gate, told):
+    assert reason_for(gate, Sealed(sender=STRANGER)) == "not-allowed"
+    assert told == [STRANGER]
+
+
+def test_a_sender_that_is_no_address_does_not_get_in(gate, told):
+    assert reason_for(gate, Sealed(sender="me")) == "shape"
+    assert told == []
+
+
+def test_what_is_no_command_is_for_everybody(gate):
+    gate(Sealed(sender=STRANGER, recipient=None, is_command=False))
+
+
+def test_a_stranger_that_insists_is_told_now_and_then(gate, told, clock):
+    for _ in range(10):
+        reason_for(gate, Sealed(sender=STRANGER))
+    assert told == [STRANGER]
+
+    clock.advance(ANSWER_EVERY)
+    reason_for(gate, Sealed(sender=STRANGER))
+    assert told == [STRANGER, STRANGER]
+
+
+def test_a_flood_of_strangers_does_not_become_a_flood_of_answers(gate, told, clock):
+    strangers = [Identity.from_words([str(number)]).address for number in range(50)]
+
+    for stranger in strangers:
+        assert reason_for(gate, Sealed(sender=stranger)) == "not-allowed"
+    assert len(told) == ANSWERS_A_SECOND
+
+    clock.advance(1)
+    reason_for(gate, Sealed(sender=strangers[-1]))
+    assert told[-1] == strangers[-1]

@@ -1,0 +1,89 @@
+"""A node's home folder belongs to one process and names nothing after what others send."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from pye2_node.home import Home, default_home, process_in
+from pye2core.errors import HomeInUse, NodeError
+from pye2core.messages import InstancePath
+
+
+def test_a_home_is_made_for_its_owner_only(tmp_path):
+    with Home.open(tmp_path / "a" / "home") as home:
+        assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
+
+
+def test_a_home_in_use_is_refused_with_the_process_that_has_it(tmp_path):
+    with Home.open(tmp_path), pytest.raises(HomeInUse, match=f"process {os.getpid()}") as refused:
+        Home.open(tmp_path)
+
+    assert refused.value.path == tmp_path
+    assert "--home" in str(refused.value)
+
+
+def test_a_home_in_use_is_known_to_other_processes(tmp_path):
+    asking = (
+        "import sys; from pathlib import Path; from pye2_node.home import process_in;"
+        "print(process_in(Path(sys.argv[1])))"
+    )
+
+    with Home.open(tmp_path):
+        answer = subprocess.check_output([sys.executable, "-c", asking, str(tmp_path)], text=True)
+
+    assert answer.strip() == str(os.getpid())
+
+
+def test_a_home_that_was_closed_is_free_again(tmp_path):
+    Home.open(tmp_path).close()
+
+    assert process_in(tmp_path) is None
+    Home.open(tmp_path).close()
+
+
+def test_a_home_that_never_was_has_no_process(tmp_path):
+    assert process_in(tmp_path / "nowhere") is None
+
+
+def test_a_home_that_cannot_be_made_says_why(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(NodeError, match="--home"):
+        Home.open(tmp_path / "file" / "home")
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "", "x" * 500, "\0", "naïve"])
+def test_instance_folders_stay_within_the_home_whatever_an_instance_is_called(tmp_path, name):
+    with Home.open(tmp_path) as home:
+        folder = home.instance_folder(InstancePath(name, "S", name))
+
+    assert folder.parent == tmp_path / "instances"
+    assert folder.is_dir()
+
+
+def test_instances_have_different_folders(tmp_path):
+    with Home.open(tmp_path) as home:
+        first = home.instance_folder(InstancePath("ab", "c", "d"))
+        second = home.instance_folder(InstancePath("a", "bc", "d"))
+
+    assert first != second
+
+
+def test_the_folders_of_instances_that_are_no_more_are_removed(tmp_path):
+    staying, leaving = InstancePath("a", "s", "1"), InstancePath("a", "s", "2")
+    with Home.open(tmp_path) as home:
+        kept = home.instance_folder(staying)
+        (home.instance_folder(leaving) / "file").write_text("x")
+
+        home.remove_instance_folders_except([staying])
+
+    assert list((tmp_path / "instances").iterdir()) == [kept]
+
+
+def test_a_node_lives_in_a_folder_of_its_name_by_default(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert default_home("kitchen") == tmp_path / ".pye2" / "kitchen"

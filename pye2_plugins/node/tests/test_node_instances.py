@@ -1,0 +1,442 @@
+"""One instance: started, reconfigured, told, begun anew when it fails, stopped whatever it does."""
+
+import asyncio
+
+import pytest
+from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
+
+from pye2_node.changes import digest_of
+from pye2_node.context import UNDER_WAY
+from pye2_node.instances import InstanceState, Patience, RunningInstance
+from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
+from pye2core.messages import InstancePath, NotificationKind
+
+PATIENCE = Patience(to_start=0.2, to_stop=0.2, first_pause=0.01, longest_pause=0.02)
+PATH = InstancePath("p", "PUPPET_01", "i")
+
+
+class Stage:
+    """Makes instances and waits for what becomes of them."""
+
+    def __init__(self, facilities, outlet):
+        self.facilities = facilities
+        self.outlet = outlet
+        self.states = asyncio.Queue()
+        self.sent = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        outlet.on_payload = lambda: loop.call_soon_threadsafe(self.sent.put_nowait, None)
+
+    def instance(self, config, patience=PATIENCE):
+        return RunningInstance(
+            config,
+            desired(pipeline("p", config)),
+            self.facilities,
+            is_confidential=refuses_nothing,
+            on_state=lambda each: self.states.put_nowait(each.state),
+            patience=patience,
+        )
+
+    async def becomes(self, state):
+        async with asyncio.timeout(20):
+            while await self.states.get() is not state:
+                pass
+
+    async def payloads(self, count):
+        """Wait for that many payloads more."""
+        async with asyncio.timeout(20):
+            for _ in range(count):
+                await self.sent.get()
+
+
+@pytest.fixture
+def perform(facilities, outlet):
+    """Runs ``scenario(stage)`` on a loop."""
+
+    async def on_stage(scenario):
+        return await scenario(Stage(facilities, outlet))
+
+    return lambda scenario: asyncio.run(on_stage(scenario))
+
+
+def test_an_instance_runs_and_is_stopped(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(VALUE=7))
+        await instance.start()
+        assert instance.state is InstanceState.RUNNING
+        await stage.payloads(1)
+        await instance.stop()
+        return instance, stage.outlet.payloads
+
+    instance, payloads = perform(scenario)
+
+    assert instance.state is InstanceState.STOPPED
+    assert log == ["start", "run", "stop"]
+    assert payloads[0][0].fields["VALUE"] == 7
+
+
+# --- payloads and notifications -------------------------------------------------------------------
+
+
+def test_payloads_have_the_fields_that_users_know(perform):
+    async def scenario(stage):
+        instance = stage.instance(puppet(TAGS="x", PROCESS_DELAY=3))
+        await instance.context.emit({"exec_result": 1})
+        await instance.context.emit({"STATUS": "mine"})
+        return [payload for payload, _ in stage.outlet.payloads]
+
+    first, second = perform(scenario)
+
+    assert (first.path, first.requester) == (PATH, CLIENT)
+    assert first.fields["EXEC_RESULT"] == 1
+    assert (first.fields["ID"], second.fields["ID"]) == (1, 2)
+    assert first.fields["TAGS"] == "x"
+    assert first.fields["_P_PROCESS_DELAY"] == 3
+    assert (first.fields["STATUS"], second.fields["STATUS"]) == ("N/A", "mine")
+
+
+def test_payloads_are_encrypted_for_the_requester_where_that_is_asked_for(perform):
+    async def scenario(stage):
+        await stage.instance(puppet(ENCRYPT_PAYLOAD=True)).context.emit({})
+        await stage.instance(puppet()).context.emit({})
+        return [receiver for _, receiver in stage.outlet.payloads]
+
+    assert perform(scenario) == [CLIENT.address, None]
+
+
+def test_a_payload_waits_while_too_many_are_under_way(perform):
+    async def scenario(stage):
+        stage.outlet.confirms = False
+        context = stage.instance(puppet()).context
+        for _ in range(UNDER_WAY):
+            await context.emit({})
+        another = asyncio.create_task(context.emit({}))
+        await asyncio.wait({another}, timeout=0.1)
+        waited = not another.done()
+        stage.outlet.unconfirmed[0].set_result(None)
+        await another
+        return waited
+
+    assert perform(scenario)
+
+
+def test_payloads_that_the_broker_never_took_hold_nothing_up(perform):
+    async def scenario(stage):
+        stage.outlet.confirms = False
+        context = stage.instance(puppet()).context
+        for _ in range(3 * UNDER_WAY):
+            await context.emit({})
+            stage.outlet.unconfirmed.pop().set_exception(NodeError("closed"))
+
+    perform(scenario)
+
+
+def test_a_payload_that_cannot_be_carried_takes_no_place(perform):
+    async def scenario(stage):
+        context = stage.instance(puppet()).context
+
+        def refuse(payload, receiver):
+            raise TypeError("a set")
+
+        object.__setattr__(stage.facilities, "send_payload", refuse)
+        for _ in range(2 * UNDER_WAY):
+            with pytest.raises(TypeError, match="a set"):
+                await context.emit({"X": {1}})
+
+    perform(scenario)
+
+
+def test_notifications_are_about_the_instance(perform):
+    async def scenario(stage):
+        context = stage.instance(puppet()).context
+        context.notify(NotificationKind.ABNORMAL, "odd", info="more", fields={"a": 1})
+        return stage.outlet.notifications
+
+    (notification,) = perform(scenario)
+    assert (notification.path, notification.requester) == (PATH, CLIENT)
+    assert (notification.text, notification.info, notification.fields) == ("odd", "more", {"A": 1})
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [(None, 60), (5, 5), (1e9, 3600), (float("nan"), 3600), ("soon", "soon")],
+)
+def test_calls_are_limited_by_the_instance_and_then_by_the_owner(perform, given, limit):
+    async def scenario(stage):
+        return stage.instance(puppet(EXEC_TIMEOUT=given)).context.settings["EXEC_TIMEOUT"]
+
+    assert perform(scenario) == limit
+
+
+def test_what_is_kept_is_there_for_the_next_instance_of_the_same_path(perform):
+    async def scenario(stage):
+        first = stage.instance(puppet())
+        await first.context.save(b"state")
+        await first.stop()
+        with pytest.raises(NodeError):
+            await first.context.save(b"too late")
+        return await stage.instance(puppet()).context.load()
+
+    assert perform(scenario) == b"state"
+
+
+# --- starting -------------------------------------------------------------------------------------
+
+
+def test_an_unknown_signature_says_what_to_install(perform):
+    async def scenario(stage):
+        with pytest.raises(UnknownSignature, match="pye2-custom-code"):
+            await stage.instance(puppet(signature="REST_CUSTOM_EXEC_01")).start()
+
+    perform(scenario)
+
+
+def test_a_signature_without_a_nodes_side_says_so(perform):
+    async def scenario(stage):
+        with pytest.raises(UnknownSignature, match="client's side only"):
+            await stage.instance(puppet(signature="CLIENT_ONLY_01")).start()
+
+    perform(scenario)
+
+
+def test_settings_that_are_refused_are_not_tried_again(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(START="refuse"))
+        with pytest.raises(InvalidConfiguration):
+            await instance.start()
+        await asyncio.wait(
+            {asyncio.ensure_future(stage.becomes(InstanceState.RUNNING))}, timeout=0.2
+        )
+        await instance.stop()
+        return instance
+
+    perform(scenario)
+    assert log == ["start", "stop"]
+
+
+def test_a_start_that_fails_otherwise_is_tried_again(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(START="raise"))
+        with pytest.raises(RuntimeError):
+            await instance.start()
+        assert instance.state is InstanceState.FAILED
+        instance.context.config = puppet()
+        await stage.becomes(InstanceState.RUNNING)
+        await instance.stop()
+
+    perform(scenario)
+    assert log[:3] == ["start", "stop", "start"]
+
+
+def test_a_start_that_takes_too_long_is_ended(perform):
+    async def scenario(stage):
+        instance = stage.instance(puppet(START="hang"))
+        with pytest.raises(NodeError, match=r"did not start within 0\.2 s"):
+            await instance.start()
+        await instance.stop()
+
+    perform(scenario)
+
+
+def test_code_of_which_only_the_digest_came_is_asked_for(perform):
+    async def scenario(stage):
+        with pytest.raises(InvalidConfiguration, match=r"SECRET .*send the code itself"):
+            await stage.instance(puppet(SECRET=digest_of("code"))).start()
+
+    perform(scenario)
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+def test_a_runner_that_raises_is_told_and_begun_anew(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(RUN="raise"))
+        await instance.start()
+        await stage.becomes(InstanceState.FAILED)
+        instance.context.config = puppet()
+        await stage.becomes(InstanceState.RUNNING)
+        await instance.stop()
+        return instance, stage.outlet.notifications
+
+    instance, (notification, *_) = perform(scenario)
+
+    assert notification.kind is NotificationKind.EXCEPTION
+    assert notification.text == "RuntimeError: RUN was told to raise"
+    assert "Traceback" in notification.info
+    assert instance.failed_at is not None
+
+
+def test_a_runner_that_fails_again_and_again_is_begun_ever_more_slowly():
+    patience = Patience(first_pause=1, longest_pause=60)
+
+    pauses = [patience.pause_after(failures) for failures in (0, 1, 2, 3, 7, 1000)]
+
+    assert pauses == [0, 1, 2, 4, 60, 60]
+
+
+def test_a_runner_that_returns_is_finished(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(RUN="return"))
+        await instance.start()
+        await stage.becomes(InstanceState.STOPPED)
+        await instance.stop()
+
+    perform(scenario)
+    assert log == ["start", "run", "stop"]
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def test_a_command_reaches_the_runner_and_is_echoed(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet())
+        await instance.start()
+        await instance.tell({"A": 1}, {"x": True})
+        await instance.stop()
+        return [payload.fields for payload, _ in stage.outlet.payloads]
+
+    payloads = perform(scenario)
+    assert "told {'A': 1} {'x': True}" in log
+    assert {"A": 1} in [fields.get("COMMAND_PARAMS") for fields in payloads]
+
+
+def test_a_command_to_what_does_not_run_is_refused(perform):
+    async def scenario(stage):
+        with pytest.raises(NodeError, match="not running"):
+            await stage.instance(puppet()).tell({}, {})
+
+    perform(scenario)
+
+
+def test_a_command_that_is_not_answered_in_time_is_ended(perform):
+    async def scenario(stage):
+        instance = stage.instance(puppet(COMMAND="hang"))
+        await instance.start()
+        with pytest.raises(NodeError, match="did not answer the command"):
+            await instance.tell({}, {})
+        assert instance.state is InstanceState.RUNNING
+        await instance.stop()
+
+    perform(scenario)
+
+
+# --- other settings -------------------------------------------------------------------------------
+
+
+def test_a_runner_that_knows_how_takes_settings_over_while_it_runs(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(signature="LIVE_PUPPET_01", VALUE=1, OLD=1))
+        await instance.start()
+        await stage.payloads(1)
+        await instance.reconfigure(puppet(signature="LIVE_PUPPET_01", VALUE=2))
+        await instance.stop()
+        return instance
+
+    instance = perform(scenario)
+    assert log == ["start", "run", "changes {'OLD': None, 'VALUE': 2}", "reconfigure", "stop"]
+    assert instance.config.settings == {"VALUE": 2}
+
+
+def test_any_other_runner_begins_anew(perform, log):
+    async def scenario(stage):
+        instance = stage.instance(puppet(VALUE=1))
+        await instance.start()
+        await stage.payloads(1)
+        await instance.reconfigure(puppet(VALUE=2))
+        await stage.payloads(1)
+        await instance.stop()
+        return [payload.fields["VALUE"] for payload, _ in stage.outlet.payloads]
+
+    assert perform(scenario) == [1, 2]
+    assert log == ["start", "run", "stop", "start", "run", "stop"]
+
+
+@pytest.mark.parametrize("signature", ["PUPPET_01", "LIVE_PUPPET_01"])
+@pytest.mark.parametrize("how", ["refuse", "raise", "hang"])
+def test_settings_that_cannot_be_taken_over_leave_the_old_ones_running(perform, signature, how):
+    async def scenario(stage):
+        old = puppet(signature=signature, VALUE=1)
+        instance = stage.instance(old)
+        await instance.start()
+        await stage.payloads(1)
+        with pytest.raises((InvalidConfiguration, RuntimeError, NodeError)):
+            await instance.reconfigure(
+                puppet(signature=signature, VALUE=2, START=how, RECONFIGURE=how)
+            )
+        assert instance.config == old
+        if instance.state is not InstanceState.RUNNING:
+            await stage.becomes(InstanceState.FAILED)
+            await stage.becomes(InstanceState.RUNNING)
+        await instance.tell({}, {})
+        await instance.stop()
+        return {payload.fields.get("VALUE", 1) for payload, _ in stage.outlet.payloads}
+
+    assert perform(scenario) == {1}
+
+
+def test_an_instance_that_had_finished_works_again_with_other_settings(perform):
+    async def scenario(stage):
+        instance = stage.instance(puppet(signature="LIVE_PUPPET_01", RUN="return", VALUE=1))
+        await instance.start()
+        await stage.becomes(InstanceState.STOPPED)
+        await instance.reconfigure(puppet(signature="LIVE_PUPPET_01", RUN="return", VALUE=2))
+        await stage.payloads(2)
+        await instance.stop()
+        return [payload.fields["VALUE"] for payload, _ in stage.outlet.payloads]
+
+    assert perform(scenario) == [1, 2]
+
+
+def test_an_instance_that_had_failed_works_with_settings_that_are_right(perform):
+    async def scenario(stage):
+        instance = stage.instance(puppet(START="refuse"))
+        with pytest.raises(InvalidConfiguration):
+            await instance.start()
+        await instance.reconfigure(puppet())
+        assert instance.state is InstanceState.RUNNING
+        await stage.payloads(1)
+        await instance.stop()
+
+    perform(scenario)
+
+
+# --- stopping -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["raise", "hang"])
+def test_a_runner_that_will_not_stop_is_stopped(perform, how):
+    async def scenario(stage):
+        instance = stage.instance(puppet(STOP=how))
+        await instance.start()
+        await instance.stop()
+        return instance.state
+
+    assert perform(scenario) is InstanceState.STOPPED
+
+
+def test_a_runner_that_ignores_its_end_is_left_behind(perform, registry):
+    released = asyncio.Event()
+
+    class Stubborn(registry.load(None, "puppets:PUPPET_01")):
+        async def run(self):
+            while not released.is_set():
+                try:
+                    await released.wait()
+                except asyncio.CancelledError:
+                    self.log.append("ignored")
+
+    registry._runners["PUPPET_01"] = Stubborn
+
+    async def scenario(stage):
+        instance = stage.instance(puppet())
+        await instance.start()
+        await asyncio.sleep(0)
+        await instance.stop()
+        released.set()
+        return instance.state
+
+    assert perform(scenario) is InstanceState.STOPPED

@@ -1,0 +1,309 @@
+"""Other nodes, as the runners of this one see them."""
+
+import asyncio
+from concurrent.futures import Future
+
+import pytest
+
+from pye2_node.network import NodeNetwork
+from pye2core.abc import Channel, ChannelKind
+from pye2core.clock import ManualClock
+from pye2core.errors import MessageRejected, NodeNotOnline
+from pye2core.identity import Identity
+from pye2core.messages import (
+    Action,
+    Command,
+    Heartbeat,
+    InstancePath,
+    Notification,
+    NotificationKind,
+    PayloadMessage,
+)
+from pye2core.peers import PeerBook
+
+ME = Identity.from_words(["me"]).address
+OTHER = Identity.from_words(["other"]).address
+PAYLOAD = PayloadMessage(InstancePath("p"), {})
+NOTIFICATION = Notification(NotificationKind.NORMAL, "text")
+
+
+class Ears:
+    """A connection for listening."""
+
+    def __init__(self):
+        self.handlers = {}
+        self.started = asyncio.Event()
+        self.closed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def listen(self, channel, handler):
+        self.handlers[channel.kind] = handler
+
+    def start(self):
+        self._loop.call_soon_threadsafe(self.started.set)
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self.closed.set)
+
+
+class Listener:
+    """Writes down what it hears."""
+
+    def __init__(self):
+        self.heard = asyncio.Queue()
+
+    def on_payload(self, payload):
+        self.heard.put_nowait(payload)
+
+    on_notification = on_peer = on_payload
+
+
+class Deaf(Listener):
+    """Fails at everything."""
+
+    def on_payload(self, payload):
+        raise RuntimeError("deaf")
+
+    on_notification = on_peer = on_payload
+
+
+class World:
+    """A network with everything that surrounds it."""
+
+    def __init__(self):
+        self.clock = ManualClock()
+        self.sent = []
+        self.taken = []
+        self.new_peers = asyncio.Queue()
+        self.opened = asyncio.Queue()
+        self.network = NodeNetwork(
+            "me",
+            ME,
+            peers=PeerBook(self.clock, {"me": ME}),
+            send=self.send,
+            take=self.taken.append,
+            new_ears=self.open_ears,
+            on_new_peer=lambda: self.new_peers.put_nowait(None),
+            loop=asyncio.get_running_loop(),
+        )
+
+    def send(self, command, channel, receiver):
+        self.sent.append((command, channel, receiver))
+        future = Future()
+        future.set_result(None)
+        return future
+
+    def open_ears(self):
+        ears = Ears()
+        self.opened.put_nowait(ears)
+        return ears
+
+
+def perform(scenario):
+    async def on_loop():
+        async with asyncio.timeout(20):
+            world = World()
+            await scenario(world)
+            await world.network.close()
+
+    asyncio.run(on_loop())
+
+
+def heartbeat(name="other", address=OTHER, **fields):
+    status = fields.pop("status", {})
+    return Heartbeat(name, address, status=status, **fields)
+
+
+def archive(target):
+    return Command(Action.ARCHIVE_PIPELINE, "p", target)
+
+
+# --- who is there ---------------------------------------------------------------------------------
+
+
+def test_peers_are_told_with_whether_they_allow_this_node():
+    async def scenario(world):
+        status = {"CPU_USED": 12.5, "PYE2_SIGNATURES": {"A_01": "1.0"}}
+        world.network.hear_heartbeat(heartbeat(allowed=(ME,), status=status))
+        (peer,) = world.network.peers()
+        assert (peer.name, peer.address, peer.allows_me) == ("other", OTHER, True)
+        assert (peer.load, peer.signatures) == (12.5, {"A_01"})
+
+    perform(scenario)
+
+
+@pytest.mark.parametrize(
+    ("fields", "allows"),
+    [({"allowed": (OTHER,)}, False), ({"secured": False}, True), ({"allowed": (ME, OTHER)}, True)],
+)
+def test_a_peer_allows_those_on_its_white_list_or_everybody(fields, allows):
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat(**fields))
+        assert world.network.peers()[0].allows_me is allows
+
+    perform(scenario)
+
+
+def test_what_a_peer_does_not_say_is_not_known():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat(status={"CPU_USED": "much"}))
+        (peer,) = world.network.peers()
+        assert (peer.load, peer.signatures) == (0.0, None)
+
+    perform(scenario)
+
+
+def test_this_node_is_not_its_own_peer():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat("me", ME))
+        assert not world.network.peers()
+
+    perform(scenario)
+
+
+def test_nobody_takes_this_nodes_name():
+    async def scenario(world):
+        with pytest.raises(MessageRejected, match="name"):
+            world.network.hear_heartbeat(heartbeat("me", OTHER))
+
+    perform(scenario)
+
+
+def test_a_node_that_says_goodbye_is_gone():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat())
+        world.network.hear_heartbeat(heartbeat(status={"DEVICE_STATUS": "OFFLINE"}))
+        assert not world.network.peers()
+
+    perform(scenario)
+
+
+def test_a_node_that_falls_silent_is_gone():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat())
+        world.clock.advance(61)
+        assert not world.network.peers()
+
+    perform(scenario)
+
+
+def test_new_nodes_are_greeted_once_and_again_when_they_have_begun_anew():
+    async def scenario(world):
+        for uptime in (100, 110, 120):
+            world.network.hear_heartbeat(heartbeat(status={"UPTIME": uptime}))
+        await world.new_peers.get()
+        await asyncio.sleep(0)
+        assert world.new_peers.empty()
+
+        world.network.hear_heartbeat(heartbeat(status={"UPTIME": 0.5}))
+        await world.new_peers.get()
+
+    perform(scenario)
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", [OTHER, "other", OTHER.replace("0xai_", "aixp_")])
+def test_commands_go_to_a_nodes_address_and_for_its_eyes_only(target):
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat())
+        await world.network.send(archive(target))
+        ((command, channel, receiver),) = world.sent
+        assert channel.kind is ChannelKind.CONFIG
+        assert {command.target, channel.owner, receiver} == {OTHER}
+
+    perform(scenario)
+
+
+def test_a_node_that_was_never_heard_from_is_reached_by_its_address_only():
+    async def scenario(world):
+        await world.network.send(archive(OTHER))
+        assert world.sent[0][1] == Channel.config(OTHER)
+        with pytest.raises(NodeNotOnline, match="stranger"):
+            await world.network.send(archive("stranger"))
+
+    perform(scenario)
+
+
+@pytest.mark.parametrize("target", [ME, "me"])
+def test_commands_to_itself_go_over_no_network(target):
+    async def scenario(world):
+        await world.network.send(archive(target))
+        assert not world.sent
+        (command,) = world.taken
+        assert command.origin.sender == ME
+
+    perform(scenario)
+
+
+# --- listening ------------------------------------------------------------------------------------
+
+
+def test_others_are_listened_to_only_while_somebody_wants_to_hear():
+    async def scenario(world):
+        assert world.opened.empty()
+        first, second = Listener(), Listener()
+        leave_first = world.network.listen(first)
+        leave_second = world.network.listen(second)
+        ears = await world.opened.get()
+        await ears.started.wait()
+        assert set(ears.handlers) == {ChannelKind.PAYLOADS, ChannelKind.NOTIF}
+
+        leave_first()
+        assert world.opened.empty()
+        assert not ears.closed.is_set()
+        leave_second()
+        await ears.closed.wait()
+
+    perform(scenario)
+
+
+def test_listeners_hear_payloads_notifications_and_heartbeats():
+    async def scenario(world):
+        deaf, listener = Deaf(), Listener()
+        world.network.listen(deaf)
+        world.network.listen(listener)
+        ears = await world.opened.get()
+        await ears.started.wait()
+        acknowledged = asyncio.Event()
+
+        ears.handlers[ChannelKind.PAYLOADS](PAYLOAD, acknowledged.set)
+        ears.handlers[ChannelKind.NOTIF](NOTIFICATION, lambda: None)
+        world.network.hear_heartbeat(heartbeat())
+
+        assert [await listener.heard.get() for _ in range(3)] == [
+            PAYLOAD,
+            NOTIFICATION,
+            heartbeat(),
+        ]
+        await acknowledged.wait()
+
+    perform(scenario)
+
+
+def test_whoever_left_hears_nothing_more():
+    async def scenario(world):
+        leaver, stayer = Listener(), Listener()
+        leave = world.network.listen(leaver)
+        world.network.listen(stayer)
+        leave()
+        leave()
+        world.network.hear_heartbeat(heartbeat())
+        await stayer.heard.get()
+        assert leaver.heard.empty()
+
+    perform(scenario)
+
+
+def test_a_command_waits_until_its_answers_can_be_heard():
+    async def scenario(world):
+        world.network.listen(Listener())
+        sending = asyncio.create_task(world.network.send(archive(OTHER)))
+        ears = await world.opened.get()
+        assert not world.sent
+        await ears.started.wait()
+        await sending
+        assert world.sent
+
+    perform(scenario)

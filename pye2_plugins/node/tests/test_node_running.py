@@ -1,0 +1,534 @@
+"""A whole node on a broker within this process, with puppets for runners."""
+
+import asyncio
+import os
+import queue
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from node_support import SECONDS, Client, pipeline, puppet
+
+from pye2_node.allow_file import Guest, allow
+from pye2_node.changes import digest_of
+from pye2_node.commands import NodeAction
+from pye2_node.home import Home
+from pye2_node.node import Node
+from pye2_node.settings import NodeSettings
+from pye2_node.store import Store
+from pye2_testing import MemoryTransport
+from pye2_wire.serializer import Pye2Serializer
+from pye2core.abc import Channel, TransportOptions
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.errors import BrokerUnreachable
+from pye2core.identity import Identity, load_or_create_key
+from pye2core.messages import (
+    Action,
+    Command,
+    InstancePath,
+    InstanceUpdate,
+    NotificationKind,
+    PayloadMessage,
+)
+from pye2core.settings import parse_broker_url
+
+FRIEND = Identity.from_words(["friend"])
+STRANGER = Identity.from_words(["stranger"])
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class RunningNode:
+    """A node in a thread of its own, from ``with`` to its end."""
+
+    def __init__(self, url, path, registry, name="n1", interval=30.0):
+        self.settings = NodeSettings(name, parse_broker_url(url), path, heartbeat_seconds=interval)
+        self.address = load_or_create_key(path / "node.pem").address
+        self.end = None
+        self.error = None
+        self._registry = registry
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(SECONDS)
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _run(self):
+        try:
+            asyncio.run(self._live())
+        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+            self.error = error
+        self._ready.set()
+
+    async def _live(self):
+        self._loop = asyncio.get_running_loop()
+        with Home.open(self.settings.home) as home:
+            self.node = Node(self.settings, home, registry=self._registry)
+            self.end = await self.node.run(self._ready.set)
+
+    def on_loop(self, function):
+        """What ``function`` gives on the node's loop."""
+
+        async def call():
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(SECONDS)
+
+    def stop(self):
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self.node.stop)
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+    def wait_for_end(self):
+        self._thread.join(SECONDS)
+        return self.end
+
+
+@pytest.fixture
+def broker(memory_broker):
+    return memory_broker
+
+
+@pytest.fixture
+def start(broker, tmp_path, registry):
+    """Starts a node that allows the friend; its home is named after it."""
+    running = []
+
+    def start_node(name="n1", guests=(FRIEND.address,), **options):
+        home = tmp_path / name
+        home.mkdir(exist_ok=True)
+        allow(home / "allow.toml", [Guest(guest) for guest in guests], NOW)
+        running.append(RunningNode(broker.url, home, registry, name, **options))
+        return running[-1].__enter__()
+
+    yield start_node
+    for node in running:
+        node.stop()
+
+
+@pytest.fixture
+def connect(broker):
+    """Connects a client, by default the friend's."""
+    clients = []
+
+    def connect_client(identity=FRIEND):
+        clients.append(Client(broker.url, identity))
+        return clients[-1]
+
+    yield connect_client
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def friend(connect):
+    return connect()
+
+
+@pytest.fixture
+def raw(broker):
+    """Publishes bytes as they are."""
+    transport = MemoryTransport(
+        TransportOptions(parse_broker_url(broker.url), "raw"), lambda _: None, lambda *_: None
+    )
+    transport.connect(SECONDS)
+    yield transport
+    transport.close(SECONDS)
+
+
+# --- beginning and end ----------------------------------------------------------------------------
+
+
+def test_a_node_says_hello_when_it_is_ready_and_goodbye_when_it_stops(start, friend):
+    node = start()
+
+    hello = friend.heartbeat("n1")
+    assert hello.address == node.address
+    assert set(hello.allowed) == {node.address, FRIEND.address}
+    assert hello.secured
+    assert hello.pipelines == ()
+
+    node.stop()
+    friend.heartbeat("n1", lambda each: each.status["DEVICE_STATUS"] == "OFFLINE")
+    assert node.end is NodeAction.STOP
+
+
+def test_a_node_tells_observers_that_it_started_and_stopped(start, registry, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        registry, "observe", lambda hook, **arguments: seen.append((hook, arguments)), raising=False
+    )
+
+    node = start()
+    node.stop()
+
+    about = {"name": "n1", "address": node.address}
+    assert ("pye2_node_started", about) in seen
+    assert ("pye2_node_stopped", about) in seen
+
+
+def test_a_node_without_a_broker_says_so(tmp_path, registry):
+    node = RunningNode("memory://nowhere", tmp_path, registry)
+
+    with pytest.raises(BrokerUnreachable), node:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("action", "end"), [(Action.STOP, NodeAction.STOP), (Action.RESTART, NodeAction.RESTART)]
+)
+def test_a_friend_can_stop_and_restart_it(start, friend, action, end):
+    node = start()
+
+    friend.send(action, None, node.address)
+
+    assert node.wait_for_end() is end
+
+
+# --- pipelines ------------------------------------------------------------------------------------
+
+
+def test_a_new_pipeline_is_answered_in_pye2s_order_and_runs(start, friend, log):
+    node = start()
+
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(VALUE=7)), node.address)
+
+    said = [friend.notifications.get(timeout=SECONDS) for _ in range(3)]
+    assert [(each.code, each.path.pipeline) for each in said] == [
+        (None, None),
+        (1, "p"),
+        (100, "p"),
+    ]
+    assert {each.requester.session_id for each in said} == {"session-1"}
+    assert {each.requester.name for each in said} == {"tests"}
+
+
+def test_payloads_name_the_requester_and_the_instance(start, friend):
+    node = start()
+
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(VALUE=7)), node.address)
+
+    payload = friend.payload("p")
+    assert payload.path == InstancePath("p", "PUPPET_01", "i")
+    assert payload.fields["VALUE"] == 7
+    assert payload.requester.session_id == "session-1"
+    assert payload.origin.sender == node.address
+
+
+def test_encrypted_payloads_are_for_the_requester_only(start, friend, connect):
+    node = start()
+    other = connect(STRANGER)
+    config = pipeline("p", puppet(VALUE=7, ENCRYPT_PAYLOAD=True))
+
+    friend.send(Action.UPDATE_PIPELINE, config, node.address)
+
+    payload = friend.payload("p")
+    assert payload.origin.encrypted
+    assert payload.fields["VALUE"] == 7
+    friend.send(Action.UPDATE_PIPELINE, pipeline("open", puppet()), node.address)
+    assert other.payloads.get(timeout=SECONDS).path.pipeline == "open"
+
+
+def test_heartbeats_show_a_new_pipeline_soon_and_its_secrets_as_digests(start, friend):
+    node = start()
+
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(SECRET="code")), node.address)
+
+    heartbeat = friend.heartbeat("n1", lambda each: each.pipelines)
+    (shown,) = heartbeat.pipelines
+    assert shown.instances == (puppet(SECRET=digest_of("code")),)
+
+
+def test_what_was_read_from_a_heartbeat_can_be_sent_back(start, friend, log):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(SECRET="code")), node.address)
+    (shown,) = friend.heartbeat("n1", lambda each: each.pipelines).pipelines
+
+    friend.send(Action.UPDATE_PIPELINE, shown, node.address)
+
+    friend.notification(100, "p")
+    assert log.count("start") == 1
+
+
+def test_an_instance_command_is_confirmed_and_echoed(start, friend):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+    friend.notification(100, "p")
+
+    changes = {"INSTANCE_COMMAND": {"SDK_REQUEST": "1234", "COMMAND_PARAMS": {"X": True}}}
+    friend.send(
+        Action.UPDATE_INSTANCE, InstanceUpdate("p", "PUPPET_01", "i", changes), node.address
+    )
+
+    friend.notification(101, "p")
+    payloads = [friend.payload("p").fields for _ in range(2)]
+    assert {"SDK_REQUEST": "1234"} in [fields.get("COMMAND_PARAMS") for fields in payloads]
+
+
+def test_an_unknown_signature_is_denied_and_the_node_goes_on(start, friend):
+    node = start()
+
+    friend.send(
+        Action.UPDATE_PIPELINE, pipeline("bad", puppet(signature="CUSTOM_EXEC_1")), node.address
+    )
+    denied = friend.notification(-100, "bad")
+    friend.send(Action.UPDATE_PIPELINE, pipeline("good", puppet()), node.address)
+    friend.notification(100, "good")
+
+    assert denied.kind is NotificationKind.EXCEPTION
+    assert "CUSTOM_EXEC_01" in denied.text
+    assert "PUPPET_01" in denied.info
+
+
+def test_an_instance_that_hangs_holds_up_no_other_pipeline(start, friend):
+    node = start()
+
+    friend.send(Action.UPDATE_PIPELINE, pipeline("slow", puppet(START="hang")), node.address)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+
+    friend.notification(100, "p")
+    friend.send(Action.ARCHIVE_PIPELINE, "slow", node.address)
+    friend.notification(4, "slow")
+
+
+def test_an_archived_pipeline_leaves_nothing_behind(start, friend, tmp_path, registry):
+    class Keeper(registry.load(None, "puppets:PUPPET_01")):
+        async def start(self):
+            (self.context.folder / "file").write_text("kept")
+            await self.context.save(b"kept")
+
+    registry._runners["PUPPET_01"] = Keeper
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+    friend.notification(100, "p")
+    assert len(list((tmp_path / "n1" / "instances").iterdir())) == 1
+
+    friend.send(Action.ARCHIVE_PIPELINE, "p", node.address)
+    friend.notification(4, "p")
+    friend.heartbeat("n1", lambda each: each.pipelines == ())
+    node.stop()
+
+    assert list((tmp_path / "n1" / "instances").iterdir()) == []
+    store = Store(tmp_path / "n1" / "node.sqlite", SYSTEM_CLOCK)
+    assert store.kept_states() == set()
+    assert store.pipelines() == {}
+    store.close()
+
+
+# --- restarts -------------------------------------------------------------------------------------
+
+
+def test_pipelines_are_there_after_a_restart(start, friend):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(VALUE=1)), node.address)
+    friend.notification(100, "p")
+    node.stop()
+
+    start()
+
+    assert friend.notification(100, "p").requester.session_id == "session-1"
+    assert friend.payload("p").fields["VALUE"] == 1
+
+
+def test_commands_that_came_while_it_was_away_are_executed_once(start, friend, log):
+    node = start()
+    node.stop()
+
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("q", puppet()), "n1")
+    again = start()
+    friend.notification(100, "p")
+    friend.notification(100, "q")
+    again.stop()
+    log.clear()
+    start()
+
+    assert friend.notification(1, "p").text.startswith("Restored")
+
+
+def test_a_command_that_is_played_again_is_executed_once_also_after_a_restart(
+    start, friend, raw, log
+):
+    node = start()
+    command = friend.command(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+    data = Pye2Serializer().seal(command, FRIEND, encrypt_for=node.address)
+    channel = Channel.config(node.address)
+
+    for _ in range(3):
+        raw.publish(channel, data).result(SECONDS)
+    friend.notification(100, "p")
+    friend.send(Action.ARCHIVE_PIPELINE, "p", node.address)
+    friend.notification(4, "p")
+    node.stop()
+    again = start()
+    raw.publish(channel, data).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("q", puppet()), again.address)
+    friend.notification(100, "q")
+
+    assert set(again.on_loop(lambda: dict(again.node._ledger.pipelines))) == {"q"}
+    assert again.node._main.rejections.counts["replay"] == 1
+
+
+def test_settings_that_were_refused_do_not_come_back_after_a_restart(start, friend):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(VALUE=1)), node.address)
+    friend.notification(100, "p")
+
+    update = InstanceUpdate("p", "PUPPET_01", "i", {"VALUE": 2, "START": "refuse"})
+    friend.send(Action.UPDATE_INSTANCE, update, node.address)
+    friend.notification(-100, "p")
+    friend.heartbeat("n1", lambda each: _instances_in(each) == [puppet(VALUE=1)])
+    node.stop()
+    start()
+
+    friend.notification(100, "p")
+
+
+def _instances_in(heartbeat):
+    return [each for shown in heartbeat.pipelines for each in shown.instances]
+
+
+def test_folders_of_instances_that_are_no_more_are_removed_when_it_starts(start, tmp_path):
+    orphan = tmp_path / "n1" / "instances" / "orphan"
+    orphan.mkdir(parents=True)
+
+    start()
+
+    assert not orphan.exists()
+
+
+# --- who may --------------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_told_who_can_let_it_in_and_nothing_is_done(start, connect, friend):
+    node = start()
+    stranger = connect(STRANGER)
+
+    stranger.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+
+    told = stranger.notification(-5000)
+    assert told.kind is NotificationKind.ABNORMAL
+    assert told.requester.address == STRANGER.address
+    assert f"pye2 node allow {STRANGER.address}" in told.text
+    assert "n1" in told.text
+    assert node.on_loop(lambda: dict(node.node._ledger.pipelines)) == {}
+
+
+def test_who_is_allowed_while_it_runs_gets_in_without_a_restart(start, connect, tmp_path):
+    node = start()
+    late = connect(STRANGER)
+
+    allow(tmp_path / "n1" / "allow.toml", [Guest(STRANGER.address)], NOW)
+    node.on_loop(node.node.look_again)
+    late.heartbeat("n1", lambda each: STRANGER.address in each.allowed)
+    late.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+
+    late.notification(100, "p")
+
+
+# --- hostile messages -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"EE_SENDER": ',
+        b'{"EE_ID": 5}',
+        os.urandom(1000),
+        b'{"EE_SENDER":' + b"[" * 100_000,
+    ],
+    ids=["nothing", "noise", "list", "truncated", "types", "random", "deep"],
+)
+def test_nonsense_on_its_channels_leaves_it_running(start, friend, raw, data):
+    node = start()
+
+    for channel in (Channel.config(node.address), Channel.config("n1"), Channel.ctrl()):
+        raw.publish(channel, data).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+
+    friend.notification(100, "p")
+    assert node.node._main.rejections.counts.total() >= 3
+
+
+def test_a_command_whose_signature_is_broken_is_not_executed(start, friend, raw):
+    node = start()
+    command = friend.command(Action.UPDATE_PIPELINE, pipeline("bad", puppet()), node.address)
+    data = Pye2Serializer().seal(command, FRIEND)
+
+    raw.publish(Channel.config(node.address), data.replace(b'"bad"', b'"evil"')).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("good", puppet()), node.address)
+    friend.notification(100, "good")
+
+    assert set(node.on_loop(lambda: dict(node.node._ledger.pipelines))) == {"good"}
+    assert node.node._main.rejections.counts["signature"] == 1
+
+
+def test_a_command_for_another_node_is_not_executed(start, friend, raw):
+    node = start()
+    command = friend.command(Action.UPDATE_PIPELINE, pipeline("p", puppet()), STRANGER.address)
+
+    raw.publish(Channel.config("n1"), Pye2Serializer().seal(command, FRIEND)).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("good", puppet()), node.address)
+    friend.notification(100, "good")
+
+    assert node.node._main.rejections.counts["recipient"] == 1
+
+
+# --- other nodes ----------------------------------------------------------------------------------
+
+
+def test_nodes_know_each_other_without_waiting_for_the_next_heartbeat(start, friend):
+    first = start("n1")
+    friend.heartbeat("n1")
+
+    second = start("n2", guests=(first.address,))
+    friend.heartbeat("n1")  # the answer to the new one, long before the interval is over
+
+    (peer,) = first.on_loop(first.node._network.peers)
+    assert (peer.name, peer.allows_me) == ("n2", True)
+    heard_back = friend.heartbeat("n2")
+    assert heard_back.address == second.address
+
+
+def test_a_node_deploys_on_another_one_and_hears_its_answers(start, friend):
+    first = start("n1")
+    friend.heartbeat("n1")
+    second = start("n2", guests=(first.address,))
+    friend.heartbeat("n1")
+    heard = queue.Queue()
+
+    class Listener:
+        def on_payload(self, payload):
+            heard.put(payload)
+
+        on_notification = on_peer = on_payload
+
+    first.on_loop(lambda: first.node._network.listen(Listener()))
+    command = Command(Action.UPDATE_PIPELINE, pipeline("w", puppet(VALUE=3)), "n2")
+    sending = asyncio.run_coroutine_threadsafe(first.node._network.send(command), first._loop)
+    sending.result(SECONDS)
+
+    payload = heard.get(timeout=SECONDS)
+    while not isinstance(payload, PayloadMessage):
+        payload = heard.get(timeout=SECONDS)
+    assert payload.fields["VALUE"] == 3
+    assert payload.origin.sender == second.address
+
+
+def test_a_node_can_deploy_on_itself(start, friend):
+    node = start()
+    command = Command(Action.UPDATE_PIPELINE, pipeline("own", puppet()), "n1")
+
+    asyncio.run_coroutine_threadsafe(node.node._network.send(command), node._loop).result(SECONDS)
+
+    assert friend.notification(100, "own").requester.address == node.address

@@ -1,0 +1,208 @@
+"""What a node must still know after a crash."""
+
+import sqlite3
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pye2_node.desired import DesiredPipeline, from_json, to_json
+from pye2_node.store import DIGESTS_KEPT, CommandId, Drop, Put, Store
+from pye2core.clock import ManualClock
+from pye2core.errors import NodeError
+from pye2core.messages import InstanceConfig, InstancePath, PipelineConfig, Requester
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+PATH = InstancePath("p", "S", "i")
+COMMAND = CommandId("0xai_someone", "d1")
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+objects = st.dictionaries(st.text(), json_values, max_size=5)
+optional_text = st.none() | st.text()
+requesters = st.builds(Requester, optional_text, optional_text, optional_text)
+instances = st.builds(InstanceConfig, st.text(), st.text(), objects)
+pipelines = st.builds(
+    DesiredPipeline,
+    st.builds(PipelineConfig, st.text(), st.text(), st.lists(instances).map(tuple), objects),
+    requesters,
+    requesters,
+    st.datetimes(timezones=st.just(UTC)),
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "node.sqlite"
+
+
+@pytest.fixture
+def opened(file):
+    """Opens the store as often as it is called, as if the node had started again."""
+    stores = []
+
+    def open_again(clock=None):
+        for store in stores:
+            store.close()
+        stores.append(Store(file, clock or ManualClock()))
+        return stores[-1]
+
+    yield open_again
+    for store in stores:
+        store.close()
+
+
+def simple(name="p"):
+    return DesiredPipeline(PipelineConfig(name), Requester("a"), Requester("b"), NOW)
+
+
+@given(pipelines)
+def test_a_pipeline_survives_being_written(pipeline):
+    assert from_json(to_json(pipeline)) == pipeline
+
+
+@settings(max_examples=25)
+@given(pipelines)
+def test_a_pipeline_is_there_after_a_restart(tmp_path_factory, pipeline):
+    file = tmp_path_factory.mktemp("store") / "node.sqlite"
+    first = Store(file, ManualClock())
+    first.commit([Put(pipeline)])
+    first.close()
+
+    second = Store(file, ManualClock())
+    found = second.pipelines()
+    second.close()
+
+    assert found == {pipeline.config.name: pipeline}
+
+
+def test_a_pipeline_that_was_dropped_is_gone(opened):
+    store = opened()
+    store.commit([Put(simple("a")), Put(simple("b"))])
+
+    store.commit([Drop("a"), Drop("never was")])
+
+    assert set(opened().pipelines()) == {"b"}
+
+
+def test_a_command_is_taken_once(opened):
+    store = opened()
+
+    assert not store.has_seen(COMMAND)
+    assert store.commit([Put(simple())], COMMAND)
+    assert store.has_seen(COMMAND)
+    assert not store.commit([Drop("p")], COMMAND)
+    assert set(store.pipelines()) == {"p"}
+
+
+def test_a_command_that_was_taken_is_known_after_a_restart(opened):
+    opened().commit([], COMMAND)
+
+    assert opened().has_seen(COMMAND)
+
+
+def test_the_same_digest_of_another_sender_is_another_command(opened):
+    store = opened()
+    store.commit([], COMMAND)
+
+    assert not store.has_seen(CommandId("0xai_another", COMMAND.digest))
+
+
+def test_commands_are_remembered_for_thirty_days(opened):
+    clock = ManualClock()
+    opened(clock).commit([], COMMAND)
+
+    clock.advance((DIGESTS_KEPT - timedelta(hours=1)).total_seconds())
+    assert opened(clock).has_seen(COMMAND)
+
+    clock.advance(timedelta(hours=2).total_seconds())
+    assert not opened(clock).has_seen(COMMAND)
+
+
+def test_old_commands_are_forgotten_while_the_node_runs(opened):
+    clock = ManualClock()
+    store = opened(clock)
+    store.commit([], COMMAND)
+
+    clock.advance((DIGESTS_KEPT + timedelta(days=1)).total_seconds())
+    store.commit([], CommandId("0xai_someone", "d2"))
+
+    assert not store.has_seen(COMMAND)
+
+
+def test_what_an_instance_keeps_is_there_after_a_restart(opened):
+    store = opened()
+    store.save_state(PATH, b"first")
+    store.save_state(PATH, b"\x00second")
+
+    assert opened().load_state(PATH) == b"\x00second"
+
+
+def test_instances_do_not_share_what_they_keep(opened):
+    store = opened()
+    store.save_state(PATH, b"mine")
+
+    assert store.load_state(InstancePath("p", "S", "j")) is None
+    assert store.kept_states() == {PATH}
+
+
+def test_what_an_instance_kept_can_be_forgotten(opened):
+    store = opened()
+    store.save_state(PATH, b"mine")
+
+    store.forget_state(PATH)
+
+    assert store.load_state(PATH) is None
+
+
+def test_only_the_owner_can_read_it(opened, file):
+    opened()
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(file):
+    file.write_text("this is not a database, but somebody's letter")
+
+    with pytest.raises(NodeError, match=r"move the file away"):
+        Store(file, ManualClock())
+    assert file.read_text().startswith("this is not")
+
+
+def test_a_database_of_a_later_version_is_refused(opened, file):
+    opened()
+    with sqlite3.connect(file) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+    with pytest.raises(NodeError, match="format 99"):
+        opened()
+
+
+def test_what_cannot_be_written_changes_nothing_and_says_so(opened, file):
+    store = opened()
+    rival = sqlite3.connect(file, isolation_level=None)
+    rival.execute("PRAGMA busy_timeout = 0")
+    store._database.execute("PRAGMA busy_timeout = 0")
+    rival.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(NodeError, match="locked"):
+        store.commit([Put(simple())], COMMAND)
+    rival.execute("ROLLBACK")
+    rival.close()
+
+    assert not store.has_seen(COMMAND)
+    assert store.pipelines() == {}
+
+
+def test_after_it_was_closed_it_says_so(opened):
+    store = opened()
+    store.close()
+
+    with pytest.raises(NodeError):
+        store.save_state(PATH, b"late")
