@@ -15,11 +15,12 @@ from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.commands import ACTIONS
 from pye2_wire.heartbeats import encoded_data
 from pye2_wire.plain import NESTING_LIMIT
+from pye2_wire.sealed import parse
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields, signed_part
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity
-from pye2core.messages import Message
+from pye2core.messages import Action, Command, Message
 
 CAPTURES = Path(__file__).parents[3] / "tests/data/captures"
 SENDER = Identity.from_private_value(bytes.fromhex("11" * 32))
@@ -258,3 +259,21 @@ def test_a_ciphertext_that_is_too_short_is_rejected() -> None:
         sealed.open(RECEIVER)
 
     assert rejection.value.reason == "decryption"
+
+
+def test_an_action_in_clear_does_not_open_the_door_for_an_encrypted_one() -> None:
+    client, node = Identity.generate(), Identity.generate()
+    command = Command(Action.DELETE_ALL, None, target=node.address)
+    sealed = json.loads(Pye2Serializer().seal(command, client, encrypt_for=node.address))
+
+    disguised = parse(json.dumps({**sealed, "ACTION": "FULL_HEARTBEAT"}).encode())
+
+    assert not disguised.asks_for_sign_of_life
+
+
+def test_a_request_for_a_heartbeat_in_clear_is_recognised_as_one() -> None:
+    command = Command(Action.FULL_HEARTBEAT, None, target="attic")
+
+    asked = parse(Pye2Serializer().seal(command, Identity.generate()))
+
+    assert asked.asks_for_sign_of_life

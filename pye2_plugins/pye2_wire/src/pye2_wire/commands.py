@@ -29,6 +29,7 @@ from pye2_wire.reading import (
 )
 from pye2core.errors import MessageRejected
 from pye2core.messages import (
+    SIGNS_OF_LIFE,
     Action,
     Command,
     InstanceUpdate,
@@ -66,6 +67,12 @@ _NAME_OF = {action: name for name, action in ACTIONS.items()}
 
 DELEGATION = "EE_DELEGATION"
 """Ours, and reserved: a client's signed delegation of a job. It travels beside the action."""
+
+
+def asks_for_sign_of_life(message: Mapping[str, Any]) -> bool:
+    """Whether a command that was not encrypted only asks a node to show itself."""
+    action = message.get("ACTION")
+    return isinstance(action, str) and ACTIONS.get(action) in SIGNS_OF_LIFE
 
 
 # --- to the wire ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from pye2_wire.ciphertext import decrypted_object
-from pye2_wire.commands import command_from
+from pye2_wire.commands import asks_for_sign_of_life, command_from
 from pye2_wire.envelope import Event, formatter_name_from
 from pye2_wire.formatters import formatter_named
 from pye2_wire.heartbeats import heartbeat_from
@@ -51,12 +51,14 @@ class Pye2SealedMessage(SealedMessage):
         recipient: a command's target; of an encrypted message the one that it was encrypted for.
         digest: the hash of what is signed, computed here.
         is_command: whether it is a command to a node.
+        asks_for_sign_of_life: whether it only asks a node to show itself, and says so in clear.
     """
 
     sender: str
     recipient: str | None
     digest: str
     is_command: bool
+    asks_for_sign_of_life: bool
     _message: dict[str, Any] = field(repr=False)
     _event: Event | None
     _encrypted: bool
@@ -123,14 +125,18 @@ def parse(data: bytes) -> Pye2SealedMessage:
     sender = _full_address(claimed[:_LONGEST_ADDRESS])
     try:
         event = _event_of(message)
+        encrypted = flag_at(message, "EE_IS_ENCRYPTED")
+        # An action in clear beside an encrypted one is not what will be carried out.
+        in_clear = event is None and not encrypted
         return Pye2SealedMessage(
             sender=sender,
             recipient=_recipient_of(message, event),
             digest=digest_of(message).hex(),
             is_command=event is None,
+            asks_for_sign_of_life=in_clear and asks_for_sign_of_life(message),
             message=message,
             event=event,
-            encrypted=flag_at(message, "EE_IS_ENCRYPTED"),
+            encrypted=encrypted,
         )
     except MessageRejected as rejection:
         rejection.sender = sender

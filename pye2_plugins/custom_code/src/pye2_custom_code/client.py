@@ -1,0 +1,136 @@
+"""The client's side of CUSTOM_EXEC_01: a user's function, its results, its exceptions.
+
+Code is read back, checked and packed before anything is sent. What goes wrong on the node is told
+in the lines of the user's own file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_custom_code.failures import FAILURE_KEY, failure_from, told_to_user
+from pye2_custom_code.origins import origin_of, remember
+from pye2_custom_code.settings import ERROR_KEY, RESULT_KEY
+from pye2core import Instance
+from pye2core.code import capture, check_function, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pye2_custom_code.failures import Origin
+    from pye2core import Payload, Pipeline
+
+EXCEPTION_KEY: Final = "EXCEPTION"
+"""The field that is added to notifications: the exception, told in the user's own lines."""
+
+_PARAMETERS: Final = ("plugin",)
+_INFO_KEY: Final = "EXEC_INFO"
+
+
+class CustomExecInstance(Instance):
+    """An instance that runs a user's function again and again.
+
+    ``on_data`` is called with ``(pipeline, result, payload)`` for each result. Exceptions of the
+    function are shown on the session's console, and are in the field ``EXCEPTION`` of what
+    ``on_notification`` is given.
+
+    Example:
+        ::
+
+            def greet(plugin):
+                return f"hello {plugin.cfg_whom}"
+
+            instance = pipeline.create_custom_plugin_instance(
+                instance_id="greeter", custom_code=greet, whom="world", process_delay=2,
+                on_data=lambda pipeline, result, payload: pipeline.P(result),
+            )
+    """
+
+    SIGNATURE = "CUSTOM_EXEC_01"
+
+    def __init__(self, pipeline: Pipeline, signature: str, instance_id: str) -> None:
+        super().__init__(pipeline, signature, instance_id)
+        self._last_told: tuple[object, ...] = ()
+
+    @classmethod
+    def settings_from(cls, **arguments: Any) -> dict[str, Any]:
+        """The settings of an instance.
+
+        Args:
+            arguments: ``custom_code``, a function of one parameter or its source as text or the
+                path of a file; all others are settings, which the code reads as ``plugin.cfg_*``.
+
+        Raises:
+            CodeError: the code cannot be read back.
+            CodeRefused: it cannot run on a node; says everything that is wrong with it.
+        """
+        code = arguments.pop("custom_code", None)
+        settings = super().settings_from(**arguments)
+        captured = capture(code, parameters=_PARAMETERS)
+        if captured is None:
+            return settings
+        check_function(captured)
+        remember(captured)
+        return {**settings, "CODE": encode(captured.source)}
+
+    def wrap_on_data(
+        self, on_data: Callable[..., object] | None
+    ) -> Callable[[Pipeline, Payload], None]:
+        """Call the user's callback with results only, and show exceptions (section 13).
+
+        Unlike PyE2's wrapper it knows the instance's own ``RESULT_KEY`` and ``ERROR_KEY``, and a
+        result of 0 is a result.
+        """
+
+        def receive(pipeline: Pipeline, payload: Payload) -> None:
+            self._show_error(payload)
+            result = payload.get(self._key("RESULT_KEY", RESULT_KEY))
+            if result is None:
+                result = payload.get(_INFO_KEY)
+            if result is not None and on_data is not None:
+                on_data(pipeline, result, payload)
+
+        return receive
+
+    def wrap_on_notification(
+        self, on_notification: Callable[..., object] | None
+    ) -> Callable[[Pipeline, Payload], None] | None:
+        """Call the user's callback with exceptions told in the user's own lines."""
+        if on_notification is None:
+            return None
+
+        def receive(pipeline: Pipeline, notification: Payload) -> None:
+            failure = failure_from(notification.get(FAILURE_KEY))
+            if failure is not None:
+                notification[EXCEPTION_KEY] = told_to_user(failure, self._origin())
+            on_notification(pipeline, notification)
+
+        return receive
+
+    def _show_error(self, payload: Payload) -> None:
+        error = payload.get(self._key("ERROR_KEY", ERROR_KEY))
+        if error is None or self._was_told(payload):
+            return
+        failure = failure_from(payload.get(FAILURE_KEY))
+        text = str(error) if failure is None else told_to_user(failure, self._origin())
+        self.pipeline.session.P(f"{self}: {text}")
+
+    def _was_told(self, payload: Payload) -> bool:
+        """Whether another callback of this instance has shown the error of this payload."""
+        message = tuple(payload.get(key) for key in ("EE_MESSAGE_ID", "EXEC_RUN", "EXEC_SEQ"))
+        was_told = message == self._last_told and any(message)
+        self._last_told = message
+        return was_told
+
+    def _key(self, setting: str, default: str) -> str:
+        """The payload's field that a setting names."""
+        name = self._settings().get(setting)
+        return name.strip().upper() if isinstance(name, str) and name.strip() else default
+
+    def _origin(self) -> Origin | None:
+        return origin_of(self._settings().get("CODE"))
+
+    def _settings(self) -> Mapping[str, Any]:
+        """The settings as they were proposed last: results may come before the confirmation."""
+        found = self.pipeline.configurations.proposed.instance(*self.key)
+        return found.settings if found is not None else {}

@@ -1,0 +1,217 @@
+"""The node's side of CUSTOM_EXEC_01: calls the code that was sent again and again.
+
+You are on the node's loop. The code itself runs in a process of its own, which lives as long as
+the instance does and is replaced when it dies or when other code comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_custom_code.failures import FAILURE_KEY, failure_fields
+from pye2_custom_code.settings import CustomExecSettings, checked
+from pye2core.abc import CallResult, CodeFailure, FunctionSource, InstanceContext, Runner, Sandbox
+from pye2core.errors import CallTimedOut, CodeError, MessageTooLarge, NodeError, SandboxDied
+from pye2core.messages import NotificationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FUNCTION: Final = "code"
+"""The name by which the sandbox knows the code."""
+
+_LONGEST_BACK_OFF: Final = 60.0
+_RUN_ID_DIGITS: Final = 8
+
+
+class CustomExecRunner(Runner):
+    """Runs one function again and again and sends what it returns.
+
+    Besides PyE2's fields a payload has ``EXEC_RUN``, which changes when the process is replaced
+    (and with it whatever the code kept in memory), and ``EXEC_SEQ``, which counts the payloads of
+    that process from 1. A receiver can tell from them that payloads are missing or were repeated.
+    """
+
+    def __init__(self, context: InstanceContext) -> None:
+        super().__init__(context)
+        self._settings: CustomExecSettings
+        self._sandbox: Sandbox | None = None
+        self._unseen_settings = False
+        self._replacing = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._iteration = 0
+        self._run_id = ""
+        self._payloads = 0
+        self._losses = 0
+        self._last_payload = 0.0
+
+    async def start(self) -> None:
+        """Check the settings and have the code ready in a sandbox.
+
+        Raises:
+            InvalidConfiguration: the settings cannot be used; says which and why.
+            CodeError: the code is refused, or cannot be unpacked.
+            NodeError: no sandbox could be started.
+        """
+        self._settings = checked(CustomExecSettings, self.context.settings, self.context.path)
+        self._use(await self._open_sandbox(self._settings))
+        self._last_payload = self._now()
+
+    async def run(self) -> None:
+        """Call the code until cancelled."""
+        while True:
+            started = self._now()
+            delay = await self._run_once()
+            await self._pause(started + delay - self._now())
+
+    async def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """Take over changed settings: other code at once, others before the next run.
+
+        Raises:
+            InvalidConfiguration: they cannot be used; says which and why.
+            CodeError: the code is refused, or cannot be unpacked.
+            NodeError: no sandbox could be started.
+        """
+        settings = checked(CustomExecSettings, self.context.settings, self.context.path)
+        if "CODE" in changes:
+            await self._replace_code(settings)
+        else:
+            self._settings = settings
+            self._unseen_settings = True
+        self._wake.set()
+
+    async def _replace_code(self, settings: CustomExecSettings) -> None:
+        async with self._replacing:
+            fresh = await self._open_sandbox(settings)
+            replaced = self._sandbox
+            self._settings = settings
+            self._use(fresh)
+        if replaced is not None:
+            await replaced.stop()
+
+    async def stop(self) -> None:
+        """End the sandbox."""
+        sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            await sandbox.stop()
+
+    # --- the sandbox ------------------------------------------------------------------------------
+
+    async def _open_sandbox(self, settings: CustomExecSettings) -> Sandbox:
+        sandbox = await self.context.open_sandbox()
+        self._unseen_settings = False
+        try:
+            await sandbox.configure(self.context.settings)
+            await sandbox.define({FUNCTION: FunctionSource(settings.code)})
+        except BaseException:
+            await sandbox.stop()
+            raise
+        return sandbox
+
+    def _use(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._run_id = uuid.uuid4().hex[:_RUN_ID_DIGITS]
+        self._payloads = 0
+
+    async def _ready_sandbox(self) -> Sandbox:
+        async with self._replacing:
+            if self._sandbox is None:
+                self._use(await self._open_sandbox(self._settings))
+            sandbox = self._sandbox
+        assert sandbox is not None
+        if self._unseen_settings:
+            self._unseen_settings = False
+            await sandbox.configure(self.context.settings)
+        return sandbox
+
+    # --- one run ----------------------------------------------------------------------------------
+
+    async def _run_once(self) -> float:
+        """Call the code once and say what came of it; the seconds until the next run may start."""
+        settings = self._settings
+        sandbox = self._sandbox
+        try:
+            sandbox = await self._ready_sandbox()
+            result = await sandbox.call(FUNCTION, timeout=settings.exec_timeout)
+        except (CallTimedOut, SandboxDied, CodeError, NodeError) as error:
+            return await self._lost(sandbox, error)
+        if sandbox is not self._sandbox:
+            return 0.0  # other code came meanwhile; what the old one returned is not wanted
+        self._iteration += 1
+        self._losses = 0
+        return await self._say(result)
+
+    async def _lost(self, sandbox: Sandbox | None, error: CodeError | NodeError) -> float:
+        """The sandbox is gone or could not be had: say so, and be slower each time in a row."""
+        if sandbox is not self._sandbox:
+            return 0.0  # it was replaced while it ran
+        await self.stop()
+        self._iteration += 1
+        self._losses += 1
+        failure = CodeFailure(type(error).__name__, str(error), function=FUNCTION)
+        await self._say_failure(failure)
+        return min(_LONGEST_BACK_OFF, 2.0 ** (self._losses - 1))
+
+    async def _say(self, result: CallResult) -> float:
+        if result.failure is not None:
+            await self._say_failure(result.failure)
+            return self._settings.error_delay
+        if result.value is None:
+            await self._say_if_idle()
+            return self._settings.process_delay
+        try:
+            await self._emit(result.value, None)
+        except (TypeError, MessageTooLarge) as error:
+            await self._say_failure(CodeFailure(type(error).__name__, str(error)))
+            return self._settings.error_delay
+        return self._settings.process_delay
+
+    async def _say_failure(self, failure: CodeFailure) -> None:
+        fields = {FAILURE_KEY: failure_fields(failure)}
+        await self._emit(None, str(failure), fields)
+        info = failure.traceback or str(failure)
+        self.context.notify(
+            NotificationKind.EXCEPTION,
+            f"Exception in custom code: {failure}",
+            info=info,
+            fields=fields,
+        )
+
+    async def _say_if_idle(self) -> None:
+        idle = self._now() - self._last_payload
+        if idle >= self._settings.send_manifest_each:
+            await self._emit(None, f"the code has returned nothing for {idle:.0f} seconds")
+
+    async def _emit(
+        self, value: Any, error: str | None, more: Mapping[str, Any] | None = None
+    ) -> None:
+        settings = self._settings
+        await self.context.emit(
+            {
+                settings.result_key: value,
+                settings.error_key: error,
+                settings.warning_key: [],
+                "EXEC_ITER": self._iteration,
+                "EXEC_RUN": self._run_id,
+                "EXEC_SEQ": self._payloads + 1,
+                **(more or {}),
+            }
+        )
+        self._payloads += 1
+        self._last_payload = self._now()
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self.context.clock.monotonic()
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, or less of it if settings come."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+        self._wake.clear()
