@@ -1,7 +1,7 @@
 """Installs mosquitto from the system's packages where it is missing and that is possible.
 
-The tests that need it start private instances of it; where it cannot be installed they are left out,
-and the test run's summary says which and why.
+The tests that need it start private instances of it; where it cannot be installed they are left
+out, and the test run's summary says which and why.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 
 
 def mosquitto_is_there() -> bool:
-    """Whether the program can be found, also where Debian puts it and ordinary users do not look."""
+    """Whether the program is found, also where Debian puts it and ordinary users do not look."""
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pye2_cli.fleet import Fleet
+from pye2_testing.fixtures import require_mosquitto
+from pye2_testing.mosquitto import Mosquitto
 from pye2core import Session
 from pye2core.identity import load_or_create_key
 
@@ -50,3 +52,19 @@ def pipeline(session: Session, fleet: Fleet) -> Iterator[Pipeline]:
     yield new
     if new.is_deployed:
         new.close()
+
+
+@pytest.fixture(scope="session")
+def mosquitto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private Mosquitto that lets everybody in."""
+    require_mosquitto()
+    with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as running:
+        yield running.url
+
+
+@pytest.fixture
+def protected_mosquitto_url(tmp_path: Path) -> Iterator[str]:
+    """A private Mosquitto that lets nobody in without the right password."""
+    require_mosquitto()
+    with Mosquitto(tmp_path / "mosquitto", user="pye2", password="secret") as running:
+        yield running.url
