@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
 
 
 def members() -> list[Path]:
@@ -35,7 +36,7 @@ def main() -> int:
     failed = []
     for command in checks():
         print("$", *command, flush=True)
-        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        if subprocess.run([PROGRAMS / command[0], *command[1:]], cwd=ROOT, check=False).returncode:
             failed.append(" ".join(command))
     for command in failed:
         print(f"found something: {command}", file=sys.stderr)

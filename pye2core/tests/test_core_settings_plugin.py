@@ -110,6 +110,18 @@ def test_what_the_class_refuses_is_named_by_its_variable():
         load({"PYE2_MY_PLUG_KEEPALIVE": "0"})
 
 
+def test_a_secret_that_the_class_refuses_is_not_shown() -> None:
+    @frozen
+    class Guarded:
+        token: str = field(default="x", metadata={"secret": True}, validator=validators.max_len(5))
+
+    with pytest.raises(SettingsError, match=r"PYE2_X_TOKEN .*not shown") as caught:
+        load_plugin_settings("x", Guarded, environment={"PYE2_X_TOKEN": "hush-hush"})
+
+    assert "hush-hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_a_missing_value_is_asked_for_by_its_variable():
     with pytest.raises(SettingsError, match=r"needs url .str.: set PYE2_X_URL") as caught:
         load_plugin_settings("x", Required, environment={})

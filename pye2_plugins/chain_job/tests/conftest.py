@@ -1,4 +1,4 @@
-"""A job's surroundings in one process: time that jumps, nodes that answer, a sandbox that is none."""
+"""A job's surroundings in one process: time that jumps, nodes that answer, no real sandbox."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ class FakeSandbox:
         timeout: float,  # noqa: ASYNC109 - the contract has it
     ) -> CallResult:
         await asyncio.sleep(0)
+        if self.exited.done():
+            raise SandboxDied("its process was stopped", code=None, signal=9)
         try:
-            if self.exited.done():
-                raise Dies
             value = self.functions[name](self.plugin, *json.loads(json.dumps(args)))
         except Dies:
             await self.stop()

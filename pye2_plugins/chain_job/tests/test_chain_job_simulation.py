@@ -124,10 +124,8 @@ class Simulation:
         self.job = job
         self.life += 1
         self.calls_under_way = 0
-        self.collected = {
-            job_id: list(items) for job_id, items in job.collector.collected.items()
-        }
-        self.carry_out(job.begin(self.now))
+        self.collected = {job_id: list(items) for job_id, items in job.collector.collected.items()}
+        self.carry_out(job.begin(self.peers(), self.now))
 
     def crash(self) -> None:
         if not self.job.is_over:
@@ -264,7 +262,9 @@ class Simulation:
             self.notify(node, command, 100)
             self.after(0.1, lambda: self.work(node, command.pipeline, worker))
 
-    def notify(self, node: SimNode, command: Deploy | Close, code: int | None, **more: object) -> None:
+    def notify(
+        self, node: SimNode, command: Deploy | Close, code: int | None, **more: object
+    ) -> None:
         notice = WorkerNotification(
             node.address, command.pipeline, command.session_id, code, **more
         )
@@ -353,9 +353,7 @@ def aways() -> st.SearchStrategy[tuple[tuple[int, float, float], ...]]:
     return st.lists(one, max_size=4).map(tuple)
 
 
-slow = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+slow = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_a_job_on_a_good_network_gives_the_right_result() -> None:
@@ -402,9 +400,7 @@ def test_nodes_that_die_are_replaced(seed: int, weather: Weather) -> None:
 @slow
 @given(
     SEEDS,
-    st.builds(
-        Weather, lost=BAD, repeated=BAD, late=BAD, raising=BAD, forgetting=BAD, away=aways()
-    ),
+    st.builds(Weather, lost=BAD, repeated=BAD, late=BAD, raising=BAD, forgetting=BAD, away=aways()),
 )
 def test_whatever_happens_the_job_ends_with_the_right_result_or_a_reason(
     seed: int, weather: Weather

@@ -15,7 +15,7 @@ from pye2core.errors import (
     PresetParameterError,
     UnknownPreset,
 )
-from pye2core.messages import PipelineConfig
+from pye2core.messages import Action, PipelineConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,12 +138,14 @@ def test_a_job_that_the_node_refuses_is_closed_with_the_sessions_pipelines(
     node.answer = node.refuse("no")
     with pytest.raises(DeployFailed):
         session.create_chain_dist_custom_job(**JOB, node=node.name, deploy=True)
-    node.next_command()
+    refused = node.next_command().body
+    assert isinstance(refused, PipelineConfig)
     node.answer = node.confirm
 
     session.run(wait=False, close_pipelines=True)
 
-    assert node.next_command().body == session.known_pipelines.all() or node.commands.empty()
+    command = node.next_command()
+    assert (command.action, command.body) == (Action.ARCHIVE_PIPELINE, refused.name)
 
 
 # --- whole-job presets ----------------------------------------------------------------------------

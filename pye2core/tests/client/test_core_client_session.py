@@ -19,6 +19,7 @@ from pye2core.client import happenings
 from pye2core.clock import ManualClock
 from pye2core.errors import (
     BrokerUnreachable,
+    DeployFailed,
     JobFailedError,
     KeyFileError,
     NodeNotOnline,
@@ -369,6 +370,23 @@ def test_workers_that_are_filtered_out_are_online_but_not_heard(
     assert session.wait_for_node("other", PATIENCE, verbose=False)
 
 
+def test_a_message_that_comes_again_is_not_heard_again(
+    broker: MemoryBroker, open_session: Callable[..., Session], node: FakeNode
+) -> None:
+    on_payload = Calls()
+    session = open_session(on_payload=on_payload)
+    node.say(SOMEWHERE, VALUE=1)
+    assert on_payload.next()[-1]["VALUE"] == 1
+
+    (recorded,) = (each for each in broker.published if each.channel == Channel.payloads())
+    publisher = broker.connect("eavesdropper", lambda reason: None, persistent=False)
+    broker.publish(publisher, Channel.payloads(), recorded.data).result(PATIENCE)
+    node.say(SOMEWHERE, VALUE=2)
+
+    assert on_payload.next()[-1]["VALUE"] == 2
+    assert session._connection.rejections.counts["replay"] == 1
+
+
 def test_a_raising_callback_is_shown_and_the_next_is_called(
     open_session: Callable[..., Session], node: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -511,13 +529,21 @@ def test_ctrl_c_ends_a_run_and_closes_the_session(
     open_session: Callable[..., Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = open_session()
-    interrupt = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
-    interrupt.start()
 
-    session.run()
+    session.run(wait=lambda: os.kill(os.getpid(), signal.SIGINT) is None)
 
     assert not session.connected
     assert "Interrupted" in capsys.readouterr().out
+
+
+def test_closing_ends_the_waiting_for_a_node_that_is_silent(
+    session: Session, node: FakeNode
+) -> None:
+    node.answer = lambda command: session.close()
+    pipeline = session.create_pipeline(node=node.name, name="p")
+
+    with pytest.raises(DeployFailed, match="the session was closed"):
+        pipeline.deploy(timeout=0)
 
 
 def test_a_callback_may_close_the_session(

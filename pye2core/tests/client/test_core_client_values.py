@@ -130,7 +130,7 @@ def test_a_missing_preset_is_an_attribute_error_that_says_what_to_do() -> None:
 def test_a_whole_job_is_no_function_of_one() -> None:
     pytest.importorskip("pye2_primes", reason="pye2-primes is not installed")
 
-    with pytest.raises(UnknownPreset, match="session.create_job"):
+    with pytest.raises(UnknownPreset, match=r"session\.create_job"):
         _ = DistributedCustomCodePresets.primes
 
 
@@ -139,12 +139,12 @@ def test_a_whole_job_is_no_function_of_one() -> None:
 
 @pytest.mark.parametrize("name", ["np", "cfg_speed", "e2_addr", "node_addr", "obj_cache", "state"])
 def test_what_the_template_has_exists_only_on_a_node(name: str) -> None:
-    with pytest.raises(CodeError, match=f"plugin.{name} exists only on a node"):
+    with pytest.raises(CodeError, match=rf"plugin\.{name} exists only on a node"):
         getattr(CustomPluginTemplate(), name)
 
 
 def test_calling_the_template_says_where_it_belongs() -> None:
-    with pytest.raises(CodeError, match="plugin.threadapi_map exists only on a node"):
+    with pytest.raises(CodeError, match=r"plugin\.threadapi_map exists only on a node"):
         CustomPluginTemplate().threadapi_map(abs, [1], n_threads=2)
 
 

@@ -26,10 +26,11 @@ from pye2_custom_code.failures import FAILURE_KEY, failure_fields
 from pye2core.messages import NotificationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from random import Random
 
     from pye2_chain_job.actions import Action
+    from pye2core.abc import Peer
 
 CLOSE_SECONDS: Final = 10.0
 """After the last payload, the job waits so long for its workers' nodes to confirm their end."""
@@ -101,8 +102,9 @@ class Job:
             times.append(self._ended_at + CLOSE_SECONDS)
         return min((time for time in times if time is not None), default=None)
 
-    def begin(self, now: float) -> list[Action]:
-        """Start, or go on after a restart."""
+    def begin(self, peers: Sequence[Peer], now: float) -> list[Action]:
+        """Start, or go on after a restart, with these nodes online."""
+        self.workers.peers_known(peers, now)
         if self.last_payload is not None:
             self._end(now)
             self._do(Emit(self.last_payload, last=True))

@@ -71,6 +71,9 @@ def restore(
         plan: what does not change; its token is replaced by the one that was kept.
         rng: decides between equal nodes.
         now: the time, in seconds.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is not what :func:`encode` gave.
     """
     kept = json.loads(state) if state is not None else {}
     if kept.get("format") != _FORMAT or kept.get("settings") != settings_digest:

@@ -23,6 +23,7 @@ from pye2_chain_job.worker_pipeline import requester_name
 from pye2_chain_job.workers import MOST_ERRORS, JobPlan
 from pye2_custom_code.settings import checked
 from pye2core.abc import InstanceContext, Runner
+from pye2core.messages import NotificationKind
 from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ class ChainJobRunner(Runner):
         clock = self.context.clock
         plan, now = self._plan(settings, code), clock.monotonic()
         kept = await self.context.load()
-        job = journal.restore(kept, _digest(settings, code), plan, rng, now)
+        try:
+            job = journal.restore(kept, _digest(settings, code), plan, rng, now)
+        except (LookupError, TypeError, ValueError) as error:
+            text = "what was kept of the job cannot be read; it begins anew"
+            self.context.notify(NotificationKind.ABNORMAL, text, info=repr(error))
+            job = None
         if job is not None:
             return job
         started = clock.now().astimezone().replace(tzinfo=None)

@@ -123,7 +123,7 @@ class RunningJob:
 
     async def _drive(self, helpers: asyncio.TaskGroup) -> None:
         """Tell the job what happens until it is over."""
-        actions = self._job.begin(self._now())
+        actions = self._job.begin(self._context.network.peers(), self._now())
         while True:
             for action in actions:
                 self._carry_out(action, helpers)

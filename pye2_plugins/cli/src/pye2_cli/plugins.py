@@ -11,9 +11,6 @@ from pye2core import PluginRegistry, installed_plugins
 from pye2core.plugins import PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pye2core.descriptors import Descriptor
     from pye2core.plugins import PluginRecord
 
 
@@ -22,30 +19,14 @@ if TYPE_CHECKING:
 def plugins(*, as_json: bool) -> None:
     """List the installed plugins and what they offer."""
     registry = installed_plugins()
-    offers = _offers(registry)
     if as_json:
         for record in registry.records:
-            click.echo(json.dumps(_as_object(record, offers.get(record.name, []))))
+            click.echo(json.dumps(_as_object(record, registry)))
         return
-    _print_table(registry, offers)
+    _print_table(registry)
 
 
-def _offers(registry: PluginRegistry) -> dict[str, list[str]]:
-    kinds: dict[str, Mapping[str, Descriptor]] = {
-        "transport": registry.transports(),
-        "signature": registry.signatures(),
-        "preset": registry.presets(),
-        "command": registry.commands(),
-        "dialect": {each.name: each for each in registry.serializers()},
-    }
-    offers: dict[str, list[str]] = {}
-    for kind, found in kinds.items():
-        for name, descriptor in found.items():
-            offers.setdefault(registry.plugin_of(descriptor), []).append(f"{kind} {name}")
-    return offers
-
-
-def _as_object(record: PluginRecord, offers: list[str]) -> dict[str, object]:
+def _as_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, object]:
     return {
         "name": record.name,
         "distribution": record.distribution,
@@ -53,23 +34,27 @@ def _as_object(record: PluginRecord, offers: list[str]) -> dict[str, object]:
         "state": record.state.value,
         "phase": record.phase.value,
         "error": record.error,
-        "offers": offers,
+        "offers": _offers(record, registry),
     }
 
 
-def _print_table(registry: PluginRegistry, offers: dict[str, list[str]]) -> None:
+def _offers(record: PluginRecord, registry: PluginRegistry) -> list[str]:
+    return [f"{kind} {name}" for kind, name in registry.offers(record.name)]
+
+
+def _print_table(registry: PluginRegistry) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("plugin", "distribution", "version", "state", "offers", title="pye2 plugins")
+    table = Table("plugin", "from", "state", title="pye2 plugins")
+    table.add_column("offers", overflow="fold")
     for record in registry.records:
         colour = "green" if record.state is PluginState.LOADED else "red"
         table.add_row(
             record.name,
-            record.distribution,
-            record.version,
+            f"{record.distribution} {record.version}",
             f"[{colour}]{record.state.value}[/]",
-            "\n".join(offers.get(record.name, [])),
+            "\n".join(_offers(record, registry)),
         )
     console = Console()
     console.print(table)

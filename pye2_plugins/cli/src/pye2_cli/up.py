@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pye2core.settings.environment import client_key_path
 
 from pye2_cli.fleet import Fleet
 from pye2core.identity import load_or_create_key
 from pye2core.settings import parse_broker_url
+from pye2core.settings.environment import client_key_path
 
 if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress

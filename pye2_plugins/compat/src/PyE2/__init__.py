@@ -33,9 +33,9 @@ def _warn_of_original() -> None:
     except PackageNotFoundError:
         return
     warn(
-        f"the original PyE2 {original} is installed beside pye2-compat, and both own the import name"
-        " PyE2. Uninstall one: `pip uninstall PyE2` (then reinstall pye2-compat) to run on pye2, or"
-        " `pip uninstall pye2-compat` (then reinstall PyE2) for the original.",
+        f"the original PyE2 {original} is installed beside pye2-compat, and both own the import"
+        " name PyE2. Uninstall one: `pip uninstall PyE2` (then reinstall pye2-compat) to run on"
+        " pye2, or `pip uninstall pye2-compat` (then reinstall PyE2) for the original.",
         RuntimeWarning,
         stacklevel=3,
     )

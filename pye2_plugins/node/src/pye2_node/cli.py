@@ -20,7 +20,12 @@ import click
 
 from pye2_node import allow_file
 from pye2_node.home import Home, allow_file_of, default_home, process_in
-from pye2_node.settings import HEARTBEAT_SECONDS, LONGEST_HEARTBEAT_SECONDS, NAME_PATTERN
+from pye2_node.settings import (
+    HEARTBEAT_SECONDS,
+    LONGEST_HEARTBEAT_SECONDS,
+    NAME_PATTERN,
+    NodeSettings,
+)
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import BrokerUrlError, Pye2Error, SettingsError
 
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
     from pye2_node.commands import NodeAction
     from pye2_node.node import Node
-    from pye2_node.settings import NodeSettings
+    from pye2core.settings.environment import ClientSettings
 
 _DEFAULT_NAME = "node"
 
@@ -71,6 +76,22 @@ _home = click.option(
     show_default=True,
     help="Time between two heartbeats.",
 )
+@click.option(
+    "--exec-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="How long one call of custom code may take, where an instance does not say.",
+)
+@click.option(
+    "--max-exec-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="How long one call may take, whatever an instance says.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One line for programs when it is ready.")
 @click.option("--verbose", is_flag=True, help="Write what happens to standard error.")
 @click.option("--parent-death", is_flag=True, hidden=True)
@@ -83,6 +104,8 @@ def node(
     broker: str | None,
     allowed: Sequence[str],
     heartbeat_interval: float,
+    exec_timeout: float,
+    max_exec_timeout: float,
     as_json: bool,
     verbose: bool,
     parent_death: bool,
@@ -103,27 +126,28 @@ def node(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    settings = _settings(
-        name=name, home=home, broker=broker, allowed=allowed, heartbeat_interval=heartbeat_interval
+    found = _client_settings(broker)
+    settings = NodeSettings(
+        name=name,
+        broker=found.broker,
+        root=found.root_topic,
+        home=home,
+        allow=tuple(allowed),
+        heartbeat_seconds=heartbeat_interval,
+        call_seconds=exec_timeout,
+        longest_call_seconds=max_exec_timeout,
     )
     end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
     if _is_restart(end):
         _begin_anew()
 
 
-def _settings(
-    *,
-    name: str,
-    home: Path,
-    broker: str | None,
-    allowed: Sequence[str],
-    heartbeat_interval: float,
-) -> NodeSettings:
-    from pye2_node.settings import NodeSettings
+def _client_settings(broker: str | None) -> ClientSettings:
+    """The broker as a client in this folder would find it."""
     from pye2core.settings.environment import client_settings
 
     try:
-        found = client_settings(broker=broker)
+        return client_settings(broker=broker)
     except SettingsError as error:
         if error.setting != "broker" or isinstance(error, BrokerUrlError):
             raise
@@ -132,14 +156,6 @@ def _settings(
             " environment or in a .env file"
         )
         raise SettingsError(message, setting="broker") from error
-    return NodeSettings(
-        name=name,
-        broker=found.broker,
-        root=found.root_topic,
-        home=home,
-        allow=tuple(allowed),
-        heartbeat_seconds=heartbeat_interval,
-    )
 
 
 async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> NodeAction:

@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pye2_node")
 
+_GOODBYE_SECONDS = 2.0
+"""For each step of leaving the broker: whoever stops a node does not wait for ever."""
+
 
 class Node:
     """An edge node. Made on the loop that it runs on.
@@ -255,7 +258,7 @@ class Node:
         self._main.listen(Channel.ctrl(), self._on_heartbeat)
 
         async def disconnect() -> None:
-            await asyncio.to_thread(self._main.close, keep_session=True)
+            await asyncio.to_thread(self._main.close, keep_session=True, timeout=_GOODBYE_SECONDS)
 
         at_the_end.push_async_callback(disconnect)
         await asyncio.to_thread(self._main.start)

@@ -209,9 +209,8 @@ class DeployedPipeline(CodeTools):
         return None
 
     def _send(self, plan: DeployPlan, timeout: float, *, expects: bool) -> Transaction:
-        self._was_sent = True
         try:
-            return self.session.commands.ask(
+            transaction = self.session.commands.ask(
                 self.node_addr,
                 self.name,
                 plan.action,
@@ -225,6 +224,8 @@ class DeployedPipeline(CodeTools):
             with self._lock:
                 self.configurations.unstage()
             raise
+        self._was_sent = True
+        return transaction
 
     def _settle(self, plan: DeployPlan, outcome: Outcome) -> None:
         with self._lock:

@@ -107,9 +107,11 @@ def _job(
     try:
         return kind(**parameters)
     except (TypeError, ValueError) as error:
-        blamed = next((name for name in parameters if f"'{name}'" in str(error)), "")
+        # attrs's own validators quote the name, and add objects that nobody wants to read.
+        why = str(error.args[0]) if error.args else type(error).__name__
+        blamed = next((name for name in parameters if f"'{name}'" in why), "")
         raise PresetParameterError(
-            f"the preset {descriptor.name} cannot use its parameters: {error}",
+            f"the preset {descriptor.name} cannot use its parameters: {why}",
             preset=descriptor.name,
             parameter=blamed,
         ) from error

@@ -22,6 +22,7 @@ from pye2core.client.network import NetworkView
 from pye2core.client.options import KeySource, merged
 from pye2core.client.pipelines import KnownPipelines
 from pye2core.client.reception import Reception, SessionCallbacks
+from pye2core.client.repetitions import Repetitions
 from pye2core.client.session_pipelines import SessionPipelines
 from pye2core.client.session_waiting import SessionWaiting
 from pye2core.client.transactions import State, Transactions
@@ -200,7 +201,12 @@ class Session(SessionPipelines, SessionWaiting):
             self.registry.load(each, each.implementation)() for each in self.registry.serializers()
         ]
         return Connection(
-            settings, identity, Dialects(serializers), self.registry, clock=self.clock
+            settings,
+            identity,
+            Dialects(serializers),
+            self.registry,
+            gate=Repetitions().refuse,
+            clock=self.clock,
         )
 
     def _connect(self) -> None:
@@ -243,6 +249,7 @@ class Session(SessionPipelines, SessionWaiting):
         if close_pipelines:
             self._close_pipelines(wait=wait_close)
         self._connection.close()
+        self.commands.transactions.fail_all("the session was closed before it was confirmed")
         self._end_callbacks()
         if not self._silent:
             self.P("Session closed")

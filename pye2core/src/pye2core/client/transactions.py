@@ -197,6 +197,12 @@ class Transactions:
         """End a transaction whose command did not reach the node."""
         self._end([(transaction, _outcome(transaction, State.FAILED, reason))])
 
+    def fail_all(self, reason: str) -> None:
+        """End all transactions: there will be no answers any more."""
+        with self._lock:
+            everything = [each for siblings in self._open.values() for each in siblings]
+        self._end((each, _outcome(each, State.FAILED, reason)) for each in everything)
+
     def _end(self, ended: Iterable[tuple[Transaction, Outcome]]) -> None:
         for transaction, outcome in ended:
             if self._remove(transaction):

@@ -180,6 +180,15 @@ class PluginRegistry:
         """All subcommands of ``pye2`` by name, without those that two plugins offer."""
         return self._all(CliCommandDescriptor)
 
+    def offers(self, plugin: str) -> list[tuple[str, str]]:
+        """All that a plugin offers, as kind and name: ``("transport", "mqtt")``."""
+        return [
+            (_WORDS[kind], name)
+            for kind, by_name in self._offers.items()
+            for name, found in by_name.items()
+            if any(self.plugin_of(each) == plugin for each in found)
+        ]
+
     def plugin_of(self, descriptor: Descriptor) -> str:
         """The name of the plugin that offers it."""
         return self._plugin_of[id(descriptor)]

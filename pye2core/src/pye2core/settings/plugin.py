@@ -247,15 +247,15 @@ def _constructed(
 ) -> _T:
     try:
         return settings_class(**values)
-    except SettingsError:
-        raise
     except (ValueError, TypeError) as error:
-        # attrs's own validators quote the name of the field that they refuse.
-        blamed = next((each for each in settings if f"'{each.name}'" in str(error)), None)
+        # attrs's own validators quote the name of the field, and add objects that say nothing.
+        why = str(error.args[0]) if error.args else type(error).__name__
+        blamed = next((each for each in settings if f"'{each.name}'" in why), None)
         if blamed is None:
-            message = f"the plugin {plugin_name} cannot use its settings: {error}"
+            message = f"the plugin {plugin_name} cannot use its settings: {why}"
             raise SettingsError(message, setting=plugin_name) from error
-        why = "it refuses the value (not shown: it is a secret)" if blamed.secret else str(error)
+        if blamed.secret:
+            why = "it refuses the value (not shown: it is a secret)"
         raise SettingsError(
             f"{blamed.variable} cannot be used: {why}", setting=blamed.variable
         ) from (None if blamed.secret else error)

@@ -1,0 +1,162 @@
+"""What the broker within a process offers to tests besides the transport's contract."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from pye2_testing import MemoryBroker, MemoryTransport
+from pye2core.abc import Channel, ConnectionState, TransportOptions
+from pye2core.errors import BrokerUnreachable, NotConnected
+from pye2core.settings import parse_broker_url
+
+PATIENCE = 30.0
+COMMANDS = Channel.config("0xai_A")
+
+
+@pytest.fixture
+def broker():
+    with MemoryBroker("unit") as running:
+        yield running
+
+
+@pytest.fixture
+def connect():
+    """Makes connected transports; what they tell is in their ``deliveries`` and ``states``."""
+    made = []
+
+    def make(broker, client_id="client", *, persistent=False):
+        deliveries, states = queue.Queue(), queue.Queue()
+        transport = MemoryTransport(
+            TransportOptions(parse_broker_url(broker.url), client_id, persistent),
+            deliveries.put,
+            lambda state, reason: states.put((state, reason)),
+        )
+        transport.deliveries, transport.states = deliveries, states
+        made.append(transport)
+        transport.connect(PATIENCE)
+        return transport
+
+    yield make
+    for transport in made:
+        transport.detach(PATIENCE)
+
+
+def test_it_remembers_what_was_published_by_whom(broker, connect):
+    connect(broker, "one").publish(COMMANDS, b"1")
+    connect(broker, "two").publish(Channel.notif(), b"2")
+
+    assert [(one.client_id, one.channel, one.data) for one in broker.published] == [
+        ("one", COMMANDS, b"1"),
+        ("two", Channel.notif(), b"2"),
+    ]
+
+
+def test_a_test_can_wait_for_what_is_published(broker, connect):
+    client = connect(broker)
+    publishing = threading.Thread(target=client.publish, args=(COMMANDS, b"at last"))
+    publishing.start()
+
+    seen = broker.wait_until(lambda all_: any(one.data == b"at last" for one in all_), PATIENCE)
+
+    publishing.join()
+    assert seen
+    assert not broker.wait_until(lambda all_: len(all_) == 2, 0)
+
+
+def test_it_knows_what_a_client_is_subscribed_to(broker, connect):
+    client = connect(broker)
+    client.subscribe(COMMANDS, PATIENCE)
+
+    assert broker.subscriptions("client") == {COMMANDS}
+    assert broker.subscriptions("nobody") == set()
+
+
+def test_brokers_of_different_names_know_nothing_of_each_other(broker, connect):
+    with MemoryBroker("other") as other:
+        client = connect(broker)
+        client.publish(COMMANDS, b"here")
+
+        assert other.published == []
+
+
+def test_two_brokers_of_one_name_do_not_run_at_once(broker):
+    with pytest.raises(ValueError, match="'unit'"):
+        MemoryBroker("unit").start()
+
+    broker.start()
+
+
+def test_a_broker_is_found_only_while_it_runs(broker, connect):
+    broker.stop()
+
+    assert MemoryBroker.find("unit") is None
+    with pytest.raises(BrokerUnreachable, match='MemoryBroker\\("unit"\\)'):
+        connect(broker)
+
+
+def test_a_dropped_client_is_told_why_and_others_are_not(broker, connect):
+    dropped, other = connect(broker, "dropped"), connect(broker, "other")
+
+    broker.drop("dropped", "for the test")
+
+    assert dropped.states.get(timeout=PATIENCE) == (ConnectionState.LOST, "for the test")
+    assert other.states.empty()
+    broker.drop("nobody")
+
+
+def test_a_stalled_broker_takes_nothing_until_it_is_resumed(broker, connect):
+    receiver, sender = connect(broker, "receiver"), connect(broker, "sender")
+    receiver.subscribe(COMMANDS, PATIENCE)
+    broker.stall()
+    future = sender.publish(COMMANDS, b"later")
+    assert (future.done(), broker.published) == (False, [])
+
+    broker.resume()
+
+    assert future.result(PATIENCE) is None
+    assert receiver.deliveries.get(timeout=PATIENCE).data == b"later"
+
+
+def test_what_is_stalled_is_lost_with_the_connection_of_its_sender_only(broker, connect):
+    dropped, other = connect(broker, "dropped"), connect(broker, "other")
+    broker.stall()
+    lost, kept = dropped.publish(COMMANDS, b"lost"), other.publish(COMMANDS, b"kept")
+
+    broker.drop("dropped")
+    broker.resume()
+
+    assert isinstance(lost.exception(PATIENCE), NotConnected)
+    assert kept.result(PATIENCE) is None
+    assert [one.data for one in broker.published] == [b"kept"]
+
+
+def test_no_thread_is_left_behind(broker, connect):
+    before = set(threading.enumerate())
+    client = connect(broker)
+
+    client.close(PATIENCE)
+
+    assert set(threading.enumerate()) <= before
+
+
+def test_the_plugin_module_loads_no_broker_and_no_pytest():
+    script = (
+        "import sys, pye2_testing.plugin as p; p.pye2_register_transports();"
+        " sys.exit('pytest' in sys.modules or 'pye2_testing.memory_broker' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_plugin_offers_the_scheme():
+    from pye2_testing.plugin import pye2_register_transports
+
+    (descriptor,) = pye2_register_transports()
+
+    assert descriptor.schemes == ("memory",)
+    assert descriptor.features == MemoryTransport.features
