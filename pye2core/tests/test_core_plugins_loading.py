@@ -288,6 +288,15 @@ def test_a_plugin_for_another_kernel_is_not_imported(site: Site, requirement: st
     assert not site.was_imported("foreign")
 
 
+def test_a_development_version_of_the_kernel_is_within_the_range_around_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pye2core.plugins.loader.__version__", "0.2.0.dev1")
+    site.plugin("some", requires=("pye2core>=0.1",))
+
+    assert site.record("some").state is PluginState.LOADED
+
+
 def test_every_requirement_on_the_kernel_that_applies_counts(site: Site) -> None:
     site.plugin("foreign", requires=("pye2core>=0.1", "pye2core<0.1; python_version >= '3'"))
 

@@ -210,4 +210,4 @@ def test_a_failure_of_an_unknown_stage_is_told_all_the_same(stage: Any) -> None:
         "EXEC_FAILURE": {"TYPE": "E", "MESSAGE": "m"},
     }
     instance.wrap_on_data(None)(instance.pipeline, Payload(payload))
-    assert "E: m" in str(failed[0])
+    assert "E: m (line 7: None)" in str(failed[0])

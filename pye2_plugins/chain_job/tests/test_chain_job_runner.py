@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -259,6 +260,28 @@ def test_a_function_that_raises_fails_the_job(in_no_time, world_for, key, stage)
         assert "The job has failed" in text
         assert more["fields"]["EXEC_FAILURE"]["LINE"] == 2
         assert not world.context.network.running
+
+    in_no_time(main)
+
+
+def test_a_result_that_cannot_be_made_before_all_have_sent_is_not_an_error(
+    in_no_time, world_for
+) -> None:
+    async def main() -> None:
+        code = "return [collected_data[0][0], collected_data[1][0]]"
+        world = world_for(**{AGGREGATE: encode(code)})
+
+        async def late(work, command, config) -> None:
+            await asyncio.sleep(3 if config.name == "job_w_1" else 0)
+            await work(command, config)
+
+        for node in world.nodes:
+            node.work = partial(late, node.work)
+        last = await world.to_the_end()
+        assert last["DATA"] == [0, 100]
+        told = [more for _, text, more in world.context.notified if "no result so far" in text]
+        assert len(told) == 1
+        assert "IndexError" in told[0]["info"]
 
     in_no_time(main)
 

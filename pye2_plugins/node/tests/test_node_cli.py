@@ -1,6 +1,8 @@
 """``pye2 node`` without a running node: the white list, and what is wrong with what was typed."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -95,6 +97,25 @@ def test_a_broker_that_is_none_is_refused(run):
     result = run("--broker", "broker.lan", ok=False)
 
     assert isinstance(result.exception, BrokerUrlError)
+
+
+def test_a_node_loads_nothing_that_it_does_not_need():
+    program = (
+        "import sys, pye2_node.cli, pye2_node.node, pye2_node.machine, pye2_node.plugin;"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+
+    assert not {"numpy", "rich", "typer", "cattrs", "dotenv", "paho", "tomli_w"} & set(loaded)
+
+
+def test_offering_the_command_loads_nothing_of_the_node():
+    program = "import sys, pye2_node.plugin as p; p.pye2_register_commands(); print(*sys.modules)"
+
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+
+    assert [name for name in loaded if name.startswith("pye2_node.")] == ["pye2_node.plugin"]
 
 
 def test_the_help_warns_of_passwords_in_arguments(run):

@@ -19,6 +19,7 @@ class Sealed:
     recipient: str | None = NODE
     digest: str = "d1"
     is_command: bool = True
+    asks_for_sign_of_life: bool = False
 
 
 @pytest.fixture
@@ -106,3 +107,9 @@ def test_a_flood_of_strangers_does_not_become_a_flood_of_answers(gate, told, clo
     clock.advance(1)
     reason_for(gate, Sealed(sender=strangers[-1]))
     assert told[-1] == strangers[-1]
+
+
+def test_anybody_may_ask_for_a_sign_of_life(gate, told):
+    gate(Sealed(sender=STRANGER, asks_for_sign_of_life=True))
+
+    assert told == []

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pye2_node.home import Home, default_home, process_in
+from pye2_node.home import Home, default_home
 from pye2core.errors import HomeInUse, NodeError
 from pye2core.messages import InstancePath
 
@@ -25,27 +25,23 @@ def test_a_home_in_use_is_refused_with_the_process_that_has_it(tmp_path):
     assert "--home" in str(refused.value)
 
 
-def test_a_home_in_use_is_known_to_other_processes(tmp_path):
-    asking = (
-        "import sys; from pathlib import Path; from pye2_node.home import process_in;"
-        "print(process_in(Path(sys.argv[1])))"
+def test_a_home_in_use_is_refused_to_other_processes(tmp_path):
+    opening = (
+        "import sys; from pathlib import Path; from pye2_node.home import Home;"
+        "Home.open(Path(sys.argv[1]))"
     )
+    command = [sys.executable, "-c", opening, str(tmp_path)]
 
     with Home.open(tmp_path):
-        answer = subprocess.check_output([sys.executable, "-c", asking, str(tmp_path)], text=True)
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert answer.strip() == str(os.getpid())
+    assert f"HomeInUse: process {os.getpid()}" in refused.stderr
 
 
 def test_a_home_that_was_closed_is_free_again(tmp_path):
     Home.open(tmp_path).close()
 
-    assert process_in(tmp_path) is None
     Home.open(tmp_path).close()
-
-
-def test_a_home_that_never_was_has_no_process(tmp_path):
-    assert process_in(tmp_path / "nowhere") is None
 
 
 def test_a_home_that_cannot_be_made_says_why(tmp_path):

@@ -12,6 +12,7 @@ from node_support import SECONDS, Client, pipeline, puppet
 from pye2_node.allow_file import Guest, allow
 from pye2_node.changes import digest_of
 from pye2_node.commands import NodeAction
+from pye2_node.doorbell import ring
 from pye2_node.home import Home
 from pye2_node.node import Node
 from pye2_node.settings import NodeSettings
@@ -422,11 +423,27 @@ def test_who_is_allowed_while_it_runs_gets_in_without_a_restart(start, connect, 
     late = connect(STRANGER)
 
     allow(tmp_path / "n1" / "allow.toml", [Guest(STRANGER.address)], NOW)
-    node.on_loop(node.node.look_again)
+    assert ring(tmp_path / "n1")
     late.heartbeat("n1", lambda each: STRANGER.address in each.allowed)
     late.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
 
     late.notification(100, "p")
+
+
+def test_nobody_hears_the_bell_of_a_node_that_does_not_run(start, tmp_path):
+    assert not ring(tmp_path / "n1")
+    start().stop()
+
+    assert not ring(tmp_path / "n1")
+
+
+def test_ringing_without_end_does_no_harm(start, friend, tmp_path):
+    node = start()
+    for _ in range(100_000):
+        ring(tmp_path / "n1")
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+
+    friend.notification(100, "p")
 
 
 # --- hostile messages -----------------------------------------------------------------------------

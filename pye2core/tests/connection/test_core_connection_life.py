@@ -266,6 +266,7 @@ def test_closing_waits_for_what_another_thread_is_publishing(bench: Any) -> None
     bench.send("second")
 
     closing = bench.thread(connection.close)
+    closing.join(0.1)
     leave.set()
     bench.wait_until_ended(sending)
     bench.wait_until_ended(closing)

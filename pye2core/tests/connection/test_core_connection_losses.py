@@ -73,6 +73,35 @@ def test_what_is_sent_while_the_broker_is_away_is_sent_when_it_is_back(bench: An
     assert bench.transport.calls[-2:] == ["publish beat 2", "publish word"]
 
 
+def test_nothing_is_given_to_a_transport_that_has_lost_the_broker(bench: Any) -> None:
+    bench.started(jitter=1e7)
+    bench.transport.lose()
+
+    bench.send("waits")
+
+    assert bench.transport.calls == ["connect"]
+
+
+def test_it_does_not_reconnect_in_the_middle_of_a_publish(bench: Any) -> None:
+    bench.started()
+    leave = threading.Event()
+
+    def publish() -> None:
+        assert leave.wait(PATIENCE)
+        bench.transport.calls.append("published")
+
+    bench.transport.during["publish"] = publish
+    sending = bench.thread(bench.send, "a")
+    bench.transport.wait_for("publish a")
+    bench.transport.lose()
+    sending.join(0.1)
+    leave.set()
+    bench.wait_until_ended(sending)
+    bench.transport.wait_for("publish a", times=2)
+
+    assert bench.transport.calls[:4] == ["connect", "publish a", "published", "connect"]
+
+
 def test_it_keeps_trying_whatever_the_transport_raises(
     bench: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -144,6 +173,7 @@ def delays_of(bench: Any, lasting: float, monkeypatch: pytest.MonkeyPatch) -> li
         delays.append(seconds)
         return False
 
+    bench.clock.advance(1000.0)
     monkeypatch.setattr(bench.started(jitter=1.0), "_closes_within", note)
     for _ in range(4):
         bench.wait_until_connected()

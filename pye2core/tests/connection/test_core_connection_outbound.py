@@ -299,7 +299,7 @@ def test_what_was_not_confirmed_in_the_end_fails_whether_it_was_under_way_or_not
 
 
 def test_what_becomes_of_a_message_after_it_was_given_up_changes_nothing(
-    outbound: Outbound, broker: Broker
+    outbound: Outbound, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     (done,) = post(outbound, "a")
     outbound.give_up()
@@ -307,6 +307,7 @@ def test_what_becomes_of_a_message_after_it_was_given_up_changes_nothing(
     broker.confirm("a")
 
     assert isinstance(done.exception(0), NotConnected)
+    assert caplog.text == ""
 
 
 # --- threads --------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class EmbeddedBroker:
         *,
         redeliver_after: float = 10.0,
     ) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self.host = host
         self._port = port
         self._redeliver_after = redeliver_after

@@ -50,9 +50,21 @@ class MeasureProgress:
 
 @frozen
 class Aggregate:
-    """Have the result made, or the result so far."""
+    """Have the result made, or the result so far.
+
+    Attributes:
+        final: whether it is the result.
+        complete: whether something was collected for every piece. A function that makes a result
+            may rightly fail where that is not so.
+    """
 
     final: bool
+    complete: bool = True
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether an exception only means that there is nothing to show yet."""
+        return not self.final and not self.complete
 
 
 Call = Discard | Process | CheckFinish | MeasureProgress | Aggregate

@@ -120,7 +120,7 @@ class ChainJobInstance(Instance):
         reason = str(payload.get("ERROR") or "it did not say why")
         failure = failure_from(payload.get(FAILURE_KEY))
         message = f"the job of pipeline {self.pipeline.name!r} has failed: {reason}"
-        if failure is not None:
+        if failure is not None and failure.line is not None:
             key = _KEY_OF_STAGE.get(str(payload.get("ERROR_STAGE")))
             found = self.pipeline.configurations.proposed.instance(*self.key)
             settings = found.settings if found is not None else {}

@@ -81,6 +81,7 @@ class Collector:
     _unchecked: int = 0
     _checked_at: float = -CHECK_SECONDS
     _too_large: bool = False
+    _fails_incomplete: bool = False
 
     def __attrs_post_init__(self) -> None:
         for job_id in range(self.nr_jobs):
@@ -124,10 +125,24 @@ class Collector:
         """Have the calls made whose answers a report shows."""
         if self.measures_progress:
             self._for_report.append(MeasureProgress())
-        if self.count and not self._too_large:
-            self._for_report.append(Aggregate(final=False))
+        if self._can_be_shown():
+            self._for_report.append(Aggregate(final=False, complete=self._is_complete))
         else:
             self.shown = None
+
+    def could_not_be_shown(self, call: Aggregate) -> None:
+        """The result so far cannot be made before every piece has sent something."""
+        self._fails_incomplete = True
+        self.returned(call, None, 0)
+
+    @property
+    def _is_complete(self) -> bool:
+        return all(self.collected.values())
+
+    def _can_be_shown(self) -> bool:
+        if self._too_large or not self.count:
+            return False
+        return self._is_complete or not self._fails_incomplete
 
     @property
     def is_preparing(self) -> bool:

@@ -165,6 +165,11 @@ class Job:
             self._timer.cost(event.seconds)
 
     def _call_failed(self, event: said.CallFailed, now: float) -> None:
+        if isinstance(event.call, Aggregate) and event.call.may_fail:
+            self.collector.could_not_be_shown(event.call)
+            text = "there is no result so far to show while a worker has sent nothing"
+            self._do(Notify(NotificationKind.NORMAL, text, str(event.failure)))
+            return
         stage = STAGE_OF[type(event.call)]
         reason = f"the job's {stage} function failed: {event.failure}"
         self._fail(JobFailure(reason, stage, event.failure), now)

@@ -109,7 +109,9 @@ class RunningJob:
         if self._job.is_over:
             await self._callbacks.close()
             return
-        self._job.handle(Stopped(), self._now())
+        for action in self._job.handle(Stopped(), self._now()):
+            if isinstance(action, Close):
+                self._outbox.put_command(action)
         await asyncio.gather(self._callbacks.close(), self._end_workers())
 
     def status(self) -> dict[str, Any]:
@@ -168,6 +170,7 @@ class RunningJob:
                 await self._end_worker(command)
             else:
                 await self._start_worker(command)
+            self._outbox.command_sent()
 
     async def _start_worker(self, deploy: Deploy) -> None:
         config = worker_pipeline(deploy, self._settings, self._code, self._job.plan.pieces)
@@ -186,11 +189,12 @@ class RunningJob:
             self._context.notify(NotificationKind.ABNORMAL, text)
 
     async def _end_workers(self) -> None:
-        """Tell all nodes on which workers may run, in the short time that a stop has."""
+        """Tell the nodes on which workers may run, in the short time that a stop has."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                for close in self._job.workers.closings.unconfirmed():
-                    await self._end_worker(close)
+                for command in self._outbox.unsent_commands():
+                    if isinstance(command, Close):
+                        await self._end_worker(command)
                 await self._keep()
 
     async def _send(self, action: Action, body: Any, about: Deploy | Close) -> None:

@@ -137,6 +137,7 @@ class Workers:
     pieces: dict[int, Piece] = field(factory=dict)
     closings: Closings = field(factory=Closings)
     _peers: dict[str, Peer] = field(factory=dict)
+    _names: dict[str, str] = field(factory=dict)
     _silent: set[str] = field(factory=set)
     _changes: Changes = field(factory=Changes)
 
@@ -177,14 +178,15 @@ class Workers:
 
     def node_name(self, address: str | None) -> str:
         """A node's name and address for messages."""
-        peer = self._peers.get(address or "")
-        return f"{peer.name} ({peer.address})" if peer else str(address)
+        name = self._names.get(address or "")
+        return f"{name} ({address})" if name else str(address)
 
     # --- what is heard ----------------------------------------------------------------------------
 
     def peers_known(self, peers: Sequence[Peer], now: float) -> None:
         """These nodes are online; a node that was and said good-bye has lost its workers."""
         before, self._peers = self._peers, {peer.address: peer for peer in peers}
+        self._names |= {peer.address: peer.name for peer in peers}
         for piece in self._with_worker():
             node = piece.node or ""
             said_goodbye = node in before and now - piece.beat < ONLINE_SECONDS - 1

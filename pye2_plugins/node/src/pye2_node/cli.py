@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pye2_node import allow_file
-from pye2_node.home import Home, allow_file_of, default_home, process_in
+from pye2_node.doorbell import ring
+from pye2_node.home import Home, allow_file_of, default_home
 from pye2_node.settings import (
     HEARTBEAT_SECONDS,
     LONGEST_HEARTBEAT_SECONDS,
@@ -127,6 +128,8 @@ def node(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     found = _client_settings(broker)
+    if broker is not None and found.broker.password is not None:
+        click.echo("the password in --broker can be read in `ps`; use PYE2_BROKER", err=True)
     settings = NodeSettings(
         name=name,
         broker=found.broker,
@@ -171,9 +174,8 @@ async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> Nod
         allow_file.allow(home.allow_file, guests, SYSTEM_CLOCK.now())
         running = Node(settings, home)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, running.stop)
-        loop.add_signal_handler(signal.SIGHUP, running.look_again)
         return await running.run(on_ready)
 
 
@@ -256,7 +258,7 @@ def allow(
     if not guests:
         raise click.UsageError("which addresses? `pye2 key show` on a client prints its address")
     added = allow_file.allow(allow_file_of(home), guests, SYSTEM_CLOCK.now())
-    _tell_node(home)
+    ring(home)
     for guest in guests:
         address = allow_file.full_address(guest.address)
         click.echo(f"{address}: {'allowed' if address in added else 'was allowed already'}")
@@ -273,7 +275,7 @@ def deny(node_home: Path, addresses: Sequence[str], name: str | None, home: Path
     for address in addresses:
         was_allowed = allow_file.deny(allow_file_of(home), address)
         click.echo(f"{address}: {'not allowed any more' if was_allowed else 'was not allowed'}")
-    _tell_node(home)
+    ring(home)
 
 
 @node.command()
@@ -299,13 +301,6 @@ def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
     if home is not None:
         return home
     return of_group if name is None else default_home(name)
-
-
-def _tell_node(home: Path) -> None:
-    """Have a running node tell the network at once; it sees the change itself in any case."""
-    process = process_in(home)
-    if process is not None:
-        os.kill(process, signal.SIGHUP)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ are given out here and nowhere else.
 
     node.pem      the node's key, for its owner's eyes only
     node.lock     locked while a node runs here; holds that node's process id
+    node.bell     a FIFO: commands on this machine ring it (see ``doorbell``)
     allow.toml    who may give it commands
     node.sqlite   what it is to run, and which commands it has seen
     instances/    a folder for each instance
@@ -46,21 +47,6 @@ def allow_file_of(home: Path) -> Path:
 def key_file_of(home: Path) -> Path:
     """The key of the node that lives in ``home``."""
     return home / "node.pem"
-
-
-def process_in(home: Path) -> int | None:
-    """The id of the process that runs the node of this home; None if none does."""
-    try:
-        descriptor = os.open(home / "node.lock", os.O_RDWR)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _process_id_in(descriptor)
-    finally:
-        os.close(descriptor)
-    return None
 
 
 def _process_id_in(descriptor: int) -> int | None:

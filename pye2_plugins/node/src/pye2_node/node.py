@@ -16,6 +16,7 @@ from pye2_node.allow_list import AllowList
 from pye2_node.command_desk import CommandDesk
 from pye2_node.commands import Apply, NodeAction
 from pye2_node.context import Facilities
+from pye2_node.doorbell import Doorbell
 from pye2_node.gate import Gate
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
@@ -194,10 +195,6 @@ class Node:
         """Have :meth:`run` come to its end; to be called on the loop."""
         self._finish(NodeAction.STOP)
 
-    def look_again(self) -> None:
-        """Tell everybody now who is allowed, as the white list was changed."""
-        self._pulse.hurry()
-
     def _finish(self, action: NodeAction) -> None:
         if not self._end.done():
             self._end.set_result(action)
@@ -232,6 +229,8 @@ class Node:
 
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
+        # Whoever changes the white list rings, so that all hear soon who is allowed.
+        at_the_end.callback(Doorbell(self._home.path, self._pulse.hurry).close)
         at_the_end.push_async_callback(self._pool.stop)
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)

@@ -1,8 +1,9 @@
 """The sealed connection: used by sessions and nodes alike.
 
-``connection`` seals and publishes, receives and opens, dispatches; ``outbox`` keeps what the broker
-has not confirmed; ``rejections`` counts and logs what is not acted on; ``dialects`` knows the wire
-dialects and who speaks which.
+``connection`` is its life: connects, comes back after a loss, closes. ``outbound`` hands messages
+to the transport in order, from the ``outbox`` of what the broker has not confirmed; ``inbound``
+checks, opens and dispatches what arrives, ``rejections`` counts and logs what is not acted on.
+``backoff`` says when to try again, ``dialects`` knows the wire dialects and who speaks which.
 """
 
 from pye2core.connection.connection import Connection, ConnectionSettings

@@ -224,26 +224,29 @@ class Connection:
 
     def _serve(self) -> None:
         """Move bytes until the connection ends."""
+        connected = self._client.socket()
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake.reader, selectors.EVENT_READ)
-            connected = self._client.socket()
-            watched = 0
+            if connected is not None:
+                selector.register(connected, selectors.EVENT_READ)
             while connected is not None and self._ended is None:
-                wanted = selectors.EVENT_READ
-                if self._client.want_write():
-                    wanted |= selectors.EVENT_WRITE
-                if wanted != watched:
-                    change = selector.modify if watched else selector.register
-                    change(connected, wanted)
-                    watched = wanted
-                ready = selector.select(0 if _buffered(connected) else _HOUSEKEEPING)
-                self._wake.clear()
-                readable = any(
-                    key.fileobj is connected and events & selectors.EVENT_READ
-                    for key, events in ready
-                )
-                self._turn(readable=readable or _buffered(connected))
+                readable = self._await_work(selector, connected)
+                self._turn(readable=readable)
                 connected = self._client.socket()
+
+    def _await_work(self, selector: selectors.BaseSelector, connected: paho.SocketLike) -> bool:
+        """Wait until there is something to do; whether that is something to read."""
+        wanted = selectors.EVENT_READ
+        if self._client.want_write():
+            wanted |= selectors.EVENT_WRITE
+        if selector.get_key(connected).events != wanted:
+            selector.modify(connected, wanted)
+        buffered = _buffered(connected)
+        ready = selector.select(0 if buffered else _HOUSEKEEPING)
+        self._wake.clear()
+        return buffered or any(
+            key.fileobj is connected and events & selectors.EVENT_READ for key, events in ready
+        )
 
     def _turn(self, *, readable: bool) -> None:
         if readable:
@@ -404,7 +407,7 @@ def _pending() -> Future[None]:
     return future
 
 
-def _buffered(connected: Any) -> bool:
+def _buffered(connected: paho.SocketLike) -> bool:
     """Whether TLS has decrypted bytes that no selector sees."""
     pending = getattr(connected, "pending", None)
     return pending is not None and pending() > 0

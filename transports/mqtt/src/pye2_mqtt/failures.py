@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from pye2core.errors import TransportError
     from pye2core.settings import BrokerAddress
 
+_CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
+
+_HOW_TO_GIVE = (
+    "Give user and password in the address, mqtt://user:password@host:port, special characters"
+    " percent-encoded."
+)
+
 _BAD_CREDENTIALS = frozenset({134, 135})
 """What paho makes of MQTT 3.1.1's answers 4 (user or password) and 5 (not authorised)."""
 
@@ -49,9 +56,6 @@ def not_reached(broker: BrokerAddress, port: int, error: Exception) -> BrokerUnr
     else:
         message = f"The broker at {at} cannot be reached ({error}). {_CHECK_NETWORK}"
     return BrokerUnreachable(message, broker=broker.url)
-
-
-_CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
 
 
 def no_answer(broker: BrokerAddress, port: int, timeout: float) -> BrokerUnreachable:
@@ -90,12 +94,6 @@ def turned_away(broker: BrokerAddress, port: int, code: int, reason: str) -> Tra
         f"The broker at {at} refuses the connection: {reason}. See the broker's log.",
         broker=broker.url,
     )
-
-
-_HOW_TO_GIVE = (
-    "Give user and password in the address, mqtt://user:password@host:port, special characters"
-    " percent-encoded."
-)
 
 
 def _who(broker: BrokerAddress) -> str:

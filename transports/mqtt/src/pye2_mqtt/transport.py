@@ -21,7 +21,7 @@ from pye2_mqtt.plugin import DEFAULT_PORTS, FEATURES
 from pye2_mqtt.topics import Topics
 from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import MessageTooLarge, SettingsError, TransportError
+from pye2core.errors import MessageTooLarge, Pye2Error, SettingsError, TransportError
 from pye2core.settings import TlsSettings
 
 if TYPE_CHECKING:
@@ -207,19 +207,20 @@ class MqttTransport(Transport):
     def _end_sessions(self, timeout: float) -> None:
         """Connect as ourselves with nothing to keep; the broker then forgets what it has kept."""
         deadline = self._clock.monotonic() + timeout
-        pair = self._make_pair(clean=True)
         try:
-            pair.open(timeout)
-            pair.leave(max(deadline - self._clock.monotonic(), 0))
-        except TransportError as error:
+            pair = self._make_pair(clean=True)
+            try:
+                pair.open(timeout)
+                pair.leave(max(deadline - self._clock.monotonic(), 0))
+            finally:
+                pair.drop(_CLOSED)
+        except Pye2Error as error:
             _log.warning(
                 "The broker %s still keeps the session %s: %s",
                 self.options.broker.url,
                 self.options.client_id,
                 error,
             )
-        finally:
-            pair.drop(_CLOSED)
 
     # --- messages -----------------------------------------------------------------------------
 
