@@ -217,6 +217,7 @@ class NetworkBench(Bench):
 
     def freeze(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # its threads go on for a moment
 
 
 class MosquittoBench(NetworkBench):

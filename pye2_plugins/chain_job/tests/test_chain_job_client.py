@@ -204,10 +204,7 @@ def test_a_function_that_raised_is_told_in_the_lines_of_the_users_own_file() -> 
 @pytest.mark.parametrize("stage", [None, 5, "nothing"])
 def test_a_failure_of_an_unknown_stage_is_told_all_the_same(stage: Any) -> None:
     instance, failed = surroundings(settings())
-    payload = {
-        "STATE": "FAILED",
-        "ERROR_STAGE": stage,
-        "EXEC_FAILURE": {"TYPE": "E", "MESSAGE": "m"},
-    }
+    failure = {"TYPE": "E", "MESSAGE": "m", "LINE": 7, "SOURCE_LINE": "raise E"}
+    payload = {"STATE": "FAILED", "ERROR_STAGE": stage, "EXEC_FAILURE": failure}
     instance.wrap_on_data(None)(instance.pipeline, Payload(payload))
-    assert "E: m (line 7: None)" in str(failed[0])
+    assert "E: m (line 7: raise E)" in str(failed[0])

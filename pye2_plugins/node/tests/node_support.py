@@ -20,6 +20,7 @@ from pye2core.messages import (
     Heartbeat,
     InstanceConfig,
     Notification,
+    NotificationCode,
     PayloadMessage,
     PipelineConfig,
     Requester,
@@ -206,6 +207,14 @@ class Client:
             found = self.notifications.get(timeout=SECONDS)
             if found.code == code and found.path.pipeline == pipeline:
                 return found
+
+    def confirmed(self, *pipelines: str) -> None:
+        """Wait until an instance of each of these pipelines runs, in whatever order."""
+        missing = set(pipelines)
+        while missing:
+            found = self.notifications.get(timeout=SECONDS)
+            if found.code == NotificationCode.PLUGIN_CONFIG_OK:
+                missing.discard(found.path.pipeline or "")
 
     def payload(self, pipeline: str) -> PayloadMessage:
         """The next payload of that pipeline."""

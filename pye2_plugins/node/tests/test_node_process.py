@@ -194,8 +194,7 @@ def test_commands_that_came_while_it_was_away_are_executed_once(start, friend):
     friend.send(Action.UPDATE_PIPELINE, custom("p", "return 7"), node.address)
     friend.send(Action.UPDATE_PIPELINE, custom("q", "return 8"), "n1", address=node.address)
     again = start()
-    friend.notification(100, "p")
-    friend.notification(100, "q")
+    friend.confirmed("p", "q")
     again.end()
     start()
 

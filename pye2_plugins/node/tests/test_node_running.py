@@ -345,8 +345,7 @@ def test_commands_that_came_while_it_was_away_are_executed_once(start, friend, l
     friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
     friend.send(Action.UPDATE_PIPELINE, pipeline("q", puppet()), "n1")
     again = start()
-    friend.notification(100, "p")
-    friend.notification(100, "q")
+    friend.confirmed("p", "q")
     again.stop()
     start()
 

@@ -4,14 +4,22 @@ From the door inwards: ``session`` (with ``session_nodes``, ``session_pipelines`
 ``session_waiting``), ``pipeline`` and ``deployment``, ``instance``; ``reception`` takes in what
 arrives, ``commands`` sends, ``callbacks`` runs user code on threads of its own. What decides
 without sending or waiting is in ``transactions``, ``staging`` and ``network``.
+
+A name is imported when it is first used: who needs one of them does not pay for the others.
 """
 
-from pye2core.client.instance import Instance
-from pye2core.client.payload import Payload
-from pye2core.client.pipeline import Pipeline
-from pye2core.client.presets import DistributedCustomCodePresets
-from pye2core.client.session import Session
-from pye2core.client.template import CustomPluginTemplate
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pye2core.client.instance import Instance
+    from pye2core.client.payload import Payload
+    from pye2core.client.pipeline import Pipeline
+    from pye2core.client.presets import DistributedCustomCodePresets
+    from pye2core.client.session import Session
+    from pye2core.client.template import CustomPluginTemplate
 
 __all__ = [
     "CustomPluginTemplate",
@@ -21,3 +29,21 @@ __all__ = [
     "Pipeline",
     "Session",
 ]
+
+_HOME = {
+    "CustomPluginTemplate": "template",
+    "DistributedCustomCodePresets": "presets",
+    "Instance": "instance",
+    "Payload": "payload",
+    "Pipeline": "pipeline",
+    "Session": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from pye2core.descriptors import JobStages, Stage
 from pye2core.errors import NoNodeOnline, PresetParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pye2core.client.network import NetworkView
-    from pye2core.descriptors import PresetDescriptor
+    from pye2core.descriptors import JobStages, PresetDescriptor
     from pye2core.messages import Heartbeat
     from pye2core.plugins import PluginRegistry
 
@@ -69,6 +68,8 @@ def stages_of(
         PresetParameterError: it is no whole job, or cannot use the parameters.
         PluginBroken: the plugin that offers it cannot be used.
     """
+    from pye2core.descriptors import Stage
+
     descriptor = registry.preset(preset_name)
     if descriptor.stage is not Stage.JOB:
         raise PresetParameterError(

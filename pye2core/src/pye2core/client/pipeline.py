@@ -18,7 +18,6 @@ from pye2core.client.signatures import (
     signature_of,
 )
 from pye2core.client.staging import key_of
-from pye2core.descriptors import Role
 from pye2core.errors import AlreadyExists, InstanceNotFound, SettingsError
 from pye2core.messages import InstanceConfig
 from pye2core.messages.configuration import upper_keys
@@ -120,7 +119,7 @@ class Pipeline(DeployedPipeline):
                 :meth:`create_plugin_instance`.
         """
         return self.create_plugin_instance(
-            signature=self._signature_for(Role.CUSTOM_CODE),
+            signature=self._custom_code_signature(),
             instance_id=instance_id,
             config=config,
             on_data=on_data,
@@ -180,7 +179,7 @@ class Pipeline(DeployedPipeline):
             "worker_node_plugin_signature": worker_node_plugin_signature,
         }
         return self.create_plugin_instance(
-            signature=self._signature_for(Role.CHAIN_JOB),
+            signature=self._chain_job_signature(),
             instance_id=instance_id or f"{self.name}_chain_dist_custom_exec_{os.urandom(4).hex()}",
             on_data=on_data,
             on_notification=on_notification,
@@ -194,8 +193,15 @@ class Pipeline(DeployedPipeline):
             **kwargs,
         )
 
-    def _signature_for(self, role: Role) -> str:
-        return self.session.registry.signature_for(role).name
+    def _custom_code_signature(self) -> str:
+        from pye2core.descriptors import Role
+
+        return self.session.registry.signature_for(Role.CUSTOM_CODE).name
+
+    def _chain_job_signature(self) -> str:
+        from pye2core.descriptors import Role
+
+        return self.session.registry.signature_for(Role.CHAIN_JOB).name
 
     # --- finding instances ------------------------------------------------------------------------
 
@@ -265,7 +271,7 @@ class Pipeline(DeployedPipeline):
     ) -> Instance:
         """As :meth:`attach_to_plugin_instance`, for an instance that runs custom code."""
         return self.attach_to_plugin_instance(
-            signature=self._signature_for(Role.CUSTOM_CODE),
+            signature=self._custom_code_signature(),
             instance_id=instance_id,
             on_data=on_data,
             on_notification=on_notification,
@@ -311,7 +317,7 @@ class Pipeline(DeployedPipeline):
     ) -> Instance:
         """As :meth:`create_or_attach_to_plugin_instance`, for one that runs custom code."""
         return self.create_or_attach_to_plugin_instance(
-            signature=self._signature_for(Role.CUSTOM_CODE),
+            signature=self._custom_code_signature(),
             instance_id=instance_id,
             config=config,
             on_data=on_data,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pye2core.descriptors import Stage
 from pye2core.errors import UnknownPreset
 
 
@@ -17,6 +16,7 @@ class _InstalledPresets(type):
         if name.startswith("_"):
             message = f"type object {cls.__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
+        from pye2core.descriptors import Stage
         from pye2core.plugins import installed_plugins
 
         try:
@@ -32,6 +32,7 @@ class _InstalledPresets(type):
         return preset.name
 
     def __dir__(cls) -> list[str]:
+        from pye2core.descriptors import Stage
         from pye2core.plugins import installed_plugins
 
         presets = installed_plugins().presets().values()

@@ -15,26 +15,21 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from pye2core.abc import Channel
 from pye2core.client.callbacks import Receipts
-from pye2core.client.commands import Commands
 from pye2core.client.network import NetworkView
-from pye2core.client.options import KeySource, merged
 from pye2core.client.pipelines import KnownPipelines
 from pye2core.client.reception import Reception, SessionCallbacks
-from pye2core.client.repetitions import Repetitions
 from pye2core.client.session_pipelines import SessionPipelines
 from pye2core.client.session_waiting import SessionWaiting
 from pye2core.client.transactions import State, Transactions
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.errors import TransportError
-from pye2core.settings.environment import client_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pye2core.clock import Clock
+    from pye2core.connection import Connection, ConnectionSettings
     from pye2core.identity import Identity
     from pye2core.plugins import PluginRegistry
 
@@ -141,6 +136,12 @@ class Session(SessionPipelines, SessionWaiting):
             KeyFileError: the key file exists and cannot be used; it is left as it is.
             TypeError: an argument means nothing; names it and what may have been meant.
         """
+        # Loaded with the first session, so that importing this module costs little.
+        from pye2core.client.commands import Commands
+        from pye2core.client.options import KeySource, merged
+        from pye2core.connection import ConnectionSettings
+        from pye2core.settings.environment import client_settings
+
         given = merged(
             {"host": host, "port": port, "user": user, "password": password, "secured": secured},
             kwargs,
@@ -197,6 +198,9 @@ class Session(SessionPipelines, SessionWaiting):
     # --- life -------------------------------------------------------------------------------------
 
     def _connection_to(self, settings: ConnectionSettings, identity: Identity) -> Connection:
+        from pye2core.client.repetitions import Repetitions
+        from pye2core.connection import Connection, Dialects
+
         serializers = [
             self.registry.load(each, each.implementation)() for each in self.registry.serializers()
         ]
@@ -210,6 +214,8 @@ class Session(SessionPipelines, SessionWaiting):
         )
 
     def _connect(self) -> None:
+        from pye2core.abc import Channel
+
         connection, reception = self._connection, self._reception
         connection.listen(Channel.ctrl(), reception.on_heartbeat)
         connection.listen(Channel.notif(), reception.on_notification)

@@ -274,10 +274,6 @@ class PluginRegistry:
             except Exception:  # noqa: BLE001 - an observer changes nothing of what it watches
                 self._report(implementation.plugin_name, hook)
 
-    def observed(self, hook: str) -> bool:
-        """Whether any plugin observes ``hook``."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
-
     def _report(self, plugin: str, hook: str) -> None:
         if (plugin, hook) in self._silenced:
             return
