@@ -349,8 +349,9 @@ def test_commands_that_came_while_it_was_away_are_executed_once(start, friend, l
     again.stop()
     start()
 
-    said = friend.notifications.get(timeout=SECONDS)
-    assert said.text.startswith("Restored")
+    said = [friend.notifications.get(timeout=SECONDS) for _ in range(4)]
+    assert sorted(each.code for each in said) == [1, 1, 100, 100]
+    assert not any(each.text.startswith("Received") for each in said)
     assert log.count("start") == 4
 
 
