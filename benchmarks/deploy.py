@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.table import RUNS, Row, percentile, progress
+from benchmarks.table import RUNS, Row, percentile, progress, with_bytecode
 from pye2_cli.fleet import Fleet
 from pye2core import Session
 from pye2core.identity import load_or_create_key
@@ -128,7 +128,8 @@ def cold_start_times(url: str, node: str, key: Path) -> list[float]:
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        subprocess.run([sys.executable, script, url, node, str(key)], check=True)
+        command = [sys.executable, script, url, node, str(key)]
+        subprocess.run(command, env=with_bytecode(), check=True)
         times.append(time.perf_counter() - start)
     return times
 

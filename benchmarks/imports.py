@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.table import Row, medians_in_turn
+from benchmarks.table import Row, medians_in_turn, with_bytecode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,9 @@ _TIMED = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - 
 def _import_ms(statement: str) -> Callable[[], float]:
     def measure() -> float:
         command = [sys.executable, "-c", _TIMED.format(statement)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=with_bytecode(), capture_output=True, text=True, check=True
+        )
         return float(done.stdout) * 1000
 
     return measure

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.table import RUNS, Row, medians_in_turn, progress
+from benchmarks.table import RUNS, Row, medians_in_turn, progress, with_bytecode
 from pye2_cli.fleet import Fleet
 from pye2_cli.jobs import JobRun
 from pye2core import Session
@@ -22,7 +22,7 @@ def demo_seconds() -> float:
     """One run of ``pye2 demo primes`` from start to exit."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "pye2_cli", "demo", "primes", "--json"]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, env=with_bytecode(), check=True, capture_output=True)
     return time.perf_counter() - start
 
 

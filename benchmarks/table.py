@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 from typing import TYPE_CHECKING
@@ -80,6 +81,15 @@ def show(rows: list[Row]) -> None:
         print(f"{row.name:<58} {ours:>11} {reference:>11} {ratio:>7} {bound:>7}  {row.verdict}")
         if row.note:
             print(f"    {row.note}")
+
+
+def with_bytecode() -> dict[str, str]:
+    """The environment for programs whose start is measured: compiled modules are kept.
+
+    What is installed by a package manager is compiled already, and users' interpreters keep what
+    they compile; where an environment forbids that, our sources alone would be compiled each time.
+    """
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def progress(text: str) -> None:

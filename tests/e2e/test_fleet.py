@@ -31,10 +31,22 @@ class Up:
             [sys.executable, "-m", "pye2_cli", "up", "--json", *arguments],
             cwd=folder,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         assert self.process.stdout is not None
         self.said = json.loads(self.process.stdout.readline())
+
+    def next_complaint(self) -> str:
+        """The next line that it writes to standard error."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
+    def stop(self) -> None:
+        """Tell it to stop, wait until it has, and let go of its output."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.communicate(timeout=30)
 
     def everything(self) -> list[psutil.Process]:
         """It and all processes below it."""
@@ -52,10 +64,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
     running = Up(tmp_path, "--nodes", "2")
     everything = running.everything()
     yield running
-    if running.process.poll() is None:
-        running.process.send_signal(signal.SIGTERM)
-    running.process.wait(30)
-    running.process.stdout.close()  # type: ignore[union-attr]  # it was asked for
+    running.stop()
     psutil.wait_procs(everything, timeout=10)
 
 
@@ -79,9 +88,10 @@ def test_up_stops_everything_that_it_started(up: Up, how: signal.Signals) -> Non
     assert up.process.returncode == 0
 
 
-def test_up_stops_the_others_when_one_node_was_killed(up: Up) -> None:
+def test_up_tells_of_a_node_that_was_killed_and_stops_the_others(up: Up) -> None:
     everything = up.everything()
     up.node_process("naeural-2").kill()
+    assert "naeural-2 has ended (signal 9)" in up.next_complaint()
 
     up.process.send_signal(signal.SIGTERM)
     up.process.wait(30)
@@ -103,9 +113,7 @@ def test_nodes_keep_their_addresses_from_one_start_to_the_next(tmp_path: Path) -
     said = []
     for _ in range(2):
         running = Up(tmp_path, "--nodes", "1")
-        running.process.terminate()
-        running.process.wait(30)
-        running.process.stdout.close()  # type: ignore[union-attr]  # it was asked for
+        running.stop()
         said.append(running.said["nodes"])
 
     assert said[0] == said[1]
@@ -119,9 +127,7 @@ def test_whom_allow_names_may_use_the_nodes(tmp_path: Path) -> None:
     with Session(broker=running.said["broker"], key_file=guest, silent=True) as session:
         session.wait_for_node(node, verbose=False)
         allowed = session.get_allowed_nodes()
-    running.process.terminate()
-    running.process.wait(30)
-    running.process.stdout.close()  # type: ignore[union-attr]  # it was asked for
+    running.stop()
 
     assert allowed == [node]
 
@@ -208,9 +214,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_piece_done_again(tmp_path: 
             node_timeout=3,
         )
         session.run(wait=lambda: not finished.is_set(), close_session=False, close_pipelines=True)
-    running.process.terminate()
-    running.process.wait(30)
-    running.process.stdout.close()  # type: ignore[union-attr]  # it was asked for
+    running.stop()
 
     assert len(killed) == 1
     assert results == [[[piece, step] for piece in (0, 1) for step in range(20)]]

@@ -256,11 +256,16 @@ class Simulation:
             code = 4 if node.workers.pop(command.pipeline, None) else -4
             self.notify(node, command, code)
         else:
-            worker = SimWorker(command.session_id, command.job_id, next(self.runs))
-            node.workers[command.pipeline] = worker
             self.notify(node, command, 1)
             self.notify(node, command, 100)
-            self.after(0.1, lambda: self.work(node, command.pipeline, worker))
+            self.start(node, command)
+
+    def start(self, node: SimNode, command: Deploy) -> None:
+        if command.pipeline in node.workers:
+            return  # an update: what runs goes on, and goes on stating its first session
+        worker = SimWorker(command.session_id, command.job_id, next(self.runs))
+        node.workers[command.pipeline] = worker
+        self.after(0.1, lambda: self.work(node, command.pipeline, worker))
 
     def notify(
         self, node: SimNode, command: Deploy | Close, code: int | None, **more: object

@@ -12,6 +12,7 @@ import threading
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Self
 
+import click
 from attrs import define, field, frozen
 
 from pye2core import Pye2Error
@@ -70,6 +71,7 @@ class Fleet:
     nodes: list[FleetNode] = field(factory=list, init=False)
     _processes: list[subprocess.Popen[str]] = field(factory=list, init=False)
     _stack: ExitStack = field(factory=ExitStack, init=False)
+    _stopping: bool = field(default=False, init=False)
 
     @property
     def url(self) -> str:
@@ -112,6 +114,14 @@ class Fleet:
         waiting = {node.name for node in self.nodes}
         while waiting:
             waiting -= self._next_ready(waiting, lines)
+        for node, process in zip(self.nodes, self._processes, strict=True):
+            threading.Thread(target=self._tell_of_end, args=(node, process), daemon=True).start()
+
+    def _tell_of_end(self, node: FleetNode, process: subprocess.Popen[str]) -> None:
+        code = process.wait()
+        if not self._stopping:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            click.echo(f"the node {node.name} has ended ({how}); the others go on", err=True)
 
     def _start(self, node: FleetNode) -> subprocess.Popen[str]:
         allowed = [each.address for each in self.nodes] + list(self.allow)
@@ -144,6 +154,7 @@ class Fleet:
         return {name} if _says_ready(line) else set()
 
     def _stop_nodes(self) -> None:
+        self._stopping = True
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -167,7 +167,11 @@ class Session(SessionPipelines, SessionWaiting):
         client_id = f"{_NOT_IN_CLIENT_ID.sub('-', name)[:_LONGEST_NAME]}_{os.urandom(4).hex()}"
         self._connection = self._connection_to(
             ConnectionSettings(
-                settings.broker, client_id, persistent=True, root=settings.root_topic
+                settings.broker,
+                client_id,
+                persistent=True,
+                root=settings.root_topic,
+                environment=settings.environment,
             ),
             identity,
         )

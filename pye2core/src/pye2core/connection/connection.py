@@ -11,7 +11,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from pye2core.abc import MAX_MESSAGE, ConnectionState, TransportOptions
 from pye2core.clock import SYSTEM_CLOCK
@@ -22,7 +22,7 @@ from pye2core.connection.outbox import Entry
 from pye2core.errors import MessageTooLarge, NotConnected, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
     from pye2core.abc import Channel, SealedMessage, Transport
@@ -50,6 +50,8 @@ class ConnectionSettings:
         persistent: whether the broker keeps subscriptions and messages while it is away.
         root: the root of all channel names.
         connect_timeout: seconds for connecting and for each subscription.
+        environment: the variables that a transport's own settings are read from; None for those
+            of this process and of ``.env``.
     """
 
     broker: BrokerAddress
@@ -57,6 +59,7 @@ class ConnectionSettings:
     persistent: bool = False
     root: str = "naeural"
     connect_timeout: float = 10.0
+    environment: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 def _open_gate(sealed: SealedMessage) -> None:
@@ -137,7 +140,8 @@ class Connection:
         from pye2core.settings.plugin import load_plugin_settings
 
         settings_class = self._registry.load(descriptor, descriptor.settings)
-        return load_plugin_settings(descriptor.name, settings_class)
+        environment = self.settings.environment
+        return load_plugin_settings(descriptor.name, settings_class, environment=environment)
 
     # --- what can be asked ------------------------------------------------------------------------
 
