@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pye2_broker import EmbeddedBroker
 from pye2_cli.jobs import JobRun
 from pye2core import Session
 from pye2core.code import encode
@@ -18,6 +19,7 @@ from pye2core.errors import (
     DeployFailed,
     JobFailedError,
     NodeNotOnline,
+    NoNodeOnline,
     PresetParameterError,
     UnknownPreset,
     UnknownSignature,
@@ -119,6 +121,27 @@ def test_an_unknown_kind_of_broker_says_what_to_install(client_key: Path) -> Non
         Session("amqp://127.0.0.1", key_file=client_key)
 
 
+def test_without_a_node_a_job_says_what_to_check(
+    tmp_path: Path, client_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pye2_cli.jobs.ONLINE_SECONDS", 0.2)
+    with (
+        EmbeddedBroker(tmp_path / "broker") as broker,
+        Session(broker.url, key_file=client_key) as session,
+        pytest.raises(NoNodeOnline, match="pye2 up"),
+    ):
+        JobRun("primes", {"upto": 100}).run(session, None, show_progress=False)
+
+
+def test_a_pipeline_without_any_node_online_says_so(tmp_path: Path, client_key: Path) -> None:
+    with (
+        EmbeddedBroker(tmp_path / "broker") as broker,
+        Session(broker.url, key_file=client_key) as session,
+        pytest.raises(NodeNotOnline, match="attic"),
+    ):
+        session.create_pipeline(node="attic", name="p")
+
+
 def test_an_unknown_node_is_told_with_those_that_are_online(session: Session) -> None:
     with pytest.raises(NodeNotOnline, match="naeural-1"):
         session.create_pipeline(node="nobody", name="p")
@@ -167,6 +190,13 @@ def test_a_function_typed_into_a_repl_is_refused_with_the_way_out(pipeline: Pipe
 
     with pytest.raises(CodeError, match="file"):
         deploy(pipeline, namespace["typed"])
+
+
+def test_a_lambda_typed_into_a_repl_is_refused_with_the_way_out(pipeline: Pipeline) -> None:
+    typed = eval("lambda plugin: 1")
+
+    with pytest.raises(CodeError, match="file"):
+        deploy(pipeline, typed)
 
 
 def test_all_names_that_will_not_exist_on_the_node_are_found_at_once(pipeline: Pipeline) -> None:

@@ -22,6 +22,7 @@ from pye2_testing.memory_broker import MemoryBroker
 from pye2_testing.memory_transport import MemoryTransport
 from pye2_testing.mosquitto import Mosquitto
 from pye2core.abc import Channel, ConnectionState, Delivery, Transport, TransportOptions
+from pye2core.errors import BrokerUnreachable
 from pye2core.settings import parse_broker_url
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ class Client:
     def settle(self) -> None:
         """Wait until the broker has read what was acknowledged: it answers this after that."""
         self.subscribe(Channel.config("nobody"), Channel.inbox("nobody"))
+
+    def reconnect_persistently(self) -> None:
+        """Connect again, and again if turned away, as the kernel does.
+
+        nats-server holds for a second, then turns away, who twice within a second takes over a
+        connection that it has not yet seen end.
+        """
+        for _ in range(5):
+            with suppress(BrokerUnreachable):
+                return self.transport.connect(PATIENCE)
+        raise AssertionError("the broker turns us away again and again")
 
     def wait_for_loss(self) -> str:
         state, reason = self.states.get(timeout=PATIENCE)

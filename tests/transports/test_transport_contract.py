@@ -484,7 +484,7 @@ def test_connecting_anew_works_many_times(bench):
     for number in range(5):
         bench.sever(client)
         client.wait_for_loss()
-        client.transport.connect(PATIENCE)
+        client.reconnect_persistently()
         client.subscribe(CONFIG)
         client.publish(CONFIG, str(number).encode())
         assert client.data() == [str(number).encode()]

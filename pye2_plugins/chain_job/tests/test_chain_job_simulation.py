@@ -358,7 +358,12 @@ def aways() -> st.SearchStrategy[tuple[tuple[int, float, float], ...]]:
     return st.lists(one, max_size=4).map(tuple)
 
 
-slow = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(
+    max_examples=60,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def test_a_job_on_a_good_network_gives_the_right_result() -> None:
@@ -419,6 +424,7 @@ def test_whatever_happens_the_job_ends_with_the_right_result_or_a_reason(
     st.builds(
         Weather,
         lost=BAD,
+        late=st.floats(0, 1),
         forgetting=BAD,
         restarts=st.lists(st.floats(0, 60), min_size=1, max_size=4).map(tuple),
     ),

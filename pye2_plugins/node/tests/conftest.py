@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pye2_node.allow_file import Guest, allow
 from pye2_node.context import Facilities
 from pye2_node.home import Home
 from pye2_node.settings import NodeSettings
 from pye2_node.store import Store
-from pye2_testing import fixtures
+from pye2_testing import MemoryTransport, fixtures
+from pye2core.abc import TransportOptions
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
 from pye2core.identity import Identity
 from pye2core.settings import parse_broker_url
@@ -20,7 +22,7 @@ from pye2core.settings import parse_broker_url
 # pytest imports test modules by their path, so that this folder is on no other path.
 sys.path.append(str(Path(__file__).parent))
 
-from node_support import Outlet, Registry
+from node_support import FRIEND, LONG_AGO, SECONDS, Client, Outlet, Registry, RunningNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,3 +80,58 @@ def facilities(home: Home, store: Store, registry: Any, outlet: Outlet) -> Facil
         send_payload=outlet.send_payload,
         announce=outlet.announce,
     )
+
+
+# --- whole nodes on a broker within this process ---
+
+
+@pytest.fixture
+def broker(memory_broker):
+    return memory_broker
+
+
+@pytest.fixture
+def start(broker, tmp_path, registry):
+    """Starts a node that allows the friend; its home is named after it."""
+    running = []
+
+    def start_node(name="n1", guests=(FRIEND.address,), **options):
+        home = tmp_path / name
+        home.mkdir(exist_ok=True)
+        allow(home / "allow.toml", [Guest(guest) for guest in guests], LONG_AGO)
+        running.append(RunningNode(broker.url, home, registry, name, **options))
+        return running[-1].__enter__()
+
+    yield start_node
+    for node in running:
+        node.stop()
+
+
+@pytest.fixture
+def connect(broker):
+    """Connects a client, by default the friend's."""
+    clients = []
+
+    def connect_client(identity=FRIEND):
+        clients.append(Client(broker.url, identity))
+        return clients[-1]
+
+    yield connect_client
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def friend(connect):
+    return connect()
+
+
+@pytest.fixture
+def raw(broker):
+    """Publishes bytes as they are."""
+    transport = MemoryTransport(
+        TransportOptions(parse_broker_url(broker.url), "raw"), lambda _: None, lambda *_: None
+    )
+    transport.connect(SECONDS)
+    yield transport
+    transport.close(SECONDS)

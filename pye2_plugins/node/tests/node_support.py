@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import threading
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import Any
 
 from pye2_node.desired import DesiredPipeline
+from pye2_node.home import Home
+from pye2_node.node import Node
+from pye2_node.settings import NodeSettings
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel, Runner
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.descriptors import SignatureDescriptor
 from pye2core.errors import InvalidConfiguration
-from pye2core.identity import Identity
+from pye2core.identity import Identity, load_or_create_key
 from pye2core.messages import (
     Command,
     Heartbeat,
@@ -232,3 +237,62 @@ class Client:
 
     def close(self) -> None:
         self.connection.close()
+
+
+FRIEND = Identity.from_words(["friend"])
+STRANGER = Identity.from_words(["stranger"])
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class RunningNode:
+    """A node in a thread of its own, from ``with`` to its end."""
+
+    def __init__(self, url, path, registry, name="n1", interval=30.0):
+        self.settings = NodeSettings(name, parse_broker_url(url), path, heartbeat_seconds=interval)
+        self.address = load_or_create_key(path / "node.pem").address
+        self.end = None
+        self.error = None
+        self._registry = registry
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(SECONDS)
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _run(self):
+        try:
+            asyncio.run(self._live())
+        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+            self.error = error
+        self._ready.set()
+
+    async def _live(self):
+        self._loop = asyncio.get_running_loop()
+        with Home.open(self.settings.home) as home:
+            self.node = Node(self.settings, home, registry=self._registry)
+            self.end = await self.node.run(self._ready.set)
+
+    def on_loop(self, function):
+        """What ``function`` gives on the node's loop."""
+
+        async def call():
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(SECONDS)
+
+    def stop(self):
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self.node.stop)
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+    def wait_for_end(self):
+        self._thread.join(SECONDS)
+        return self.end

@@ -8,7 +8,7 @@ import pytest
 from pye2_node.network import NodeNetwork
 from pye2core.abc import Channel, ChannelKind
 from pye2core.clock import ManualClock
-from pye2core.errors import MessageRejected, NodeNotOnline
+from pye2core.errors import BrokerUnreachable, MessageRejected, NodeNotOnline
 from pye2core.identity import Identity
 from pye2core.messages import (
     Action,
@@ -30,7 +30,8 @@ NOTIFICATION = Notification(NotificationKind.NORMAL, "text")
 class Ears:
     """A connection for listening."""
 
-    def __init__(self):
+    def __init__(self, *, fails):
+        self.fails = fails
         self.handlers = {}
         self.started = asyncio.Event()
         self.closed = asyncio.Event()
@@ -40,6 +41,8 @@ class Ears:
         self.handlers[channel.kind] = handler
 
     def start(self):
+        if self.fails:
+            raise BrokerUnreachable("nobody there", broker="mqtt://x")
         self._loop.call_soon_threadsafe(self.started.set)
 
     def close(self):
@@ -76,6 +79,7 @@ class World:
         self.taken = []
         self.new_peers = asyncio.Queue()
         self.opened = asyncio.Queue()
+        self.is_deaf = False
         self.network = NodeNetwork(
             "me",
             ME,
@@ -94,7 +98,7 @@ class World:
         return future
 
     def open_ears(self):
-        ears = Ears()
+        ears = Ears(fails=self.is_deaf)
         self.opened.put_nowait(ears)
         return ears
 
@@ -304,6 +308,21 @@ def test_a_command_waits_until_its_answers_can_be_heard():
         assert not world.sent
         await ears.started.wait()
         await sending
+        assert world.sent
+
+    perform(scenario)
+
+
+def test_where_listening_fails_it_is_tried_again_with_the_next_command():
+    async def scenario(world):
+        world.is_deaf = True
+        world.network.listen(Listener())
+        with pytest.raises(BrokerUnreachable):
+            await world.network.send(archive(OTHER))
+        assert not world.sent
+
+        world.is_deaf = False
+        await world.network.send(archive(OTHER))
         assert world.sent
 
     perform(scenario)

@@ -6,23 +6,19 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
 
 import psutil
 import pytest
-from node_support import SECONDS, Client
+from node_support import FRIEND, LONG_AGO, SECONDS, STRANGER, Client
 
 from pye2_node.allow_file import Guest, allow
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.code import encode
-from pye2core.identity import Identity, load_or_create_key
+from pye2core.identity import load_or_create_key
 from pye2core.messages import Action, InstanceConfig, InstanceUpdate, PipelineConfig
 
 pytestmark = pytest.mark.mosquitto
 
-FRIEND = Identity.from_words(["friend"])
-STRANGER = Identity.from_words(["stranger"])
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEGABYTE = 1024 * 1024
 
 
@@ -86,7 +82,7 @@ def start(mosquitto, tmp_path):
     def start_node(name="n1", *options, ready=True):
         home = tmp_path / name
         home.mkdir(exist_ok=True)
-        allow(home / "allow.toml", [Guest(FRIEND.address)], NOW)
+        allow(home / "allow.toml", [Guest(FRIEND.address)], LONG_AGO)
         node = NodeProcess(mosquitto.url, home, *options)
         started.append(node)
         if ready:

@@ -1,28 +1,18 @@
 """A whole node on a broker within this process, with puppets for runners."""
 
 import asyncio
-import os
 import queue
-import threading
-from datetime import UTC, datetime
 
 import pytest
-from node_support import SECONDS, Client, pipeline, puppet
+from node_support import FRIEND, SECONDS, STRANGER, RunningNode, pipeline, puppet
 
-from pye2_node.allow_file import Guest, allow
 from pye2_node.changes import digest_of
 from pye2_node.commands import NodeAction
-from pye2_node.doorbell import ring
-from pye2_node.home import Home
-from pye2_node.node import Node
-from pye2_node.settings import NodeSettings
 from pye2_node.store import Store
-from pye2_testing import MemoryTransport
 from pye2_wire.serializer import Pye2Serializer
-from pye2core.abc import Channel, TransportOptions
+from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import BrokerUnreachable
-from pye2core.identity import Identity, load_or_create_key
 from pye2core.messages import (
     Action,
     Command,
@@ -31,118 +21,6 @@ from pye2core.messages import (
     NotificationKind,
     PayloadMessage,
 )
-from pye2core.settings import parse_broker_url
-
-FRIEND = Identity.from_words(["friend"])
-STRANGER = Identity.from_words(["stranger"])
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class RunningNode:
-    """A node in a thread of its own, from ``with`` to its end."""
-
-    def __init__(self, url, path, registry, name="n1", interval=30.0):
-        self.settings = NodeSettings(name, parse_broker_url(url), path, heartbeat_seconds=interval)
-        self.address = load_or_create_key(path / "node.pem").address
-        self.end = None
-        self.error = None
-        self._registry = registry
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        assert self._ready.wait(SECONDS)
-        if self.error is not None:
-            raise self.error
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def _run(self):
-        try:
-            asyncio.run(self._live())
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
-            self.error = error
-        self._ready.set()
-
-    async def _live(self):
-        self._loop = asyncio.get_running_loop()
-        with Home.open(self.settings.home) as home:
-            self.node = Node(self.settings, home, registry=self._registry)
-            self.end = await self.node.run(self._ready.set)
-
-    def on_loop(self, function):
-        """What ``function`` gives on the node's loop."""
-
-        async def call():
-            return function()
-
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(SECONDS)
-
-    def stop(self):
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self.node.stop)
-        self._thread.join(SECONDS)
-        assert not self._thread.is_alive()
-
-    def wait_for_end(self):
-        self._thread.join(SECONDS)
-        return self.end
-
-
-@pytest.fixture
-def broker(memory_broker):
-    return memory_broker
-
-
-@pytest.fixture
-def start(broker, tmp_path, registry):
-    """Starts a node that allows the friend; its home is named after it."""
-    running = []
-
-    def start_node(name="n1", guests=(FRIEND.address,), **options):
-        home = tmp_path / name
-        home.mkdir(exist_ok=True)
-        allow(home / "allow.toml", [Guest(guest) for guest in guests], NOW)
-        running.append(RunningNode(broker.url, home, registry, name, **options))
-        return running[-1].__enter__()
-
-    yield start_node
-    for node in running:
-        node.stop()
-
-
-@pytest.fixture
-def connect(broker):
-    """Connects a client, by default the friend's."""
-    clients = []
-
-    def connect_client(identity=FRIEND):
-        clients.append(Client(broker.url, identity))
-        return clients[-1]
-
-    yield connect_client
-    for client in clients:
-        client.close()
-
-
-@pytest.fixture
-def friend(connect):
-    return connect()
-
-
-@pytest.fixture
-def raw(broker):
-    """Publishes bytes as they are."""
-    transport = MemoryTransport(
-        TransportOptions(parse_broker_url(broker.url), "raw"), lambda _: None, lambda *_: None
-    )
-    transport.connect(SECONDS)
-    yield transport
-    transport.close(SECONDS)
-
 
 # --- beginning and end ----------------------------------------------------------------------------
 
@@ -399,102 +277,6 @@ def test_folders_of_instances_that_are_no_more_are_removed_when_it_starts(start,
     start()
 
     assert not orphan.exists()
-
-
-# --- who may --------------------------------------------------------------------------------------
-
-
-def test_a_stranger_is_told_who_can_let_it_in_and_nothing_is_done(start, connect, friend):
-    node = start()
-    stranger = connect(STRANGER)
-
-    stranger.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
-
-    told = stranger.notification(-5000)
-    assert told.kind is NotificationKind.ABNORMAL
-    assert told.requester.address == STRANGER.address
-    assert f"pye2 node allow {STRANGER.address}" in told.text
-    assert "n1" in told.text
-    assert node.on_loop(lambda: dict(node.node._ledger.pipelines)) == {}
-
-
-def test_who_is_allowed_while_it_runs_gets_in_without_a_restart(start, connect, tmp_path):
-    node = start()
-    late = connect(STRANGER)
-
-    allow(tmp_path / "n1" / "allow.toml", [Guest(STRANGER.address)], NOW)
-    assert ring(tmp_path / "n1")
-    late.heartbeat("n1", lambda each: STRANGER.address in each.allowed)
-    late.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
-
-    late.notification(100, "p")
-
-
-def test_nobody_hears_the_bell_of_a_node_that_does_not_run(start, tmp_path):
-    assert not ring(tmp_path / "n1")
-    start().stop()
-
-    assert not ring(tmp_path / "n1")
-
-
-def test_ringing_without_end_does_no_harm(start, friend, tmp_path):
-    node = start()
-    for _ in range(100_000):
-        ring(tmp_path / "n1")
-    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
-
-    friend.notification(100, "p")
-
-
-# --- hostile messages -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\xff\xfe",
-        b"[]",
-        b'{"EE_SENDER": ',
-        b'{"EE_ID": 5}',
-        os.urandom(1000),
-        b'{"EE_SENDER":' + b"[" * 100_000,
-    ],
-    ids=["nothing", "noise", "list", "truncated", "types", "random", "deep"],
-)
-def test_nonsense_on_its_channels_leaves_it_running(start, friend, raw, data):
-    node = start()
-
-    for channel in (Channel.config(node.address), Channel.config("n1"), Channel.ctrl()):
-        raw.publish(channel, data).result(SECONDS)
-    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
-
-    friend.notification(100, "p")
-    assert node.node._main.rejections.counts.total() >= 3
-
-
-def test_a_command_whose_signature_is_broken_is_not_executed(start, friend, raw):
-    node = start()
-    command = friend.command(Action.UPDATE_PIPELINE, pipeline("bad", puppet()), node.address)
-    data = Pye2Serializer().seal(command, FRIEND)
-
-    raw.publish(Channel.config(node.address), data.replace(b'"bad"', b'"evil"')).result(SECONDS)
-    friend.send(Action.UPDATE_PIPELINE, pipeline("good", puppet()), node.address)
-    friend.notification(100, "good")
-
-    assert set(node.on_loop(lambda: dict(node.node._ledger.pipelines))) == {"good"}
-    assert node.node._main.rejections.counts["signature"] == 1
-
-
-def test_a_command_for_another_node_is_not_executed(start, friend, raw):
-    node = start()
-    command = friend.command(Action.UPDATE_PIPELINE, pipeline("p", puppet()), STRANGER.address)
-
-    raw.publish(Channel.config("n1"), Pye2Serializer().seal(command, FRIEND)).result(SECONDS)
-    friend.send(Action.UPDATE_PIPELINE, pipeline("good", puppet()), node.address)
-    friend.notification(100, "good")
-
-    assert node.node._main.rejections.counts["recipient"] == 1
 
 
 # --- other nodes ----------------------------------------------------------------------------------

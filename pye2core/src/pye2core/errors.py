@@ -240,7 +240,7 @@ class MessageRejected(Pye2Error):
 
     Attributes:
         reason: a word a program can compare: "size", "shape", "signature", "recipient", "replay",
-            "not-allowed", "decryption", "name-taken", "unsupported".
+            "not-allowed", "decryption", "name-taken", "crowded", "unsupported".
         sender: the address the message claims to come from, if it could be read.
     """
 

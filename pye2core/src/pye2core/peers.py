@@ -13,11 +13,20 @@ from pye2core.errors import MessageRejected
 from pye2core.identity import is_address, with_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pye2core.clock import Clock
     from pye2core.messages import Heartbeat
 
 ONLINE_SECONDS = 60.0
 """A node counts as online this long after its last heartbeat (PyE2 wire protocol, section 9)."""
+
+MOST_NODES = 4_096
+"""Nodes, and names, that are remembered. Keys cost nothing: without a bound, whoever reaches the
+broker could fill the memory of everybody on it."""
+
+LONGEST_NAME = 128
+"""Characters of a node's name."""
 
 
 @define
@@ -37,7 +46,8 @@ class PeerBook:
     """Who is on the network; may be read while another thread takes in heartbeats.
 
     A name belongs to the first address that was heard using it, or that it was pinned to, for as
-    long as this book lives; a heartbeat cannot take it over. An address is nobody's name.
+    long as this book lives; a heartbeat cannot take it over. An address is nobody's name. Where the
+    book is full, new nodes find no room before others have been offline for a while.
 
     Args:
         clock: says how long ago a heartbeat was.
@@ -53,8 +63,10 @@ class PeerBook:
         """Take in a heartbeat; whether its node was not online before.
 
         Raises:
-            MessageRejected: reason "name-taken": another address has that name, or is that name.
+            MessageRejected: reason "name-taken": another address has that name, or is that name;
+                "shape": its name is too long; "crowded": there is no room for another node.
         """
+        self._check_room(heartbeat)
         owner = self._owner_of(heartbeat)
         if owner != heartbeat.address:
             raise MessageRejected(
@@ -67,6 +79,31 @@ class PeerBook:
         is_new = known is None or not self._fresh(known)
         self._nodes[heartbeat.address] = KnownNode(heartbeat, self._clock.monotonic())
         return is_new
+
+    def _check_room(self, heartbeat: Heartbeat) -> None:
+        if len(heartbeat.name) > LONGEST_NAME:
+            raise MessageRejected(
+                f"it is the heartbeat of a node whose name has {len(heartbeat.name):,} characters;"
+                f" a name has at most {LONGEST_NAME}",
+                reason="shape",
+                sender=heartbeat.address,
+            )
+        if heartbeat.address not in self._nodes and len(self._nodes) >= MOST_NODES:
+            self._nodes = {a: known for a, known in self._nodes.items() if self._fresh(known)}
+        if self._is_beyond(heartbeat.address, self._nodes) or self._is_beyond(
+            heartbeat.name, self._address_of
+        ):
+            raise MessageRejected(
+                f"there is no room for the node {heartbeat.name!r}: {MOST_NODES:,} nodes, or names"
+                " of nodes, were heard on this broker; see who makes them up, then start this"
+                " program again",
+                reason="crowded",
+                sender=heartbeat.address,
+            )
+
+    @staticmethod
+    def _is_beyond(key: str, known: Mapping[str, object]) -> bool:
+        return key not in known and len(known) >= MOST_NODES
 
     def _owner_of(self, heartbeat: Heartbeat) -> str:
         if is_address(heartbeat.name):

@@ -105,6 +105,7 @@ class Job:
     def begin(self, peers: Sequence[Peer], now: float) -> list[Action]:
         """Start, or go on after a restart, with these nodes online."""
         self.workers.peers_known(peers, now)
+        self._actions += self.workers.closings.unconfirmed()
         if self.last_payload is not None:
             self._end(now)
             self._do(Emit(self.last_payload, last=True))

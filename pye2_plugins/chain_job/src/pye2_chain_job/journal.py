@@ -137,6 +137,7 @@ def _piece(job: Job, fields: Mapping[str, Any], now: float) -> Piece:
         stream=PayloadStream(fields["run"], job.collector.processed[job_id] + 1),
         errors=Counter(fields["errors"]),
         avoided=set(fields["avoided"]),
+        was_taken_on=True,
     )
 
 

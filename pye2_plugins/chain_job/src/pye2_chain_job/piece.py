@@ -49,6 +49,8 @@ class Piece:
         percent: what its present worker says of its progress, if it does.
         errors: how often each error ended one of its workers.
         avoided: nodes on which its workers failed.
+        has_sent: whether a payload of its present worker has come.
+        was_taken_on: whether the main node has restarted since its present worker was begun.
         waiting_was_told: whether it was told that it waits for a node.
     """
 
@@ -67,6 +69,8 @@ class Piece:
     percent: float | None = None
     errors: Counter[str] = field(factory=Counter)
     avoided: set[str] = field(factory=set)
+    has_sent: bool = False
+    was_taken_on: bool = False
     waiting_was_told: bool = False
 
     @property
@@ -85,6 +89,7 @@ class Piece:
         self.beats_without = 0
         self.stream = PayloadStream()
         self.percent = None
+        self.has_sent = self.was_taken_on = False
         self.waiting_was_told = False
 
     def release(self, state: PieceState, now: float) -> None:

@@ -43,7 +43,7 @@ PEERS_SECONDS: Final = 0.5
 LONGEST_TICK: Final = 1.0
 """The job is told the time at least this often."""
 
-SAVE_SECONDS: Final = 2.0
+SAVE_SECONDS: Final = 0.5
 """The job's state is kept at most this often while it changes."""
 
 STOP_SECONDS: Final = 1.5

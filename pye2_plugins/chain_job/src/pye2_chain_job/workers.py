@@ -32,6 +32,9 @@ MOST_ERRORS: Final = 3
 DIFFERENT_ERRORS: Final = 3
 """So many times as often it may fail with errors that differ."""
 
+STRAY_SECONDS: Final = 5.0
+"""What a node's earlier worker has sent may arrive for so long after the present one was begun."""
+
 _MOST_OBSTACLES: Final = 5
 
 _CLOSED: Final = frozenset(
@@ -217,9 +220,10 @@ class Workers:
         if piece is None:
             return ()
         if not piece.is_from_worker(payload.node, payload.session_id):
-            self._close_stray(piece, payload, now)
+            self._hear_stray(piece, payload, now)
             return ()
         self._signs_of_life(piece, now)
+        piece.has_sent = True
         fields = payload.fields
         taken = piece.stream.take(fields.get("EXEC_RUN"), fields.get("EXEC_SEQ"), data, now)
         if taken.restarted:
@@ -316,7 +320,8 @@ class Workers:
         if deadline is not None and now >= deadline:
             self._give_up(piece, now)
         elif piece.stream.lost(now):
-            self.replace(piece, Trouble("payloads of it were lost on their way"), now)
+            text = "payloads of it were lost on their way"
+            self.replace(piece, Trouble(text, counts=not piece.was_taken_on), now)
 
     def _silent_at(self, piece: Piece) -> float | None:
         """When a worker counts as gone; on the main node itself it does not while that lives."""
@@ -419,13 +424,15 @@ class Workers:
             close = Close(piece.node, piece.pipeline, piece.session_id)
             self._changes.actions.append(self.closings.begin(close, now))
 
-    def _close_stray(self, piece: Piece, payload: WorkerPayload, now: float) -> None:
-        """A former worker still sends, on a node that is not the piece's present one: end it."""
+    def _hear_stray(self, piece: Piece, payload: WorkerPayload, now: float) -> None:
+        """A former worker still sends: see that it ends."""
         session_id = payload.session_id or ""
-        is_ours = session_id.startswith(f"{self.plan.requester}#")
-        if not is_ours or payload.node == piece.node:
+        if not session_id.startswith(f"{self.plan.requester}#"):
             return
-        if not self.closings.begun(payload.node, payload.pipeline):
+        if payload.node == piece.node:
+            if not piece.has_sent and now >= piece.since + STRAY_SECONDS:
+                self.replace(piece, Trouble("its node goes on with an earlier worker"), now)
+        elif not self.closings.begun(payload.node, payload.pipeline):
             close = Close(payload.node, payload.pipeline, session_id)
             self._changes.actions.append(self.closings.begin(close, now))
 

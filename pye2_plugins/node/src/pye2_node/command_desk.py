@@ -42,8 +42,8 @@ class DeskOwner(Protocol):
     async def act(self, action: NodeAction) -> None:
         """Do something that concerns the node as a whole."""
 
-    def changed(self) -> None:
-        """What the node is to run has changed."""
+    def show_itself(self) -> None:
+        """Tell everybody soon how the node is: that changed, or somebody asked."""
 
     def report_replay(self, command: Command) -> None:
         """A command came that was taken before."""
@@ -94,7 +94,7 @@ class CommandDesk:
         if command.action in SIGNS_OF_LIFE:
             # Anybody may ask, as often as they like: nothing of that is worth the disk.
             acknowledge()
-            await self._owner.act(NodeAction.HEARTBEAT)
+            self._owner.show_itself()
             return
         try:
             plan = await self._ledger.take(
@@ -118,7 +118,7 @@ class CommandDesk:
         for work in plan.work:
             self._owner.do(work)
         if plan.changes:
-            self._owner.changed()
+            self._owner.show_itself()
         if plan.node_action is not None:
             await self._owner.act(plan.node_action)
 

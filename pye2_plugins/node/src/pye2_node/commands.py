@@ -72,11 +72,6 @@ class Tell:
     parameters: dict[str, Any]
     answers: Answers
 
-    @property
-    def pipeline_name(self) -> str:
-        """The pipeline whose instance it is for."""
-        return self.path.pipeline or ""
-
 
 @frozen
 class Close:
@@ -100,7 +95,6 @@ class NodeAction(Enum):
     STOP = "stops"
     RESTART = "restarts"
     RELOAD = "reads its configuration again"
-    HEARTBEAT = "sends a heartbeat"
 
 
 @define
@@ -124,9 +118,6 @@ _NODE_ACTIONS: Final = {
     Action.STOP: NodeAction.STOP,
     Action.RESTART: NodeAction.RESTART,
     Action.RELOAD: NodeAction.RELOAD,
-    Action.FULL_HEARTBEAT: NodeAction.HEARTBEAT,
-    Action.TIMERS_HEARTBEAT: NodeAction.HEARTBEAT,
-    Action.SIMPLE_HEARTBEAT: NodeAction.HEARTBEAT,
 }
 
 

@@ -122,9 +122,9 @@ class NodeNetwork:
             self._take(evolve(command, target=self._address, origin=origin))
             return
         address = self._address_of(command.target)
-        if self._ears is not None:
+        if self._listeners:
             # Answers to the command must be heard.
-            await asyncio.shield(self._ears)
+            await asyncio.shield(self._opening_ears())
         sealed = evolve(command, target=address)
         sending = await asyncio.to_thread(self._send, sealed, Channel.config(address), address)
         await asyncio.wrap_future(sending)
@@ -143,10 +143,15 @@ class NodeNetwork:
     def listen(self, listener: NetworkListener) -> Callable[[], None]:
         """Hear what others say until the function that is returned is called."""
         self._listeners.append(listener)
-        if self._ears is None:
+        self._opening_ears()
+        return lambda: self._leave(listener)
+
+    def _opening_ears(self) -> asyncio.Task[Connection]:
+        """The connection for listening, opened once more if that failed."""
+        if self._ears is None or _has_failed(self._ears):
             self._ears = asyncio.create_task(self._opened())
             self._ears.add_done_callback(_log_failure)
-        return lambda: self._leave(listener)
+        return self._ears
 
     async def _opened(self) -> Connection:
         ears = self._new_ears()
@@ -191,8 +196,12 @@ class NodeNetwork:
 
 async def _close(opening: asyncio.Task[Connection]) -> None:
     await asyncio.wait({opening})
-    if not opening.cancelled() and opening.exception() is None:
+    if not _has_failed(opening):
         await asyncio.to_thread(opening.result().close)
+
+
+def _has_failed(opening: asyncio.Task[Connection]) -> bool:
+    return opening.done() and (opening.cancelled() or opening.exception() is not None)
 
 
 def _log_failure(opening: asyncio.Task[Connection]) -> None:

@@ -327,16 +327,17 @@ class Node:
         """Hand work to the pipelines."""
         self._pipelines.do(work)
 
-    def changed(self) -> None:
-        """What the node is to run has changed."""
+    def show_itself(self) -> None:
+        """Tell everybody soon how the node is: that changed, or somebody asked."""
         self._pulse.hurry()
 
     async def act(self, action: NodeAction) -> None:
         """Do something that concerns the node as a whole."""
-        if action is NodeAction.HEARTBEAT:
-            self._pulse.hurry()
-        elif action is NodeAction.RELOAD:
-            await self._ledger.read_again()
+        if action is NodeAction.RELOAD:
+            try:
+                await self._ledger.read_again()
+            except NodeError as error:
+                _log.error("the node goes on with what it had: %s", error)
             self._restore()
         else:
             self._finish(action)

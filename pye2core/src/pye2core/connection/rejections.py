@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pye2core.errors import MessageRejected
 
 _log = logging.getLogger("pye2core.connection")
-_REMEMBERED = 1024
+
+MOST_WARNINGS = 100
+"""Warnings of one reason: senders are easily made up, and must not be able to fill the log."""
 
 
 class Rejections:
@@ -23,7 +25,7 @@ class Rejections:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._logged: OrderedDict[tuple[str, str | None, type | None], None] = OrderedDict()
+        self._warned: dict[str, set[tuple[str | None, type]]] = {}
         self._lock = threading.Lock()
 
     def add(self, error: MessageRejected, where: str, defect: Exception | None = None) -> None:
@@ -34,16 +36,12 @@ class Rejections:
             where: the kind of channel that it came on.
             defect: what was raised that nobody foresaw, logged with its traceback.
         """
-        key = (error.reason, error.sender, None if defect is None else type(defect))
         with self._lock:
             self.counts[error.reason] += 1
-            level = logging.DEBUG if key in self._logged else logging.WARNING
-            self._logged[key] = None
-            if len(self._logged) > _REMEMBERED:
-                self._logged.popitem(last=False)
+            is_news = self._note(error.reason, (error.sender, type(defect)))
         sender = f" from {error.sender}" if error.sender else ""
         _log.log(
-            level,
+            logging.WARNING if is_news else logging.DEBUG,
             "rejected a message%s on %s (%s): %s",
             sender,
             where,
@@ -51,3 +49,11 @@ class Rejections:
             error,
             exc_info=defect,
         )
+
+    def _note(self, reason: str, what: tuple[str | None, type]) -> bool:
+        """Whether this was not warned of before, and may be."""
+        warned = self._warned.setdefault(reason, set())
+        if what in warned or len(warned) >= MOST_WARNINGS:
+            return False
+        warned.add(what)
+        return True

@@ -1,0 +1,89 @@
+"""The contracts that plugins implement: transports, serializers, the node's side of a signature.
+
+Behaviour lives here; what is installed is told by descriptors (``pye2core.descriptors``) that hooks
+return (``pye2core.hookspecs``). Each question has a module: ``transports``, ``serializers``,
+``custom_code``, ``runners``. Import their names from here; a module is imported when a name of it
+is first asked for, so that a client does not load what only nodes need.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pye2core.abc.custom_code import (
+        CallResult,
+        CodeFailure,
+        FunctionSource,
+        Sandbox,
+        SandboxExit,
+    )
+    from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
+    from pye2core.abc.serializers import SealedMessage, Serializer
+    from pye2core.abc.transports import (
+        MAX_MESSAGE,
+        Channel,
+        ChannelKind,
+        ConnectionState,
+        Delivery,
+        Transport,
+        TransportFeatures,
+        TransportOptions,
+    )
+
+_HOME = {
+    "MAX_MESSAGE": "transports",
+    "CallResult": "custom_code",
+    "Channel": "transports",
+    "ChannelKind": "transports",
+    "CodeFailure": "custom_code",
+    "ConnectionState": "transports",
+    "Delivery": "transports",
+    "FunctionSource": "custom_code",
+    "InstanceContext": "runners",
+    "Network": "runners",
+    "NetworkListener": "runners",
+    "Peer": "runners",
+    "Runner": "runners",
+    "Sandbox": "custom_code",
+    "SandboxExit": "custom_code",
+    "SealedMessage": "serializers",
+    "Serializer": "serializers",
+    "Transport": "transports",
+    "TransportFeatures": "transports",
+    "TransportOptions": "transports",
+}
+
+__all__ = [
+    "MAX_MESSAGE",
+    "CallResult",
+    "Channel",
+    "ChannelKind",
+    "CodeFailure",
+    "ConnectionState",
+    "Delivery",
+    "FunctionSource",
+    "InstanceContext",
+    "Network",
+    "NetworkListener",
+    "Peer",
+    "Runner",
+    "Sandbox",
+    "SandboxExit",
+    "SealedMessage",
+    "Serializer",
+    "Transport",
+    "TransportFeatures",
+    "TransportOptions",
+]
+
+if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value

@@ -1,0 +1,193 @@
+"""The contract of a runner: the node's side of a signature, and what a node gives to it.
+
+You are among the contracts. A signature plugin implements :class:`Runner`; the protocols are what
+the node implements for it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pye2core.abc.custom_code import Sandbox
+    from pye2core.clock import Clock
+    from pye2core.messages import (
+        Command,
+        Heartbeat,
+        InstancePath,
+        Notification,
+        NotificationCode,
+        NotificationKind,
+        PayloadMessage,
+        Requester,
+    )
+
+
+@frozen
+class Peer:
+    """Another node, as a node knows it from heartbeats.
+
+    Attributes:
+        address: the node's address.
+        name: its name.
+        allows_me: whether its white list has this node.
+        load: its processor load in percent.
+        pipelines: how many pipelines it runs.
+        signatures: the signatures it says it can run; None where it does not say.
+    """
+
+    address: str
+    name: str
+    allows_me: bool
+    load: float = 0.0
+    pipelines: int = 0
+    signatures: frozenset[str] | None = None
+
+
+class NetworkListener(Protocol):
+    """Hears what other nodes say, on the node's loop."""
+
+    def on_payload(self, payload: PayloadMessage) -> None:
+        """A verified payload of another node (or of this one)."""
+
+    def on_notification(self, notification: Notification) -> None:
+        """A verified notification of another node (or of this one)."""
+
+    def on_peer(self, heartbeat: Heartbeat) -> None:
+        """A verified heartbeat of another node."""
+
+
+class Network(Protocol):
+    """A node's access to other nodes, as a client of theirs."""
+
+    def peers(self) -> Sequence[Peer]:
+        """The nodes that are online, without this one."""
+
+    def send(self, command: Command) -> Awaitable[None]:
+        """Send a command, encrypted for its target; done when the broker has it."""
+
+    def listen(self, listener: NetworkListener) -> Callable[[], None]:
+        """Hear what others say until the function that is returned is called."""
+
+
+class InstanceContext(Protocol):
+    """What a node gives to a runner."""
+
+    @property
+    def path(self) -> InstancePath:
+        """Which instance this is."""
+
+    @property
+    def node_name(self) -> str:
+        """The node's name."""
+
+    @property
+    def node_address(self) -> str:
+        """The node's address."""
+
+    @property
+    def requester(self) -> Requester:
+        """Who created the pipeline."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The instance's configuration as it stands, by upper-case key."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where to read the time."""
+
+    @property
+    def folder(self) -> Path:
+        """The instance's own folder."""
+
+    @property
+    def network(self) -> Network:
+        """Access to other nodes."""
+
+    async def emit(self, fields: Mapping[str, Any]) -> None:
+        """Send a payload; waits while too many are under way.
+
+        Raises:
+            TypeError: a field cannot be carried.
+        """
+
+    def notify(
+        self,
+        kind: NotificationKind,
+        text: str,
+        *,
+        code: NotificationCode | int | None = None,
+        info: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Send a notification about this instance."""
+
+    async def open_sandbox(self) -> Sandbox:
+        """Start a confined process; it is stopped with the instance at the latest.
+
+        Raises:
+            NodeError: no process could be started.
+        """
+
+    async def save(self, state: bytes) -> None:
+        """Keep ``state`` durably in place of what was kept before, for after a restart."""
+
+    async def load(self) -> bytes | None:
+        """What was kept last by the instance of this path, if anything."""
+
+
+class Runner(ABC):
+    """The node's side of a signature: one object for each running instance.
+
+    The node calls :meth:`start`, then :meth:`run` as a task that it cancels in the end, then
+    :meth:`stop`. All on the node's loop: nothing here may block.
+    """
+
+    def __init__(self, context: InstanceContext) -> None:
+        self.context = context
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Prepare to run with the context's settings.
+
+        Raises:
+            InvalidConfiguration: the settings cannot be used; says which and why.
+            CodeError: custom code in the settings is refused.
+        """
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Do the work until cancelled, or until there is nothing more to do."""
+
+    async def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """Take over changed settings, which are already in the context.
+
+        Unless overridden: start anew.
+
+        Raises:
+            InvalidConfiguration: as :meth:`start`; the old settings come back.
+            CodeError: as :meth:`start`; the old settings come back.
+        """
+        del changes
+        await self.stop()
+        await self.start()
+
+    async def on_command(self, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+        """Answer an instance command.
+
+        Unless overridden: a payload that echoes ``data`` as ``COMMAND_PARAMS`` (PyE2 wire protocol,
+        section 6).
+        """
+        del parameters
+        await self.context.emit({"COMMAND_PARAMS": dict(data)})
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Release what :meth:`start` took; called once after the last :meth:`run`."""

@@ -1,0 +1,80 @@
+"""The contract of a serializer: a wire dialect, from a message to bytes and back.
+
+You are among the contracts. What is hostile ends in an implementation of these: whatever the bytes,
+they are read, or rejected.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pye2core.identity import Identity
+    from pye2core.messages import Message
+
+
+class SealedMessage(ABC):
+    """A message whose shape was read but that nobody has vouched for yet.
+
+    Attributes:
+        sender: the address that it claims to come from.
+        recipient: whom it says it is for: an address, a node's name, or None for everybody.
+        digest: identifies the signed content.
+        is_command: whether it is a command to a node.
+        asks_for_sign_of_life: whether it is a command, in clear, that only asks a node to show
+            itself: nodes answer that to anybody.
+    """
+
+    sender: str
+    recipient: str | None
+    digest: str
+    is_command: bool
+    asks_for_sign_of_life: bool = False
+
+    @abstractmethod
+    def verify(self) -> None:
+        """Check the signature against ``sender``.
+
+        Raises:
+            MessageRejected: reason "signature".
+        """
+
+    @abstractmethod
+    def open(self, identity: Identity) -> Message:
+        """Decrypt where it is encrypted for ``identity`` and give its meaning.
+
+        Raises:
+            MessageRejected: reason "decryption", "shape" or "unsupported".
+        """
+
+
+class Serializer(ABC):
+    """Turns messages into bytes and back: a wire dialect.
+
+    A session makes one with no arguments, a node with ``node_name=`` its name; an implementation
+    takes both.
+    """
+
+    @abstractmethod
+    def recognises(self, data: bytes) -> bool:
+        """Whether these bytes look like this dialect's; cheap, never raises."""
+
+    @abstractmethod
+    def seal(
+        self, message: Message, identity: Identity, *, encrypt_for: str | None = None
+    ) -> bytes:
+        """Encode and sign ``message``, encrypted for the address ``encrypt_for`` if that is given.
+
+        Raises:
+            InvalidAddress: ``encrypt_for`` is not an address.
+            TypeError: the message holds what the dialect cannot carry; names the path to it.
+        """
+
+    @abstractmethod
+    def parse(self, data: bytes) -> SealedMessage:
+        """Read the shape of a message, trusting nothing.
+
+        Raises:
+            MessageRejected: reason "shape" or "unsupported".
+        """
