@@ -10,7 +10,7 @@ from pye2core.clock import ManualClock
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity, without_prefix
 from pye2core.messages import Heartbeat
-from pye2core.peers import ONLINE_SECONDS, PeerBook
+from pye2core.peers import LONGEST_NAME, MOST_NAMES, MOST_NODES, ONLINE_SECONDS, PeerBook
 
 ATTIC, CELLAR = (
     Identity.from_words([word, "core", "peers"]).address for word in ("attic", "cellar")
@@ -178,6 +178,58 @@ def test_one_node_may_change_its_name(book: PeerBook) -> None:
 
     assert book.name_of(ATTIC) == "loft"
     assert book.address_of("loft") == ATTIC
+
+
+# --- floods ---------------------------------------------------------------------------------------
+
+
+def flood(book: PeerBook, count: int) -> None:
+    for number in range(count):
+        book.hear(Heartbeat(f"flood-{number}", f"0xai_{number}"))
+
+
+def test_a_name_that_is_longer_than_a_name_is_rejected(book: PeerBook) -> None:
+    with pytest.raises(MessageRejected) as caught:
+        book.hear(Heartbeat("x" * (LONGEST_NAME + 1), ATTIC))
+
+    assert (caught.value.reason, caught.value.sender) == ("shape", ATTIC)
+    assert book.online() == {}
+
+
+def test_a_flood_of_nodes_is_rejected_and_those_that_were_there_stay(book: PeerBook) -> None:
+    book.hear(Heartbeat("attic", ATTIC))
+    flood(book, MOST_NODES - 1)
+
+    with pytest.raises(MessageRejected) as caught:
+        book.hear(Heartbeat("one more", CELLAR))
+
+    assert (caught.value.reason, caught.value.sender) == ("crowded", CELLAR)
+    assert not book.hear(Heartbeat("attic", ATTIC))
+    assert len(book.online()) == MOST_NODES
+
+
+def test_nodes_that_are_away_make_room_and_keep_their_names(
+    book: PeerBook, clock: ManualClock
+) -> None:
+    flood(book, MOST_NODES)
+    clock.advance(ONLINE_SECONDS + 1)
+
+    assert book.hear(Heartbeat("attic", ATTIC))
+
+    assert book.seconds_since("0xai_8") is None
+    with pytest.raises(MessageRejected, match="the name of 0xai_8"):
+        book.hear(Heartbeat("flood-8", ATTIC))
+
+
+def test_one_node_cannot_make_up_names_without_end(book: PeerBook) -> None:
+    for number in range(MOST_NAMES):
+        book.hear(Heartbeat(f"name-{number}", ATTIC))
+
+    with pytest.raises(MessageRejected) as caught:
+        book.hear(Heartbeat("one more", ATTIC))
+
+    assert caught.value.reason == "crowded"
+    assert not book.hear(Heartbeat("name-0", ATTIC))
 
 
 def test_it_can_be_read_while_heartbeats_come_in(book: PeerBook) -> None:

@@ -176,7 +176,7 @@ def test_nobody_takes_this_nodes_name():
 def test_a_node_that_says_goodbye_is_gone():
     async def scenario(world):
         world.network.hear_heartbeat(heartbeat())
-        world.network.hear_heartbeat(heartbeat(status={"DEVICE_STATUS": "OFFLINE"}))
+        world.network.hear_heartbeat(heartbeat(leaving=True))
         assert not world.network.peers()
 
     perform(scenario)

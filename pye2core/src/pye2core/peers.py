@@ -13,8 +13,6 @@ from pye2core.errors import MessageRejected
 from pye2core.identity import is_address, with_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pye2core.clock import Clock
     from pye2core.messages import Heartbeat
 
@@ -22,6 +20,7 @@ ONLINE_SECONDS = 60.0
 """A node counts as online this long after its last heartbeat (PyE2 wire protocol, section 9)."""
 
 MOST_NODES = 4_096
+MOST_NAMES = 65_536
 """Nodes, and names, that are remembered. Keys cost nothing: without a bound, whoever reaches the
 broker could fill the memory of everybody on it."""
 
@@ -47,7 +46,7 @@ class PeerBook:
 
     A name belongs to the first address that was heard using it, or that it was pinned to, for as
     long as this book lives; a heartbeat cannot take it over. An address is nobody's name. Where the
-    book is full, new nodes find no room before others have been offline for a while.
+    book is full, a new node takes the place of those that are offline; names are kept.
 
     Args:
         clock: says how long ago a heartbeat was.
@@ -60,7 +59,7 @@ class PeerBook:
         self._address_of = {name: with_prefix(address) for name, address in (pinned or {}).items()}
 
     def hear(self, heartbeat: Heartbeat) -> bool:
-        """Take in a heartbeat; whether its node was not online before.
+        """Take in a heartbeat; whether its node is online now and was not before.
 
         Raises:
             MessageRejected: reason "name-taken": another address has that name, or is that name;
@@ -75,6 +74,9 @@ class PeerBook:
                 reason="name-taken",
                 sender=heartbeat.address,
             )
+        if heartbeat.leaving:
+            self.forget(heartbeat.address)
+            return False
         known = self._nodes.get(heartbeat.address)
         is_new = known is None or not self._fresh(known)
         self._nodes[heartbeat.address] = KnownNode(heartbeat, self._clock.monotonic())
@@ -88,22 +90,17 @@ class PeerBook:
                 reason="shape",
                 sender=heartbeat.address,
             )
-        if heartbeat.address not in self._nodes and len(self._nodes) >= MOST_NODES:
-            self._nodes = {a: known for a, known in self._nodes.items() if self._fresh(known)}
-        if self._is_beyond(heartbeat.address, self._nodes) or self._is_beyond(
-            heartbeat.name, self._address_of
-        ):
+        address, name = heartbeat.address, heartbeat.name
+        if address not in self._nodes and len(self._nodes) >= MOST_NODES:
+            self._nodes = {each: known for each, known in self._nodes.items() if self._fresh(known)}
+        no_room = address not in self._nodes and len(self._nodes) >= MOST_NODES
+        if no_room or (name not in self._address_of and len(self._address_of) >= MOST_NAMES):
             raise MessageRejected(
-                f"there is no room for the node {heartbeat.name!r}: {MOST_NODES:,} nodes, or names"
-                " of nodes, were heard on this broker; see who makes them up, then start this"
-                " program again",
+                f"there is no room for the node {name!r} among {len(self._nodes):,} nodes and"
+                f" {len(self._address_of):,} names; see who makes them up on this broker",
                 reason="crowded",
-                sender=heartbeat.address,
+                sender=address,
             )
-
-    @staticmethod
-    def _is_beyond(key: str, known: Mapping[str, object]) -> bool:
-        return key not in known and len(known) >= MOST_NODES
 
     def _owner_of(self, heartbeat: Heartbeat) -> str:
         if is_address(heartbeat.name):

@@ -158,6 +158,10 @@ class FakeNode:
             status=status,
         )
 
+    def say_goodbye(self) -> None:
+        """Send the last heartbeat."""
+        self._connection.send(Heartbeat(self.name, self.address, leaving=True), Channel.ctrl())
+
     def beat_as(self, name: str) -> None:
         """Send a heartbeat under another name."""
         self._connection.send(self.heartbeat(name=name), Channel.ctrl())

@@ -224,7 +224,7 @@ def test_a_node_that_is_silent_for_a_minute_is_not_online(
 
 
 def test_a_node_that_says_goodbye_is_not_online(session: Session, node: FakeNode) -> None:
-    node.beat(DEVICE_STATUS="OFFLINE")
+    node.say_goodbye()
 
     assert session.peers.wait_until(lambda: not session.peers.is_online(node.name), PATIENCE)
 

@@ -11,6 +11,7 @@ import pytest
 from pye2core.abc import MAX_MESSAGE, Channel, Delivery, SealedMessage, Serializer
 from pye2core.connection.dialects import Dialects
 from pye2core.connection.inbound import Inbound
+from pye2core.connection.rejections import MOST_WARNINGS
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.messages import InstancePath, PayloadMessage
 
@@ -304,13 +305,18 @@ def test_a_traceback_is_shown_even_if_ordinary_messages_were_rejected_before(
     assert [bool(each.exc_info) for each in caplog.records] == [False, True]
 
 
-def test_what_is_remembered_of_rejections_is_bounded(bench: Bench) -> None:
+def test_a_flood_from_senders_that_are_made_up_does_not_fill_the_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     for number in range(3000):
         error = MessageRejected("no", reason="signature", sender=f"0xai_{number}")
         bench.inbound.reject(error, PAYLOADS, 1)
+    bench.inbound.reject(MessageRejected("no", reason="name-taken", sender="0xai_1"), PAYLOADS, 1)
 
-    assert bench.counts == {"signature": 3000}
-    assert len(bench.inbound.rejections._logged) <= 1024
+    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert bench.counts == {"signature": 3000, "name-taken": 1}
+    assert len(warnings) == MOST_WARNINGS + 1
+    assert "name-taken" in warnings[-1].getMessage()
 
 
 # --- handlers -------------------------------------------------------------------------------------

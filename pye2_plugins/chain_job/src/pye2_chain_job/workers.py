@@ -298,7 +298,7 @@ class Workers:
         piece.release(PieceState.CHOOSE_NODE, now)
         self._changes.restarted.append(piece.job_id)
         self._changes.moved = True
-        if node is not None:
+        if node is not None and trouble.counts:
             piece.avoided.add(node)
         text = f"worker {piece.job_id} on {self.node_name(node)} is replaced: {trouble.text}"
         self._notify(NotificationKind.ABNORMAL, text)

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 SIGNATURES_KEY: Final = "PYE2_SIGNATURES"
 """Ours: the signatures that the node can run, each with its version."""
 
-STATUS_KEY: Final = "DEVICE_STATUS"
-OFFLINE: Final = "OFFLINE"
-"""What the last heartbeat of a node says of itself."""
 
 AFTER_CHANGE: Final = 0.1
 """Seconds between a change and the heartbeat that tells of it: changes come in groups, and the
@@ -110,7 +107,6 @@ def status_of(
     active = [_active_plugin(each) for each in instances]
     return {
         **figures,
-        STATUS_KEY: "ONLINE",
         "EE_HB_TIME": interval,
         "EE_IS_SUPER": False,
         "TIMESTAMP": now,
@@ -155,4 +151,4 @@ def _active_plugin(instance: RunningInstance) -> dict[str, Any]:
 
 def farewell(name: str, address: str) -> Heartbeat:
     """The last heartbeat: the node is going, and runs nothing."""
-    return Heartbeat(name, address, pipelines=(), status={STATUS_KEY: OFFLINE})
+    return Heartbeat(name, address, leaving=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from pye2_node.heartbeat import OFFLINE, SIGNATURES_KEY, STATUS_KEY
+from pye2_node.heartbeat import SIGNATURES_KEY
 from pye2core.abc import Channel, NetworkListener, Peer
 from pye2core.errors import NodeNotOnline
 from pye2core.identity import is_address
@@ -100,10 +100,7 @@ class NodeNetwork:
             return
         known = self._peers.heartbeat(heartbeat.address)
         is_new = self._peers.hear(heartbeat) or _has_restarted(known, heartbeat)
-        is_leaving = heartbeat.status.get(STATUS_KEY) == OFFLINE
-        if is_leaving:
-            self._peers.forget(heartbeat.address)
-        elif is_new:
+        if is_new and not heartbeat.leaving:
             self._loop.call_soon_threadsafe(self._on_new_peer)
         if self._listeners:
             self._loop.call_soon_threadsafe(self._tell, lambda each: each.on_peer(heartbeat))

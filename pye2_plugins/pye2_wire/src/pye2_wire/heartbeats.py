@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pye2_wire")
 
+_STAYING = "ONLINE"
+_LEAVING = "OFFLINE"
+"""Ours: PyE2's nodes always say that they are online."""
+
 _COUNTS = ("NR_INFERENCES", "NR_PAYLOADS", "NR_STREAMS_DATA")
 
 # What says who speaks is taken from the outside, as it was verified there.
@@ -75,9 +79,9 @@ def encoded_data(state: bytes) -> str:
 
 def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
     state = {
-        "DEVICE_STATUS": "ONLINE",
         "EE_FORMATTER": "",
         **heartbeat.status,
+        "DEVICE_STATUS": _LEAVING if heartbeat.leaving else _STAYING,
         "CURRENT_TIME": time,
         "EE_ADDR": heartbeat.address,
         "EE_WHITELIST": [without_prefix(address) for address in heartbeat.allowed],
@@ -110,6 +114,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         allowed=tuple(_allowed_from(status)),
         secured=flag_at(status, "SECURED"),
         pipelines=_pipelines_from(status),
+        leaving=status.get("DEVICE_STATUS") == _LEAVING,
         status=status,
         origin=origin,
     )

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pye2core.messages import Heartbeat
 
 _NAMES_TOLD = 10
-_GOING = "OFFLINE"
 
 
 class NetworkView:
@@ -52,9 +51,6 @@ class NetworkView:
         heard = evolve(heartbeat, address=with_prefix(heartbeat.address))
         with self._changed:
             is_new = self._book.hear(heard)
-            if heard.status.get("DEVICE_STATUS") == _GOING:
-                self._book.forget(heard.address)
-                is_new = False
             self._changed.notify_all()
         return is_new
 

@@ -165,6 +165,7 @@ class Heartbeat:
         allowed: addresses whose commands it takes, with their prefix.
         secured: False says that it takes commands from anybody (PyE2's default).
         pipelines: the pipelines it runs; None when the message did not say (only *online* then).
+        leaving: whether it is the last one: the node goes offline in good order.
         status: all else by upper-case key: versions, memory, load, active instances. On receipt:
             all that the message said.
         origin: set on receipt.
@@ -175,6 +176,7 @@ class Heartbeat:
     allowed: tuple[str, ...] = ()
     secured: bool = True
     pipelines: tuple[PipelineConfig, ...] | None = ()
+    leaving: bool = False
     status: dict[str, Any] = field(factory=dict)
     origin: Origin | None = None
 
