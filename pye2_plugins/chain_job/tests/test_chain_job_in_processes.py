@@ -25,7 +25,10 @@ sandbox = pytest.importorskip("pye2_node.sandbox")
 CODE = JobCode(
     worker="return 1",
     process="return [item for item in data if item not in collected_data[job_id]]",
-    finish="return sum(map(len, collected_data.values())) > plugin.cfg_finish_condition_kwargs['X']",
+    finish=(
+        "count = sum(map(len, collected_data.values()))\n"
+        "return count > plugin.cfg_finish_condition_kwargs['X']"
+    ),
     aggregate="return collected_data",
     progress="return plugin.np.float64(12.5)",
 )
@@ -83,15 +86,13 @@ def test_the_collected_data_lives_in_the_process() -> None:
 def test_after_a_death_the_process_has_all_that_was_collected() -> None:
     async def main() -> None:
         text = "x" * (PART_BYTES // 2)
-        collected: dict[int, list[Any]] = {
-            0: [1, 2],
-            1: [text + str(number) for number in range(5)],
-        }
+        texts = [text + str(number) for number in range(5)]
+        collected: dict[int, list[Any]] = {0: [1, 2], 1: texts}
         async with callbacks_for(collected) as callbacks:
             os.kill(callbacks._sandbox.pid, signal.SIGKILL)
             assert await value_of(callbacks, Process(0, [2, 3], epoch=0)) == [3]
             result = await value_of(callbacks, Aggregate(final=True))
-            assert result == {"0": [1, 2, 3], "1": collected[1]}
+            assert result == {"0": [1, 2, 3], "1": texts}
 
     asyncio.run(main())
 

@@ -1,7 +1,8 @@
 """pye2core, the kernel of pye2: its public names.
 
 Nothing is imported until a name is first used, so that ``import pye2core`` costs next to nothing.
-Plugins use these names and nothing below them.
+Plugins use these names, and those of the public rooms: ``abc`` (the contracts), ``messages``,
+``errors``, ``identity``, ``settings``, ``code`` and ``clock``. All else is the kernel's own.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from pye2_chain_job.actions import (
     MeasureProgress,
     Process,
 )
+from pye2_chain_job.reports import percentage
 
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 """What may wait to be processed; more than that is an error, for nothing is dropped."""
@@ -181,7 +182,7 @@ class Collector:
         elif isinstance(call, CheckFinish):
             self._decide(finished=bool(value))
         elif isinstance(call, MeasureProgress):
-            self.percent = _percentage(value)
+            self.percent = percentage(value)
         elif isinstance(call, Aggregate):
             self._take_result(call, value, size)
 
@@ -238,9 +239,3 @@ class Collector:
         else:
             self._too_large = size > SHOWN_BYTES
             self.shown = None if self._too_large or self._discards else value
-
-
-def _percentage(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if value == value else None  # noqa: PLR0124 - NaN is no percentage

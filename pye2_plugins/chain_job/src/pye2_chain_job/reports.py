@@ -21,6 +21,7 @@ SHARE_OF_TIME: Final = 10
 """Making a partial result takes at most one part in so many of the time."""
 
 _ALMOST_DONE: Final = 99.9
+_HARDLY_BEGUN: Final = 0.01
 
 
 class JobState(Enum):
@@ -91,7 +92,7 @@ class ReportTimer:
 
 def partial_fields(standing: Standing, data: Any) -> dict[str, Any]:
     """The body of a payload while the job runs."""
-    percent = min(max(standing.percent or 0.0, 0.0), _ALMOST_DONE)
+    percent = min(percentage(standing.percent) or 0.0, _ALMOST_DONE)
     return {
         "PROGRESS": percent,
         "DATA": data,
@@ -110,6 +111,14 @@ def failed_fields(standing: Standing, reason: str, more: dict[str, Any]) -> dict
     """The body of the last payload of a job that failed."""
     fields = partial_fields(standing, None)
     return {**fields, "STATE_INFO": reason, "ERROR": reason, **more}
+
+
+def percentage(value: object) -> float | None:
+    """What foreign code says of progress as a number from 0 to 100; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    within = min(max(value, 0), 100)
+    return None if within != within else float(within)  # noqa: PLR0124 - only NaN is not itself
 
 
 def clock_text(seconds: float) -> str:
@@ -139,6 +148,6 @@ def _common(standing: Standing) -> dict[str, Any]:
 
 
 def _remaining(percent: float, elapsed: float) -> str:
-    if percent <= 0:
+    if percent < _HARDLY_BEGUN:
         return "unknown"
     return clock_text(elapsed * (100.0 - percent) / percent)

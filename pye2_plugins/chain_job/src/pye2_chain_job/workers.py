@@ -14,6 +14,7 @@ from pye2_chain_job.actions import Close, Deploy, Notify
 from pye2_chain_job.closings import Closings
 from pye2_chain_job.piece import BEATS_WITHOUT, Piece, PieceState
 from pye2_chain_job.placement import Candidates, Requirements, choose_node, why_not
+from pye2_chain_job.reports import percentage
 from pye2core.messages import NotificationCode, NotificationKind
 from pye2core.peers import ONLINE_SECONDS
 
@@ -416,8 +417,9 @@ class Workers:
             self._changes.moved = True
 
     def _note_progress(self, piece: Piece, percent: object) -> None:
-        if isinstance(percent, int | float) and not isinstance(percent, bool):
-            piece.percent = min(max(float(percent), 0.0), 100.0)
+        said = percentage(percent)
+        if said is not None:
+            piece.percent = said
 
     def _close(self, piece: Piece, now: float) -> None:
         if piece.node is not None:

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 from attrs import define
 
-from pye2core.errors import NoNodeOnline
-
 if TYPE_CHECKING:
     from pye2core import Payload, Pipeline, Session
-
-ONLINE_SECONDS = 15.0
 
 
 @define
@@ -37,12 +33,20 @@ class JobRun:
     def run(self, session: Session, node: str | None, *, show_progress: bool) -> Any:
         """Deploy the job on a node and wait for its result.
 
+        Args:
+            session: whose job it is.
+            node: the main node, by name or address; None for the least busy one.
+            show_progress: whether to show a progress bar.
+
         Raises:
+            NodeNotOnline: the node that was named does not appear; lists those that have.
             NoNodeOnline: no node that this client may use is online.
             JobFailedError: the job cannot succeed.
             PresetParameterError: the preset cannot use its parameters.
+            click.Abort: Ctrl-C came before the result.
         """
-        main_node = node or _least_loaded(session)
+        if node is not None:
+            session.wait_for_node(node, verbose=False)
         with _progress_bar(self.preset, shown=show_progress) as bar:
 
             def on_data(pipeline: Pipeline, payload: Payload) -> None:
@@ -50,8 +54,10 @@ class JobRun:
                 self._follow(payload)
                 bar.update(self._percent, self._state)
 
-            session.create_job(self.preset, node=main_node, on_data=on_data, **self.parameters)
+            session.create_job(self.preset, node=node, on_data=on_data, **self.parameters)
             session.run(wait=lambda: not self.finished, close_session=False, close_pipelines=True)
+        if not self.finished:
+            raise click.Abort
         return self.result
 
     def _follow(self, payload: Payload) -> None:
@@ -63,28 +69,6 @@ class JobRun:
         if payload.get("STATE") != "FAILED" and progress == 100:  # noqa: PLR2004 - percent
             self.result = payload.get("DATA")
             self.finished = True
-
-
-def _least_loaded(session: Session) -> str:
-    session.wait_for_any_node(timeout=ONLINE_SECONDS, verbose=False)
-    allowed = session.get_allowed_nodes()
-    if allowed:
-        return min(allowed, key=lambda address: _load(session, address))
-    online = session.get_active_nodes()
-    if online:
-        raise NoNodeOnline(
-            f"{len(online)} nodes are online, but none allows this client; on a node's machine run"
-            " `pye2 node allow ADDRESS` with the address that `pye2 key show` prints"
-        )
-    raise NoNodeOnline(
-        f"no node was heard from within {ONLINE_SECONDS:.0f} s; is one running on this broker?"
-        " `pye2 up` starts some on this machine"
-    )
-
-
-def _load(session: Session, address: str) -> float:
-    heartbeat = session.peers.heartbeat(address)
-    return float(heartbeat.status.get("CPU_USED") or 0.0) if heartbeat else 100.0
 
 
 class _NoBar:

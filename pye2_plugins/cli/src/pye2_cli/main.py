@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import sys
 from typing import Any
@@ -29,13 +30,14 @@ class _Pye2(click.Group):
         return sorted({*_OWN, *installed_plugins().commands()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
+        """A subcommand by its name; one that no plugin offers says what to install."""
         if cmd_name in _OWN:
             return _command(import_object(_OWN[cmd_name][0]))
+        near = difflib.get_close_matches(cmd_name, _OWN, n=1)
+        if near:
+            ctx.fail(f"there is no subcommand {cmd_name!r}; did you mean {near[0]!r}?")
         registry = installed_plugins()
-        descriptor = registry.commands().get(cmd_name)
-        if descriptor is None:
-            return None
+        descriptor = registry.command(cmd_name)
         return _command(registry.load(descriptor, descriptor.implementation))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pye2_cli.cells import cell
 from pye2core import Session
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def nodes(*, broker: str | None, once: bool, seconds: float, as_json: bool) -> N
             session.run(wait=seconds, close_session=False)
             _print_once(session, as_json=as_json)
         else:
-            _watch(session, heard)
+            with suppress(KeyboardInterrupt):
+                _watch(session, heard)
 
 
 def _print_once(session: Session, *, as_json: bool) -> None:
@@ -82,12 +85,12 @@ def _table(session: Session) -> Table:
     for heartbeat in online:
         row = _as_object(session, heartbeat)
         table.add_row(
-            row["name"],
-            row["address"],
-            "[green]yes[/]" if row["allowed"] else "[red]no[/]",
-            str(row["pipelines"]),
-            str(row["cpu_percent"]),
-            str(row["available_gb"]),
-            f"{row['seconds_ago'] or 0:.0f} s ago",
+            cell(row["name"]),
+            cell(row["address"]),
+            cell("yes", "green") if row["allowed"] else cell("no", "red"),
+            cell(row["pipelines"]),
+            cell(row["cpu_percent"]),
+            cell(row["available_gb"]),
+            cell(f"{row['seconds_ago'] or 0:.0f} s ago"),
         )
     return table

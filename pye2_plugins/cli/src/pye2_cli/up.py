@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--env-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the EE_* lines for a client to this file instead of printing them.",
+    help="Write the EE_* lines for a client to this file instead of printing them; its other"
+    " lines stay.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One line when all is ready, for programs.")
 def up(
@@ -94,9 +95,18 @@ def environment_lines(broker: BrokerAddress) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    # It can hold the broker's password.
+    """Set these lines in a file that holds other settings too, and a password now."""
+    ours = {_name_in(line) for line in text.splitlines()}
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = [line for line in before.splitlines() if _name_in(line) not in ours]
     path.touch(mode=0o600)
-    path.write_text(text)
+    path.chmod(0o600)
+    path.write_text("".join(f"{line}\n" for line in kept) + text, encoding="utf-8")
+
+
+def _name_in(line: str) -> str:
+    """The variable that a line of a ``.env`` file sets."""
+    return line.partition("=")[0].strip().removeprefix("export ").strip().upper()
 
 
 def _tell(fleet: Fleet, client: str, environment: str, env_file: Path | None) -> None:

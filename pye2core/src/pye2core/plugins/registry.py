@@ -176,6 +176,16 @@ class PluginRegistry:
         """All presets by upper-case name, without those that two plugins offer."""
         return self._all(PresetDescriptor)
 
+    def command(self, name: str) -> CliCommandDescriptor:
+        """The subcommand of ``pye2`` of that name.
+
+        Raises:
+            NotProvided: no plugin offers it; says what to install.
+            PluginBroken: the plugin that does is broken.
+            PluginConflict: two do.
+        """
+        return self._one(CliCommandDescriptor, name)
+
     def commands(self) -> Mapping[str, CliCommandDescriptor]:
         """All subcommands of ``pye2`` by name, without those that two plugins offer."""
         return self._all(CliCommandDescriptor)

@@ -1,0 +1,130 @@
+"""Which node gets a piece of the work."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pye2_chain_job.placement import (
+    SHARE_SECONDS,
+    Candidates,
+    Requirements,
+    choose_node,
+    why_not,
+)
+from pye2core.abc import Peer
+
+ME = "0xai_me"
+
+
+def peer(name: str, **more: Any) -> Peer:
+    return Peer(f"0xai_{name}", name, **{"allows_me": True, **more})
+
+
+def choose(
+    *peers: Peer, named: tuple[str, ...] = (), waited: float = 0.0, seed: int = 0, **more: Any
+) -> str | None:
+    requirements = Requirements("CUSTOM_EXEC_01", named, ME)
+    candidates = Candidates(peers, more.pop("pieces", {}), **more)
+    return choose_node(requirements, candidates, waited=waited, rng=Random(seed))
+
+
+def test_the_least_loaded_node_is_chosen() -> None:
+    assert choose(peer("a", load=90), peer("b", load=10), peer("c", load=60)) == "0xai_b"
+
+
+def test_of_nodes_with_about_the_same_load_the_one_with_fewer_pipelines_is_chosen() -> None:
+    assert choose(peer("a", load=12, pipelines=3), peer("b", load=9, pipelines=1)) == "0xai_b"
+
+
+def test_between_equals_chance_decides() -> None:
+    peers = [peer(name) for name in "abc"]
+    assert {choose(*peers, seed=seed) for seed in range(30)} == {"0xai_a", "0xai_b", "0xai_c"}
+
+
+def test_named_nodes_come_first_in_the_order_of_their_names() -> None:
+    peers = [peer("idle"), peer("second", load=90), peer("first", load=99)]
+    named = ("first", "0xai_second")
+    assert choose(*peers, named=named) == "0xai_first"
+    assert choose(*peers, named=named, pieces={"0xai_first": 1}) == "0xai_second"
+    assert choose(peers[0], named=named) == "0xai_idle"
+
+
+def test_a_node_that_does_not_allow_this_one_is_not_chosen() -> None:
+    assert choose(peer("a", allows_me=False), waited=100) is None
+
+
+def test_a_node_that_cannot_run_the_signature_is_not_chosen() -> None:
+    unable = peer("a", signatures=frozenset({"OTHER_01"}))
+    able = peer("b", load=99, signatures=frozenset({"CUSTOM_EXEC_01"}))
+    assert choose(unable, able) == "0xai_b"
+
+
+def test_a_node_that_does_not_say_what_it_can_run_counts_as_able() -> None:
+    assert choose(peer("a", signatures=None)) == "0xai_a"
+
+
+def test_a_node_that_failed_with_the_piece_is_chosen_only_if_no_other_is_free() -> None:
+    bad, good = peer("bad"), peer("good", load=99)
+    assert choose(bad, good, avoided={"0xai_bad"}) == "0xai_good"
+    assert choose(bad, avoided={"0xai_bad"}) == "0xai_bad"
+
+
+def test_no_node_gets_a_second_piece_before_there_was_time_for_another_to_appear() -> None:
+    busy = {"0xai_a": 1}
+    assert choose(peer("a"), pieces=busy, waited=SHARE_SECONDS - 1) is None
+    assert choose(peer("a"), pieces=busy, waited=SHARE_SECONDS) == "0xai_a"
+
+
+def test_the_second_piece_goes_where_there_are_fewest() -> None:
+    pieces = {"0xai_a": 2, "0xai_b": 1}
+    assert choose(peer("a"), peer("b", load=99), pieces=pieces, waited=100) == "0xai_b"
+
+
+def test_the_main_node_takes_a_piece_only_where_it_is_alone() -> None:
+    assert choose(waited=SHARE_SECONDS - 1) is None
+    assert choose(waited=SHARE_SECONDS) == ME
+    assert choose(peer("a", allows_me=False), waited=SHARE_SECONDS) is None
+
+
+def test_a_node_that_does_not_answer_is_as_good_as_none() -> None:
+    assert choose(peer("a"), silent={"0xai_a"}, waited=SHARE_SECONDS) == ME
+    assert choose(peer("a"), peer("b", load=99), silent={"0xai_a"}) == "0xai_b"
+
+
+def test_it_is_told_why_a_node_is_not_used_and_what_to_do() -> None:
+    requirements = Requirements("CUSTOM_EXEC_01", (), ME)
+    assert why_not(peer("a"), requirements, ()) is None
+    assert f"--allow {ME}" in str(why_not(peer("a", allows_me=False), requirements, ()))
+    unable = peer("a", signatures=frozenset())
+    assert "install the plugin" in str(why_not(unable, requirements, ()))
+    assert "does not answer" in str(why_not(peer("a"), requirements, {"0xai_a"}))
+
+
+peers = st.lists(
+    st.builds(
+        peer,
+        st.sampled_from("abcdef"),
+        allows_me=st.booleans(),
+        load=st.floats(0, 100),
+        signatures=st.sampled_from([None, frozenset(), frozenset({"CUSTOM_EXEC_01"})]),
+    ),
+    unique_by=lambda each: each.name,
+)
+
+
+@given(peers, st.sets(st.sampled_from("abcdef")), st.floats(0, 100), st.integers())
+def test_whoever_is_chosen_is_able_and_free_if_anybody_is(
+    there: list[Peer], busy: set[str], waited: float, seed: int
+) -> None:
+    pieces = {f"0xai_{name}": 1 for name in busy}
+    chosen = choose(*there, pieces=pieces, waited=waited, seed=seed)
+    requirements = Requirements("CUSTOM_EXEC_01", (), ME)
+    able = {each.address for each in there if why_not(each, requirements, ()) is None}
+    if able - pieces.keys():
+        assert chosen in able - pieces.keys()
+    else:
+        assert chosen is None or chosen in able or (chosen == ME and not there)
