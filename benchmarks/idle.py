@@ -35,8 +35,8 @@ def _cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def _resident(processes: list[psutil.Process]) -> float:
-    """MiB of all; pages that they share, as a fork does with its parent, counted once."""
-    return sum(each.memory_full_info().pss for each in processes) / MEBIBYTE
+    """MiB of all, each as the system tells it: pages that they share count for each of them."""
+    return sum(each.memory_info().rss for each in processes) / MEBIBYTE
 
 
 def _shares(groups: list[list[psutil.Process]]) -> list[float]:

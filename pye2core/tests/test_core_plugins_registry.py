@@ -120,6 +120,11 @@ def test_commands_are_listed_by_name(plugin: MakePlugin) -> None:
     assert PluginRegistry([plugin("node", commands=[command])]).commands() == {"node": command}
 
 
+def test_a_command_that_no_plugin_offers_is_an_error_that_says_what_to_install() -> None:
+    with pytest.raises(NotProvided, match="pip install pye2-node"):
+        PluginRegistry([]).command("node")
+
+
 def test_a_refined_descriptor_is_one_of_its_kind(plugin: MakePlugin) -> None:
     class Refined(PresetDescriptor):
         pass

@@ -150,6 +150,12 @@ def test_what_is_given_as_strongly_as_the_url_completes_it():
     assert found.secret_url == "mqtt://me:secret@broker.lan:1884"
 
 
+def test_the_same_user_keeps_the_password_of_the_url():
+    found = broker(broker="mqtt://me:secret@broker.lan", user="me")
+
+    assert (found.user, found.password) == ("me", "secret")
+
+
 def test_another_user_does_not_inherit_the_password_of_the_url():
     found = broker(broker="mqtt://me:secret@broker.lan", user="you")
 

@@ -148,25 +148,59 @@ def test_nodes_lists_who_is_online_for_programs(fleet: Fleet, tmp_path: Path) ->
     assert not any(node["allowed"] for node in listed)
 
 
-def test_run_tells_the_result_of_a_preset_as_json(
-    fleet: Fleet, client_key: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def client_folder(client_key: Path, tmp_path: Path) -> Path:
+    """A working folder whose client key the fleet allows."""
     key = tmp_path / "_local_cache/_data/_pk_sdk.pem"
     key.parent.mkdir(parents=True)
     key.write_bytes(client_key.read_bytes())
     key.chmod(0o600)
+    return tmp_path
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pye2_cli", "run", "primes", "--upto", "100", "--json"],
-        cwd=tmp_path,
+
+def pye2_run(fleet: Fleet, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start ``pye2 run primes`` as a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pye2_cli", "run", "primes", *arguments, "--json"],
+        cwd=folder,
         env={**os.environ, "PYE2_BROKER": fleet.url},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
 
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["count"] == 25
+
+@pytest.mark.parametrize("main_node", [(), ("--node", "naeural-2")])
+def test_run_tells_the_result_of_a_preset_as_json(
+    fleet: Fleet, client_folder: Path, main_node: tuple[str, ...]
+) -> None:
+    running = pye2_run(fleet, client_folder, "--upto", "100", *main_node)
+
+    told, complained = running.communicate(timeout=100)
+
+    assert running.returncode == 0, complained
+    assert json.loads(told)["count"] == 25
+
+
+def test_run_that_is_interrupted_says_so_and_leaves_nothing_running(
+    fleet: Fleet, client_folder: Path, session: Session
+) -> None:
+    node = fleet.nodes[0].address
+    running = pye2_run(
+        fleet, client_folder, "--upto", "9000000", "--method", "trial-division", "--node", node
+    )
+    session.run(wait=lambda: not session.get_active_pipelines(node), close_session=False)
+
+    running.send_signal(signal.SIGINT)
+    told, complained = running.communicate(timeout=60)
+
+    assert running.returncode == 1
+    assert "result" not in told
+    assert "Aborted" in complained
+    session.run(
+        wait=lambda: any(session.get_active_pipelines(each.address) for each in fleet.nodes),
+        close_session=False,
+    )
 
 
 def slow_piece(plugin: Any) -> Any:

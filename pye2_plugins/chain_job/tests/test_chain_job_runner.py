@@ -68,7 +68,7 @@ def test_a_progress_function_tells_progress_and_the_remaining_time(in_no_time, w
 
 def test_workers_get_their_piece_in_the_form_of_pye2(in_no_time, world_for) -> None:
     async def main() -> None:
-        world = world_for(NODE_PLUGIN_CONFIG={"Upto": 1000})
+        world = world_for(NODE_PLUGIN_CONFIG={"Upto": 1000}, NODE_TIMEOUT=15)
         await world.to_the_end()
         deploys = [
             each for each in world.context.network.commands if each.action is Action.UPDATE_PIPELINE
@@ -82,6 +82,7 @@ def test_workers_get_their_piece_in_the_form_of_pye2(in_no_time, world_for) -> N
         assert decode(instance.settings["CODE"]) == "return [plugin.cfg_job_id]"
         assert instance.settings["RESULT_KEY"] == "DATA"
         assert instance.settings["PROCESS_DELAY"] == 0.01
+        assert instance.settings["SEND_MANIFEST_EACH"] == 5.0
         assert instance.settings["UPTO"] == 1000
         assert (instance.settings["JOB_ID"], instance.settings["NR_JOBS"]) == (1, 2)
         signature = world.context.path.signature

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pye2_cli.up import environment_lines
+from pye2_cli.cells import cell
+from pye2_cli.up import environment_lines, write_settings
 from pye2core.settings import parse_broker_url
 
 if TYPE_CHECKING:
@@ -93,6 +94,53 @@ def test_plugins_works_with_every_plugin_disabled(tmp_path: Path) -> None:
     assert states == {"disabled"}
 
 
+def test_info_says_what_an_instance_of_a_signature_can_be_told(tmp_path: Path) -> None:
+    told = pye2("plugins", "info", "custom-code", cwd=tmp_path).stdout
+
+    assert "pye2-custom-code" in told
+    assert "offers    signature CUSTOM_EXEC_01" in told
+    assert "setting   CODE [required]" in told
+    assert "setting   PROCESS_DELAY [0.05]" in told
+
+
+def test_info_of_a_plugin_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    done = pye2("plugins", "info", "mqqt", cwd=tmp_path)
+
+    assert done.returncode != 0
+    assert "mqtt" in done.stderr
+
+
+def test_a_subcommand_whose_plugin_is_switched_off_says_so(tmp_path: Path) -> None:
+    done = pye2("node", cwd=tmp_path, PYE2_DISABLE_PLUGINS="node")
+
+    assert done.returncode != 0
+    assert "pye2-node" in done.stderr
+    assert "PYE2_DISABLE_PLUGINS" in done.stderr
+
+
+def test_an_unknown_subcommand_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    done = pye2("plugns", cwd=tmp_path)
+
+    assert done.returncode != 0
+    assert "plugins" in done.stderr
+    assert "broker" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("[/red]", "[/red]"),
+        ("pye2core[fast]", "pye2core[fast]"),
+        ("\x1b[2Jnode", "?[2Jnode"),
+        ("two\nlines", "two\nlines"),
+        (None, ""),
+        (0.5, "0.5"),
+    ],
+)
+def test_what_others_say_is_shown_and_never_obeyed(said: object, shown: str) -> None:
+    assert cell(said).plain == shown
+
+
 def test_a_missing_broker_is_one_line_that_says_how_to_give_one(tmp_path: Path) -> None:
     done = pye2("run", "primes", "--upto", "100", cwd=tmp_path)
 
@@ -128,3 +176,15 @@ def test_the_lines_for_a_clients_env_file_say_where_the_broker_is(
     url: str, lines: set[str]
 ) -> None:
     assert lines <= set(environment_lines(parse_broker_url(url)).splitlines())
+
+
+def test_a_settings_file_keeps_its_other_lines_and_is_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("API_KEY=mine\nexport EE_PORT=1\n# a note\nEE_HOST=other\n")
+    file.chmod(0o644)
+
+    write_settings(file, "EE_HOSTNAME=127.0.0.1\nEE_PORT=1999\n")
+
+    kept = "API_KEY=mine\n# a note\nEE_HOST=other\n"
+    assert file.read_text() == f"{kept}EE_HOSTNAME=127.0.0.1\nEE_PORT=1999\n"
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -121,6 +121,21 @@ def test_it_keeps_trying_whatever_the_transport_raises(
     assert URL in defect.message
 
 
+def test_what_keeps_it_from_the_broker_is_a_warning_whenever_it_is_something_else(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = BrokerUnreachable("nobody answers", broker=URL)
+    refused = CredentialsRefused("the password is wrong", broker=URL)
+    bench.started()
+    bench.transport.fail("connect", away, away, refused)
+
+    bench.transport.lose()
+    bench.transport.wait_for("connect", times=5)
+
+    warnings = [each for each in caplog.records if "still no broker" in each.getMessage()]
+    assert [each.args for each in warnings if each.levelname == "WARNING"] == [(away,), (refused,)]
+
+
 def test_a_subscription_that_fails_while_reconnecting_is_tried_again(bench: Any) -> None:
     bench.started().listen(PAYLOADS, ignore)
     bench.transport.fail("subscribe", lost(), ZeroDivisionError())

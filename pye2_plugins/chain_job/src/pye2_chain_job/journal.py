@@ -76,6 +76,8 @@ def restore(
         LookupError, TypeError, ValueError: it is not what :func:`encode` gave.
     """
     kept = json.loads(state) if state is not None else {}
+    if not isinstance(kept, dict):
+        raise TypeError(f"a {type(kept).__name__} instead of a dictionary")
     if kept.get("format") != _FORMAT or kept.get("settings") != settings_digest:
         return None
     job = Job(

@@ -58,7 +58,7 @@ class Listener:
             session_id,
             code=notification.code,
             is_exception=notification.kind is NotificationKind.EXCEPTION,
-            text=f"{notification.text} {notification.info or ''}".strip(),
+            text=notification.text or notification.info or "it did not say why",
             failure=failure_from(notification.fields.get(FAILURE_KEY)),
         )
         self.tell(said)

@@ -40,7 +40,7 @@ def worker_pipeline(
         "CODE": encode(code.worker),
         "RESULT_KEY": "DATA",
         "PROCESS_DELAY": PROCESS_DELAY,
-        "SEND_MANIFEST_EACH": MANIFEST_SECONDS,
+        "SEND_MANIFEST_EACH": min(MANIFEST_SECONDS, settings.node_timeout / 3),
         **settings.node_plugin_config,
         "JOB_ID": deploy.job_id,
         "NR_JOBS": pieces,

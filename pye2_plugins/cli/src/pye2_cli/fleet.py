@@ -96,7 +96,9 @@ class Fleet:
     def _start_broker(self, stack: ExitStack) -> str:
         from pye2_broker import EmbeddedBroker
 
-        return stack.enter_context(EmbeddedBroker(self.home / "broker")).url
+        broker = EmbeddedBroker(self.home / "broker")
+        broker.watch(_tell_of_broker)
+        return stack.enter_context(broker).url
 
     def _settle(self, name: str) -> FleetNode:
         home = self.home / name
@@ -165,6 +167,10 @@ class Fleet:
                 process.kill()
                 process.wait()
         self._processes.clear()
+
+
+def _tell_of_broker(failure: Pye2Error) -> None:
+    click.echo(f"{failure}\nNothing works without it: stop this and start it again.", err=True)
 
 
 def _read_lines(

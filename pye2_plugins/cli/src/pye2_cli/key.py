@@ -7,7 +7,7 @@ import json
 import click
 
 from pye2core.identity import load_or_create_key
-from pye2core.settings.environment import client_key_path
+from pye2core.settings import client_key_path
 
 
 @click.group()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
+import pkgutil
 import sys
 from typing import Any
 
 import click
 
 from pye2core import Pye2Error, __version__, installed_plugins
-from pye2core.plugins.loader import import_object
+from pye2core.errors import NotProvided
 
 _OWN = {
     "demo": ("pye2_cli.demo:demo", "Start a broker and nodes, run a job on them, stop everything."),
@@ -32,12 +32,12 @@ class _Pye2(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A subcommand by its name; one that no plugin offers says what to install."""
         if cmd_name in _OWN:
-            return _command(import_object(_OWN[cmd_name][0]))
-        near = difflib.get_close_matches(cmd_name, _OWN, n=1)
-        if near:
-            ctx.fail(f"there is no subcommand {cmd_name!r}; did you mean {near[0]!r}?")
+            return _command(pkgutil.resolve_name(_OWN[cmd_name][0]))
         registry = installed_plugins()
-        descriptor = registry.command(cmd_name)
+        try:
+            descriptor = registry.command(cmd_name)
+        except NotProvided as error:
+            ctx.fail(f"{error}; pye2 itself has: {', '.join(_OWN)}")
         return _command(registry.load(descriptor, descriptor.implementation))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -80,8 +80,10 @@ def _table(session: Session) -> Table:
 
     online = sorted(session.peers.online().values(), key=lambda each: each.name)
     table = Table(title=f"{len(online)} nodes online at {session.server}")
-    for column in ("name", "address", "allows me", "pipelines", "CPU %", "free GB", "seen"):
-        table.add_column(column, justify="left" if column in {"name", "address"} else "right")
+    for column in ("name", "address"):
+        table.add_column(column, overflow="fold")  # an address that is cut is of no use
+    for column in ("allows me", "pipelines", "CPU %", "free GB", "seen"):
+        table.add_column(column, justify="right")
     for heartbeat in online:
         row = _as_object(session, heartbeat)
         table.add_row(

@@ -99,7 +99,8 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
         yield f"error     {record.error}"
     for offer in _offers(record, registry):
         yield f"offers    {offer}"
-    for transport in set(registry.transports().values()):
+    transports = {each.name: each for each in registry.transports().values()}
+    for transport in transports.values():
         if registry.plugin_of(transport) == record.name:
             yield from _variables(transport, registry)
     for signature in registry.signatures().values():
@@ -111,7 +112,7 @@ def _variables(transport: TransportDescriptor, registry: PluginRegistry) -> Iter
     """The environment variables of a transport."""
     if transport.settings is None:
         return
-    from pye2core.settings.plugin import plugin_settings
+    from pye2core.settings import plugin_settings
 
     settings_class = registry.load(transport, transport.settings)
     for each in plugin_settings(transport.name, settings_class):
@@ -123,14 +124,14 @@ def _instance_settings(signature: SignatureDescriptor, registry: PluginRegistry)
     """What an instance of a signature can be configured with."""
     if signature.settings is None:
         return
+    yield f"settings of an instance of {signature.name}:"
     settings_class = registry.load(signature, signature.settings)
     for each in attrs.fields(settings_class):
-        yield f"setting   {signature.name} {each.name.upper()} [{_default(each.default)}]"
+        yield f"setting   {each.name.upper()} [{_default(each.default)}]"
 
 
 def _default(value: object) -> str:
     if value is attrs.NOTHING:
         return "required"
-    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # a class; its stub is a function
-        return repr(value.factory())
-    return repr(value)
+    # attrs's factories have no type that a type checker knows.
+    return "computed" if hasattr(value, "factory") else repr(value)

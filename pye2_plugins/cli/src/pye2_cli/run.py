@@ -58,9 +58,13 @@ def preset_options(descriptor: PresetDescriptor) -> list[click.Option]:
 
 def _command_for(descriptor: PresetDescriptor) -> click.Command:
     def callback(*, broker: str | None, node: str | None, as_json: bool, **parameters: Any) -> None:
-        with Session(broker=broker, silent=True) as session:
+        session = Session(broker=broker, silent=True)
+        try:
             job = JobRun(descriptor.name, parameters)
             result = job.run(session, node, show_progress=not as_json)
+        finally:
+            # A job whose deployment was not confirmed in time may run all the same.
+            session.close(close_pipelines=True)
         tell_result(result, as_json=as_json)
 
     common: list[click.Parameter] = [

@@ -12,8 +12,7 @@ import click
 
 from pye2_cli.fleet import Fleet
 from pye2core.identity import load_or_create_key
-from pye2core.settings import parse_broker_url
-from pye2core.settings.environment import client_key_path
+from pye2core.settings import client_key_path, parse_broker_url
 
 if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress
@@ -58,7 +57,7 @@ def up(
     with Fleet(home, size, broker_url, (client, *allow)) as fleet:
         environment = environment_lines(parse_broker_url(fleet.url))
         if env_file is not None:
-            _write_private(env_file, environment)
+            write_settings(env_file, environment)
         if as_json:
             click.echo(json.dumps(_as_object(fleet)))
         else:
@@ -94,8 +93,8 @@ def environment_lines(broker: BrokerAddress) -> str:
     return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Set these lines in a file that holds other settings too, and a password now."""
+def write_settings(path: Path, text: str) -> None:
+    """Set these lines in a ``.env`` file, whose other lines stay; it may hold a password now."""
     ours = {_name_in(line) for line in text.splitlines()}
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     kept = [line for line in before.splitlines() if _name_in(line) not in ours]

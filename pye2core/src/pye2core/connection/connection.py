@@ -111,6 +111,7 @@ class Connection:
         self._connected = False
         self._connected_at = 0.0
         self._lost = False
+        self._last_obstacle = ""
         self._closing = False
         self._disconnect_late: Callable[[], None] | None = None
         self._inbound = Inbound(identity, dialects, registry, gate)
@@ -323,10 +324,13 @@ class Connection:
         try:
             self._establish()
         except TransportError as error:
-            _log.info("still no broker: %s", error)
+            is_news = str(error) != self._last_obstacle
+            self._last_obstacle = str(error)
+            _log.log(logging.WARNING if is_news else logging.INFO, "still no broker: %s", error)
         except Exception:  # noqa: BLE001 - a defect of a transport is no reason to give up
             _log.exception("the transport for %s failed unexpectedly; trying again", url)
         else:
+            self._last_obstacle = ""
             _log.warning("back at the broker %s", url)
 
     def _establish(self) -> None:

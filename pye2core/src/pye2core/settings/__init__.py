@@ -1,9 +1,46 @@
 """Where settings come from: arguments, environment, ``.env`` files, and plugins' own classes.
 
 ``broker`` knows broker URLs, ``environment`` the variables and files, ``plugin`` the attrs classes
-by which plugins declare settings of their own.
+by which plugins declare settings of their own. The names of the latter two are imported when they
+are first used.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 from pye2core.settings.broker import BrokerAddress, TlsSettings, parse_broker_url
 
-__all__ = ["BrokerAddress", "TlsSettings", "parse_broker_url"]
+if TYPE_CHECKING:
+    from pye2core.settings.environment import ClientSettings, client_key_path, client_settings
+    from pye2core.settings.plugin import load_plugin_settings, plugin_settings
+
+_HOME = {
+    "ClientSettings": "environment",
+    "client_key_path": "environment",
+    "client_settings": "environment",
+    "load_plugin_settings": "plugin",
+    "plugin_settings": "plugin",
+}
+
+__all__ = [
+    "BrokerAddress",
+    "ClientSettings",
+    "TlsSettings",
+    "client_key_path",
+    "client_settings",
+    "load_plugin_settings",
+    "parse_broker_url",
+    "plugin_settings",
+]
+
+if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value

@@ -263,8 +263,10 @@ def _completed(address: BrokerAddress, given: _Level) -> BrokerAddress:
     if "port" in given:
         address = evolve(address, port=_port(given["port"]))
     if "user" in given:
+        user = str(given["user"].value)
         # Another user's password is not this one's.
-        address = evolve(address, user=str(given["user"].value), password=None)
+        password = address.password if user == address.user else None
+        address = evolve(address, user=user, password=password)
     if "password" in given:
         address = evolve(address, password=str(given["password"].value))
     if address.password is not None and address.user is None:
