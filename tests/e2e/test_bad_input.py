@@ -11,6 +11,7 @@ import pytest
 from pye2_broker import EmbeddedBroker
 from pye2_cli.jobs import JobRun
 from pye2core import Session
+from pye2core.client.jobs import least_busy_node
 from pye2core.code import encode
 from pye2core.errors import (
     BrokerUnreachable,
@@ -121,16 +122,13 @@ def test_an_unknown_kind_of_broker_says_what_to_install(client_key: Path) -> Non
         Session("amqp://127.0.0.1", key_file=client_key)
 
 
-def test_without_a_node_a_job_says_what_to_check(
-    tmp_path: Path, client_key: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pye2_cli.jobs.ONLINE_SECONDS", 0.2)
+def test_without_a_node_a_job_says_what_to_check(tmp_path: Path, client_key: Path) -> None:
     with (
         EmbeddedBroker(tmp_path / "broker") as broker,
         Session(broker.url, key_file=client_key) as session,
         pytest.raises(NoNodeOnline, match="pye2 up"),
     ):
-        JobRun("primes", {"upto": 100}).run(session, None, show_progress=False)
+        least_busy_node(session.peers, timeout=0.2)
 
 
 def test_a_pipeline_without_any_node_online_says_so(tmp_path: Path, client_key: Path) -> None:

@@ -231,6 +231,7 @@ class Job:
         self._show_waiting()
         if self.collector.done and self.state is not JobState.AGGREGATE:
             self.workers.close_all(PieceState.CLOSED, now)
+            self._apply_changes(now)
             self._enter(JobState.AGGREGATE)
         if self.collector.result:
             self._succeed(now)
