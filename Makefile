@@ -17,7 +17,7 @@ bench: sync
 	$(UV) run --no-sync python -m benchmarks
 
 sync: $(UV)
-	$(UV) sync --all-packages --quiet
+	$(UV) sync --all-packages --inexact
 
 .tools/bin/uv:
 	python3 -m venv .tools && .tools/bin/pip install --quiet uv

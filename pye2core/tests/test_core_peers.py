@@ -247,3 +247,20 @@ def test_it_can_be_read_while_heartbeats_come_in(book: PeerBook) -> None:
     hearing.join()
 
     assert len(book.online()) == 3000
+
+
+def test_who_keeps_something_about_a_node_is_told_when_it_is_forgotten(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pye2core.peers.MOST_NODES", 2)
+    forgotten: list[str] = []
+    book = PeerBook(clock, on_forgotten=forgotten.append)
+    book.hear(Heartbeat("attic", ATTIC))
+    clock.advance(61)
+    book.hear(Heartbeat("cellar", CELLAR))
+    assert forgotten == []
+
+    book.hear(Heartbeat("loft", "0xai_loft"))
+    book.hear(Heartbeat("cellar", CELLAR, leaving=True))
+
+    assert forgotten == [ATTIC, CELLAR]

@@ -1,4 +1,4 @@
-"""What the README prints is run as it is printed."""
+"""What the README and the page on jobs print is run as it is printed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def blocks(language: str) -> list[str]:
-    """The README's code in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """A page's code in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -67,6 +67,14 @@ def test_the_script_counts_words_on_a_node(folder_with_fleet: Path) -> None:
     printed = run_script(blocks("python")[0], folder_with_fleet)
 
     assert "{'be': 2, 'not': 1, 'or': 1, 'to': 2}" in printed
+
+
+def test_the_job_on_the_page_of_jobs_finds_pi(folder_with_fleet: Path) -> None:
+    printed = run_script(blocks("python", "docs/distributed-jobs.md")[0], folder_with_fleet)
+
+    percent, result = printed.splitlines()[-1].split()
+    assert percent == "100"
+    assert 3.1 < float(result) < 3.2
 
 
 def test_the_script_has_about_twenty_lines() -> None:

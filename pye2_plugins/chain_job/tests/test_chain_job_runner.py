@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from pye2core.code import decode, encode
-from pye2core.errors import CodeError, CodeRefused, InvalidConfiguration
+from pye2core.errors import CodeError, CodeRefused, InvalidConfiguration, NodeError
 from pye2core.messages import Action, NotificationKind
 
 PROCESS = "CUSTOM_CODE_PROCESS_REAL_TIME_COLLECTED_DATA"
@@ -399,6 +399,39 @@ def test_a_job_that_has_ended_repeats_its_last_payload_and_begins_nothing(
         sent = len(world.context.network.commands)
         assert await world.to_the_end() == last
         assert len(world.context.network.commands) == sent
+
+    in_no_time(main)
+
+
+def test_the_last_payload_is_kept_before_it_is_sent(in_no_time, world_for) -> None:
+    async def main() -> None:
+        world = world_for()
+        kept = []
+
+        def look(fields) -> bool:
+            if fields["PROGRESS"] == 100:
+                kept.append(b'"last_payload":{"PROGRESS":100' in world.context.state)
+            return False
+
+        world.context.too_large = look
+        await world.to_the_end()
+        assert kept == [True]
+
+    in_no_time(main)
+
+
+def test_a_job_whose_state_cannot_be_kept_goes_on_and_says_so_once(in_no_time, world_for) -> None:
+    async def main() -> None:
+        world = world_for()
+
+        async def refuse(state: bytes) -> None:
+            raise NodeError("the disk is full")
+
+        world.context.save = refuse
+        last = await world.to_the_end()
+        assert last["DATA"] == list(range(200))
+        told = [text for _, text, _ in world.context.notified if "the disk is full" in text]
+        assert len(told) == 1
 
     in_no_time(main)
 

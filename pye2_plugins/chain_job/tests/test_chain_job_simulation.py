@@ -112,7 +112,8 @@ class Simulation:
         self.kept: bytes | None = None
         self.begin(Job(self.plan, rng, started="then", now=self.now))
         for node in self.nodes.values():
-            self.at(rng.uniform(0, BEAT), lambda node=node: self.beat(node))
+            # Nodes answer one that they hear for the first time within a second.
+            self.at(rng.uniform(0, 1), lambda node=node: self.beat(node))
         for number, at, seconds in weather.away:
             self.at(at, lambda n=number, s=seconds: self.leave(n, s))
         for at in weather.restarts:

@@ -105,7 +105,7 @@ def test_instances_are_told_with_what_they_did(facilities, registry):
     )
     instance.context.iteration = 5
 
-    status = status_of({}, [instance], signatures_of(registry), 10, SYSTEM_CLOCK.now())
+    status = status_of({}, [instance], 10, SYSTEM_CLOCK.now())
 
     (active,) = status["ACTIVE_PLUGINS"]
     assert (active["STREAM_ID"], active["SIGNATURE"], active["INSTANCE_ID"]) == (
@@ -118,25 +118,32 @@ def test_instances_are_told_with_what_they_did(facilities, registry):
 
 
 def test_the_machines_figures_make_sense(tmp_path):
-    figures = Machine(tmp_path, SYSTEM_CLOCK).sample()
+    machine = Machine(tmp_path, SYSTEM_CLOCK)
 
-    assert 0 < figures["AVAILABLE_MEMORY"] <= figures["MACHINE_MEMORY"]
+    figures = machine.sample()
+
+    assert 0 < machine.free_memory() <= figures["MACHINE_MEMORY"]
     assert 0 < figures["AVAILABLE_DISK"] <= figures["TOTAL_DISK"]
-    assert 0 <= figures["CPU_USED"] <= 100
+    assert 0 <= machine.load() <= 100
     assert figures["UPTIME"] >= 0
     json.dumps(figures)
 
 
 def test_a_whole_heartbeat_survives_the_wire(tmp_path, facilities, registry):
-    status = status_of(
-        Machine(tmp_path, SYSTEM_CLOCK).sample(),
-        [],
-        signatures_of(registry),
-        10,
-        SYSTEM_CLOCK.now(),
-    )
+    machine = Machine(tmp_path, SYSTEM_CLOCK)
+    status = status_of(machine.sample(), [], 10, SYSTEM_CLOCK.now())
     pipelines = shown_pipelines([desired(pipeline("p", puppet(V=1)))], refuses_nothing)
-    heartbeat = Heartbeat("n1", NODE.address, (NODE.address,), pipelines=pipelines, status=status)
+    heartbeat = Heartbeat(
+        "n1",
+        NODE.address,
+        (NODE.address,),
+        pipelines=pipelines,
+        load=machine.load(),
+        free_memory=machine.free_memory(),
+        version="1.0",
+        signatures=signatures_of(registry),
+        status=status,
+    )
 
     sealed = Pye2Serializer("n1").parse(Pye2Serializer("n1").seal(heartbeat, NODE))
     sealed.verify()
@@ -145,7 +152,9 @@ def test_a_whole_heartbeat_survives_the_wire(tmp_path, facilities, registry):
     assert (arrived.name, arrived.address, arrived.secured) == ("n1", NODE.address, True)
     assert arrived.allowed == (NODE.address,)
     assert arrived.pipelines == (pipeline("p", puppet(V=1)),)
-    assert arrived.status["PYE2_SIGNATURES"] == {"LIVE_PUPPET_01": "1.0", "PUPPET_01": "1.0"}
+    assert arrived.signatures == {"LIVE_PUPPET_01": "1.0", "PUPPET_01": "1.0"}
+    assert (arrived.load, arrived.free_memory) == (heartbeat.load, heartbeat.free_memory)
+    assert (arrived.version, arrived.is_supervisor) == ("1.0", False)
 
 
 def test_the_last_heartbeat_says_that_the_node_is_going():

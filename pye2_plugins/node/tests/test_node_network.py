@@ -127,8 +127,8 @@ def archive(target):
 
 def test_peers_are_told_with_whether_they_allow_this_node():
     async def scenario(world):
-        status = {"CPU_USED": 12.5, "PYE2_SIGNATURES": {"A_01": "1.0"}}
-        world.network.hear_heartbeat(heartbeat(allowed=(ME,), status=status))
+        signatures = {"A_01": "1.0"}
+        world.network.hear_heartbeat(heartbeat(allowed=(ME,), load=12.5, signatures=signatures))
         (peer,) = world.network.peers()
         assert (peer.name, peer.address, peer.allows_me) == ("other", OTHER, True)
         assert (peer.load, peer.signatures) == (12.5, {"A_01"})
@@ -150,7 +150,7 @@ def test_a_peer_allows_those_on_its_white_list_or_everybody(fields, allows):
 
 def test_what_a_peer_does_not_say_is_not_known():
     async def scenario(world):
-        world.network.hear_heartbeat(heartbeat(status={"CPU_USED": "much"}))
+        world.network.hear_heartbeat(heartbeat())
         (peer,) = world.network.peers()
         assert (peer.load, peer.signatures) == (0.0, None)
 

@@ -32,7 +32,12 @@ HEARTBEAT = Heartbeat(
     (CLIENT.address,),
     secured=True,
     pipelines=(PIPELINE,),
-    status={"CPU_USED": 3.5},
+    load=3.5,
+    free_memory=1.25,
+    version="1.0",
+    signatures={"S": "2.0"},
+    is_supervisor=True,
+    status={"UPTIME": 9},
 )
 
 
@@ -100,7 +105,9 @@ def test_a_heartbeat_arrives_as_it_was_meant() -> None:
     assert (heartbeat.name, heartbeat.address) == ("naeural-1", NODE.address)
     assert (heartbeat.allowed, heartbeat.secured) == ((CLIENT.address,), True)
     assert heartbeat.pipelines == (PIPELINE,)
-    assert heartbeat.status["CPU_USED"] == 3.5
+    assert (heartbeat.load, heartbeat.free_memory, heartbeat.version) == (3.5, 1.25, "1.0")
+    assert (heartbeat.signatures, heartbeat.is_supervisor) == ({"S": "2.0"}, True)
+    assert heartbeat.status["UPTIME"] == 9
     assert heartbeat.origin is not None
     assert heartbeat.origin.name == "naeural-1"
 
@@ -112,12 +119,14 @@ def test_the_status_is_all_that_the_message_said() -> None:
     assert status["EE_SENDER"] == NODE.address
     assert status["EE_EVENT_TYPE"] == "HEARTBEAT"
     assert status["DEVICE_STATUS"] == "ONLINE"
+    assert (status["CPU_USED"], status["AVAILABLE_MEMORY"]) == (3.5, 1.25)
+    assert (status["VERSION"], status["PYE2_SIGNATURES"]) == ("1.0", {"S": "2.0"})
+    assert status["EE_IS_SUPER"] is True
     assert "ENCODED_DATA" not in status
 
 
 def test_a_heartbeat_is_sent_in_version_2_with_its_counts_outside() -> None:
-    status = {"NR_PAYLOADS": 7, "CPU_USED": 1.0}
-    wire = wired(Heartbeat("n", NODE.address, status=status))
+    wire = wired(Heartbeat("n", NODE.address, load=1.0, status={"NR_PAYLOADS": 7}))
 
     assert wire["HEARTBEAT_VERSION"] == "v2"
     assert wire["EE_PAYLOAD_PATH"] == ["n", None, None, None]
@@ -156,6 +165,50 @@ def test_what_the_model_knows_wins_over_a_status_of_the_same_name() -> None:
     assert "CONFIG_STREAMS" not in state_of(
         wired(Heartbeat("n", NODE.address, pipelines=None, status=status))
     )
+
+
+@pytest.mark.parametrize("odd", ["3", True, -1, float("nan"), float("inf"), 10**400, None, [3]])
+def test_a_figure_that_cannot_be_used_is_not_known_and_the_heartbeat_counts(odd: Any) -> None:
+    heartbeat = received(with_state(CPU_USED=odd, AVAILABLE_MEMORY=odd))
+
+    assert (heartbeat.load, heartbeat.free_memory) == (None, None)
+    assert heartbeat.name == "naeural-1"
+
+
+@pytest.mark.parametrize("odd", [3, None, ["S"], {"S": 1}])
+def test_a_version_and_signatures_that_cannot_be_used_are_not_known(odd: Any) -> None:
+    heartbeat = received(with_state(VERSION=odd, PYE2_SIGNATURES=odd))
+
+    assert (heartbeat.version, heartbeat.signatures) == (None, None)
+
+
+@pytest.mark.parametrize("odd", [1, "yes", None, []])
+def test_a_supervisor_is_only_who_says_so_plainly(odd: Any) -> None:
+    assert not received(with_state(EE_IS_SUPER=odd)).is_supervisor
+
+
+@pytest.mark.parametrize(
+    ("active", "signatures"),
+    [
+        ([{"SIGNATURE": "A_01"}, {"SIGNATURE": 3}, {}, "B_01", {"SIGNATURE": "C_01"}], "A_01 C_01"),
+        ({"SIGNATURE": "A_01"}, ""),
+        (None, ""),
+    ],
+)
+def test_the_signatures_of_active_instances_are_read_where_they_are_told(
+    active: Any, signatures: str
+) -> None:
+    heartbeat = received(with_state(ACTIVE_PLUGINS=active))
+
+    assert heartbeat.active_signatures == set(signatures.split())
+
+
+def test_what_a_heartbeat_does_not_say_is_not_sent() -> None:
+    state = state_of(wired(Heartbeat("n", NODE.address)))
+
+    unsaid = {"CPU_USED", "AVAILABLE_MEMORY", "VERSION", "PYE2_SIGNATURES"}
+    assert not unsaid & state.keys()
+    assert state["EE_IS_SUPER"] is False
 
 
 @pytest.mark.parametrize("version", ["v1", None])

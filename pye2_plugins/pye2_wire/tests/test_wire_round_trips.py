@@ -151,6 +151,11 @@ def test_notifications(notification: Notification) -> None:
         allowed=st.lists(st.sampled_from([SENDER.address, RECEIVER.address])).map(tuple),
         secured=st.booleans(),
         pipelines=st.none() | st.lists(pipelines, max_size=2).map(tuple),
+        load=st.none() | st.floats(0, 100),
+        free_memory=st.none() | st.floats(0, 1e6),
+        version=st.none() | texts,
+        signatures=st.none() | st.dictionaries(names, texts, max_size=3),
+        is_supervisor=st.booleans(),
         status=fields,
     )
 )

@@ -13,6 +13,8 @@ from pye2core.errors import MessageRejected
 from pye2core.identity import is_address, with_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pye2core.clock import Clock
     from pye2core.messages import Heartbeat
 
@@ -51,10 +53,17 @@ class PeerBook:
     Args:
         clock: says how long ago a heartbeat was.
         pinned: addresses by name that are known beforehand.
+        on_forgotten: told the address of each node that is remembered no longer.
     """
 
-    def __init__(self, clock: Clock, pinned: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        pinned: dict[str, str] | None = None,
+        on_forgotten: Callable[[str], None] | None = None,
+    ) -> None:
         self._clock = clock
+        self._on_forgotten = on_forgotten
         self._nodes: dict[str, KnownNode] = {}
         self._address_of = {name: with_prefix(address) for name, address in (pinned or {}).items()}
 
@@ -92,7 +101,7 @@ class PeerBook:
             )
         address, name = heartbeat.address, heartbeat.name
         if address not in self._nodes and len(self._nodes) >= MOST_NODES:
-            self._nodes = {each: known for each, known in self._nodes.items() if self._fresh(known)}
+            self._forget_those_offline()
         no_room = address not in self._nodes and len(self._nodes) >= MOST_NODES
         if no_room or (name not in self._address_of and len(self._address_of) >= MOST_NAMES):
             raise MessageRejected(
@@ -102,6 +111,10 @@ class PeerBook:
                 sender=address,
             )
 
+    def _forget_those_offline(self) -> None:
+        for address in [each for each, known in self._nodes.items() if not self._fresh(known)]:
+            self.forget(address)
+
     def _owner_of(self, heartbeat: Heartbeat) -> str:
         if is_address(heartbeat.name):
             return with_prefix(heartbeat.name)
@@ -110,6 +123,8 @@ class PeerBook:
     def forget(self, address: str) -> None:
         """Take a node as offline from now on, as after its last will."""
         self._nodes.pop(address, None)
+        if self._on_forgotten is not None:
+            self._on_forgotten(address)
 
     def _fresh(self, known: KnownNode) -> bool:
         return self._clock.monotonic() - known.last_seen <= ONLINE_SECONDS

@@ -6,6 +6,8 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel
 from pye2core.connection import Connection, ConnectionSettings, Dialects
@@ -144,9 +146,10 @@ class FakeNode:
         message = PayloadMessage(path, fields)
         self._connection.send(message, Channel.inbox(address), encrypt_for=address)
 
-    def beat(self, **status: Any) -> None:
+    def beat(self, *, is_supervisor: bool = False, **status: Any) -> None:
         """Send a heartbeat."""
-        self._connection.send(self.heartbeat(**status), Channel.ctrl())
+        beat = evolve(self.heartbeat(**status), is_supervisor=is_supervisor)
+        self._connection.send(beat, Channel.ctrl())
 
     def heartbeat(self, *, name: str | None = None, **status: Any) -> Heartbeat:
         return Heartbeat(

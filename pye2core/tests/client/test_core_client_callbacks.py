@@ -176,19 +176,26 @@ class Payloads:
         self.acknowledged: list[int] = []
         self.given = 0
 
-    def give(self, *threads: CallbackThread, call: Callable[[], object] = lambda: None) -> None:
+    def give(
+        self,
+        *threads: CallbackThread,
+        call: Callable[[], object] = lambda: None,
+        size: int = 0,
+    ) -> None:
         number, self.given = self.given, self.given + 1
         ack = lambda: self.acknowledged.append(number)  # noqa: E731 - binds the number
         taken = self.receipts.for_payload(ack, threads)
         for thread in threads:
-            thread.put(call, taken)
+            thread.put(call, taken, size)
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Queues that are full with three calls, and overflow with six."""
+    """Queues that are full with three calls or 30 bytes, and overflow with six or 60 bytes."""
     monkeypatch.setattr(callbacks, "BOUND", 3)
     monkeypatch.setattr(callbacks, "LIMIT", 6)
+    monkeypatch.setattr(callbacks, "BYTES_BOUND", 30)
+    monkeypatch.setattr(callbacks, "BYTES_LIMIT", 60)
 
 
 @pytest.fixture
@@ -281,6 +288,48 @@ def test_a_queue_that_cannot_be_held_back_drops_its_oldest_and_says_so(
     assert seen == [3, 4, 5, 6, 7, 8]
     assert sorted(payloads.acknowledged) == list(range(9))
     assert "stuck are too slow" in caplog.text
+
+
+def test_few_large_payloads_fill_a_queue_as_well(
+    bench: Bench, small: None, stuck: tuple[CallbackThread, Gate]
+) -> None:
+    payloads, (thread, gate) = Payloads(most=20), stuck
+
+    payloads.give(thread, size=30)
+    payloads.give(thread, size=1)
+    assert payloads.acknowledged == [0]
+    gate.open()
+    bench.wait(3)
+
+    assert payloads.acknowledged == [0, 1]
+    assert not thread.full
+
+
+def test_of_large_payloads_as_many_of_the_oldest_are_dropped_as_the_new_one_takes_room(
+    bench: Bench, small: None, stuck: tuple[CallbackThread, Gate]
+) -> None:
+    payloads, (thread, gate) = Payloads(most=1), stuck
+    seen: list[int] = []
+
+    for number, size in enumerate([20, 20, 20, 40]):
+        payloads.give(thread, call=lambda number=number: seen.append(number), size=size)  # type: ignore[misc]  # a lambda with a default
+    gate.open()
+    bench.wait(3)
+
+    assert seen == [2, 3]
+    assert sorted(payloads.acknowledged) == [0, 1, 2, 3]
+
+
+def test_a_payload_that_is_larger_than_a_queue_is_run_all_the_same(
+    bench: Bench, small: None, stuck: tuple[CallbackThread, Gate]
+) -> None:
+    payloads, (thread, gate) = Payloads(most=20), stuck
+
+    payloads.give(thread, size=100)
+    gate.open()
+    bench.wait(2)
+
+    assert payloads.acknowledged == [0]
 
 
 def test_a_payload_for_an_owner_that_is_finishing_is_acknowledged(

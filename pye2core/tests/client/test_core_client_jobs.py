@@ -8,10 +8,13 @@ import pytest
 from client_support import PATIENCE, Calls, FakeNode
 
 from pye2core.client import jobs
+from pye2core.client.deployment import DeployedPipeline
 from pye2core.errors import (
+    ConfirmationTimeout,
     DeployFailed,
     NodeNotOnline,
     NoNodeOnline,
+    NotConnected,
     PresetParameterError,
     UnknownPreset,
 )
@@ -132,20 +135,50 @@ def test_a_job_whose_functions_are_refused_leaves_nothing_behind(
     assert session.known_pipelines.all() == []
 
 
-def test_a_job_that_the_node_refuses_is_closed_with_the_sessions_pipelines(
-    session: Session, node: FakeNode
+def test_a_job_that_the_node_does_not_confirm_is_closed_on_it(
+    session: Session, node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node.answer = node.refuse("no")
+    monkeypatch.setitem(DeployedPipeline.deploy.__kwdefaults__, "timeout", 0.05)
+    node.answer = node.ignore
+
+    with pytest.raises(ConfirmationTimeout):
+        session.create_chain_dist_custom_job(**JOB, node=node.name, deploy=True)
+
+    sent, closed = node.next_command(), node.next_command()
+    assert isinstance(sent.body, PipelineConfig)
+    assert (closed.action, closed.body) == (Action.ARCHIVE_PIPELINE, sent.body.name)
+
+
+def test_a_job_that_cannot_even_be_closed_is_told_and_fails_as_it_did(
+    session: Session,
+    node: FakeNode,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def deploy(_: DeployedPipeline) -> None:
+        raise DeployFailed("no", node=node.address, pipeline="p", reason="no")
+
+    def close(_: DeployedPipeline, **__: Any) -> None:
+        raise NotConnected("the session was closed", broker="b")
+
+    monkeypatch.setattr(DeployedPipeline, "deploy", deploy)
+    monkeypatch.setattr(DeployedPipeline, "close", close)
+
     with pytest.raises(DeployFailed):
         session.create_chain_dist_custom_job(**JOB, node=node.name, deploy=True)
-    refused = node.next_command().body
-    assert isinstance(refused, PipelineConfig)
-    node.answer = node.confirm
 
-    session.run(wait=False, close_pipelines=True)
+    assert "may still run: the session was closed" in caplog.text
 
-    command = node.next_command()
-    assert (command.action, command.body) == (Action.ARCHIVE_PIPELINE, refused.name)
+
+def test_a_job_that_the_node_refuses_is_closed_on_it(session: Session, node: FakeNode) -> None:
+    node.answer = node.refuse("no")
+
+    with pytest.raises(DeployFailed):
+        session.create_chain_dist_custom_job(**JOB, node=node.name, deploy=True)
+
+    refused, closed = node.next_command(), node.next_command()
+    assert isinstance(refused.body, PipelineConfig)
+    assert (closed.action, closed.body) == (Action.ARCHIVE_PIPELINE, refused.body.name)
 
 
 # --- whole-job presets ----------------------------------------------------------------------------

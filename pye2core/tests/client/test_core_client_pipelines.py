@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from client_support import PATIENCE, Calls, FakeNode, Gate
 
+from pye2core.client.deployment import SETTLING
+from pye2core.client.pipelines import KnownPipelines
+from pye2core.clock import ManualClock
 from pye2core.errors import (
     AlreadyExists,
     ConfigurationPending,
@@ -331,6 +335,26 @@ def test_a_pipeline_on_an_unknown_node_is_refused_with_those_that_are_online(
 ) -> None:
     with pytest.raises(NodeNotOnline, match=f"'nobody'.*naeural-1 .{node.address}"):
         session.create_pipeline(node="nobody", name="p")
+
+
+def test_a_new_pipeline_ends_the_callbacks_of_the_one_that_it_replaces(
+    session: Session, node: FakeNode
+) -> None:
+    node.running = {"p": PipelineConfig("p")}
+    node.beat()
+    assert session.peers.wait_until(
+        lambda: session.peers.online()[node.address].pipelines, PATIENCE
+    )
+    replaced = (session.get_active_pipelines(node.name) or {})["p"]
+    heard = Calls()
+    replaced.attach(on_data=heard)
+    (thread,) = replaced.callback_threads()
+    thread.put(heard)
+
+    session.create_pipeline(node=node.name, name="p")
+    thread.join(PATIENCE)
+
+    assert not any(each.name == "pye2-pipeline p" for each in threading.enumerate())
 
 
 def test_a_second_pipeline_of_the_same_name_is_refused(pipeline: Pipeline) -> None:
@@ -700,3 +724,44 @@ def test_a_payload_of_another_nodes_instance_of_the_same_name_is_not_ours(
     node.say(PATH, NUMBER=2)
 
     assert heard.next()[1]["NUMBER"] == 2
+
+
+def test_what_a_node_ran_is_not_kept_when_the_node_is_forgotten() -> None:
+    known = KnownPipelines(ManualClock())
+    known.hear("0xai_node", [PipelineConfig("p")])
+
+    known.forget_node("0xai_node")
+
+    assert known.reported("0xai_node") == {}
+
+
+def test_a_session_forgets_what_ran_on_a_node_that_says_goodbye(
+    session: Session, node: FakeNode
+) -> None:
+    node.running = {"p": PipelineConfig("p")}
+    node.beat()
+    known = session.known_pipelines
+    assert session.peers.wait_until(
+        lambda: session.peers.online()[node.address].pipelines, PATIENCE
+    )
+
+    node.say_goodbye()
+    assert session.peers.wait_until(lambda: not session.peers.online(), PATIENCE)
+
+    assert known.reported(node.address) == {}
+
+
+def test_what_was_closed_stays_hidden_until_heartbeats_can_know_of_it(pipeline: Pipeline) -> None:
+    clock = ManualClock()
+    known = KnownPipelines(clock)
+    config = PipelineConfig(pipeline.name)
+    known.hear(pipeline.node_addr, [config])
+
+    known.forget(pipeline)
+    assert known.reported(pipeline.node_addr) == {}
+    known.hear(pipeline.node_addr, [config])
+    assert known.reported(pipeline.node_addr) == {}
+    clock.advance(SETTLING)
+    known.hear(pipeline.node_addr, [config])
+
+    assert known.reported(pipeline.node_addr) == {pipeline.name: config}

@@ -199,6 +199,19 @@ def test_waiting_ends_when_any_node_appears(
     assert session.wait_for_any_node(PATIENCE, verbose=False)
 
 
+def test_what_a_nodes_name_holds_cannot_command_the_terminal(
+    open_session: Callable[..., Session],
+    add_node: Callable[..., FakeNode],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = open_session()
+    add_node("at\x1b[2Jtic\n").beat()
+
+    session.wait_for_any_node(PATIENCE)
+
+    assert "Online: at?[2Jtic?\n" in capsys.readouterr().out
+
+
 def test_waiting_says_what_for_if_it_may(
     open_session: Callable[..., Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -242,7 +255,7 @@ def test_allowed_are_the_nodes_whose_list_has_the_client(
 def test_supervisors_are_those_that_say_so(session: Session, node: FakeNode) -> None:
     assert session.get_active_supervisors() == []
 
-    node.beat(EE_IS_SUPER=True)
+    node.beat(is_supervisor=True)
 
     assert session.peers.wait_until(session.get_active_supervisors, PATIENCE)
     assert session.get_active_supervisors() == [node.address]
@@ -438,6 +451,32 @@ def test_a_full_queue_of_payloads_holds_up_nothing_else(
     gate.open()
 
     assert [seen.next()[-1]["VALUE"] for _ in range(100)] == list(range(100))
+
+
+def test_large_payloads_are_held_back_before_they_fill_the_memory(
+    open_session: Callable[..., Session], node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pye2core.client.callbacks.BYTES_BOUND", 10_000)
+    gate, seen = Gate(), Calls()
+
+    def on_payload(*args: Any) -> None:
+        gate()
+        seen(*args)
+
+    session = open_session(on_payload=on_payload)
+    assert session.wait_for_node(node.address, PATIENCE, verbose=False)
+    all_came = Calls()
+    session.create_pipeline(node=node.name, name="last", on_data=all_came)
+    for number in range(3):
+        node.say(SOMEWHERE, VALUE=number, IMG="x" * 10_000)
+    node.say(InstancePath("last", "S", "i"), VALUE=3)
+    all_came.next()
+
+    held = session._reception._receipts.held
+    gate.open()
+
+    assert held > 0
+    assert [seen.next()[-1]["VALUE"] for _ in range(4)] == list(range(4))
 
 
 # --- running --------------------------------------------------------------------------------------

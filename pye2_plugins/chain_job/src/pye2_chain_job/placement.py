@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
     from pye2core.abc import Peer
 
-SHARE_SECONDS: Final = 12.0
-"""Seconds to wait for a free node (more than a heartbeat's interval) before one gets two pieces."""
+SHARE_SECONDS: Final = 2.0
+"""Seconds to wait for a free node before one gets two pieces.
+
+Nodes of ours know each other within a second of meeting; waiting for the heartbeat of others would
+make every job that has more pieces than there are nodes wait as long.
+"""
 
 _LOAD_STEP: Final = 10.0
 

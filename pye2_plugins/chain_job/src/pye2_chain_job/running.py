@@ -24,7 +24,7 @@ from pye2_chain_job.events import (
 from pye2_chain_job.listening import Listener
 from pye2_chain_job.outbox import Outbox
 from pye2_chain_job.worker_pipeline import worker_pipeline
-from pye2core.errors import MessageTooLarge, Pye2Error
+from pye2core.errors import MessageTooLarge, NodeError, Pye2Error
 from pye2core.messages import Action, Command, NotificationKind, Requester
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class RunningJob:
         self._changed = asyncio.Event()
         self._calling: asyncio.Task[None] | None = None
         self._peers_at = float("-inf")
+        self._is_kept = True
 
     async def run(self) -> None:
         """Run the job to its end; in the meantime hear its workers."""
@@ -229,5 +230,14 @@ class RunningJob:
             await asyncio.sleep(max(SAVE_SECONDS, _SHARE_OF_TIME * took))
 
     async def _keep(self) -> None:
+        """Keep the job's state; one that cannot be kept goes on, and would begin anew."""
         kept = journal.snapshot(self._job, self._digest, self._now())
-        await self._context.save(await asyncio.to_thread(journal.encode, kept))
+        try:
+            await self._context.save(await asyncio.to_thread(journal.encode, kept))
+        except NodeError as error:
+            if self._is_kept:
+                text = f"the job's state cannot be kept, a restart would begin it anew: {error}"
+                self._context.notify(NotificationKind.ABNORMAL, text)
+            self._is_kept = False
+        else:
+            self._is_kept = True

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pye2core.printable import printable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -17,6 +19,4 @@ def cell(value: object, style: str = "") -> Text:
     from rich.text import Text
 
     told = "" if value is None else str(value)
-    return Text(
-        "".join(each if each.isprintable() or each == "\n" else "?" for each in told), style
-    )
+    return Text("\n".join(map(printable, told.split("\n"))), style)

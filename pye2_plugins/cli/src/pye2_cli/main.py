@@ -61,7 +61,7 @@ def _command(found: Any) -> click.Command:
 @click.option("-v", "--verbose", is_flag=True, help="Write what happens to standard error.")
 def pye2(*, verbose: bool) -> None:
     """Send your own functions to machines you own."""
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 

@@ -68,10 +68,10 @@ def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
         "address": heartbeat.address,
         "allowed": heartbeat.address in session.get_allowed_nodes(),
         "pipelines": len(heartbeat.pipelines or ()),
-        "cpu_percent": heartbeat.status.get("CPU_USED"),
-        "available_gb": heartbeat.status.get("AVAILABLE_MEMORY"),
+        "cpu_percent": heartbeat.load,
+        "available_gb": heartbeat.free_memory,
         "seconds_ago": session.peers.seconds_since(heartbeat.address),
-        "version": heartbeat.status.get("VERSION"),
+        "version": heartbeat.version,
     }
 
 

@@ -153,12 +153,13 @@ class CustomExecRunner(Runner):
         self._losses += 1
         failure = CodeFailure(type(error).__name__, str(error), function=FUNCTION)
         await self._say_failure(failure)
-        return min(_LONGEST_BACK_OFF, 2.0 ** (self._losses - 1))
+        back_off = min(_LONGEST_BACK_OFF, 2.0 ** (self._losses - 1))
+        return max(back_off, self._settings.process_delay)
 
     async def _say(self, result: CallResult) -> float:
         if result.failure is not None:
             await self._say_failure(result.failure)
-            return self._settings.error_delay
+            return self._delay_after_error()
         if result.value is None:
             await self._say_if_idle()
             return self._settings.process_delay
@@ -166,8 +167,11 @@ class CustomExecRunner(Runner):
             await self._emit(result.value, None)
         except (TypeError, MessageTooLarge) as error:
             await self._say_failure(CodeFailure(type(error).__name__, str(error)))
-            return self._settings.error_delay
+            return self._delay_after_error()
         return self._settings.process_delay
+
+    def _delay_after_error(self) -> float:
+        return max(self._settings.error_delay, self._settings.process_delay)
 
     async def _say_failure(self, failure: CodeFailure) -> None:
         fields = {FAILURE_KEY: failure_fields(failure)}

@@ -94,7 +94,11 @@ _home = click.option(
     help="How long one call may take, whatever an instance says.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One line for programs when it is ready.")
-@click.option("--verbose", is_flag=True, help="Write what happens to standard error.")
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Write what happens, and what custom code prints, to standard error.",
+)
 @click.option("--parent-death", is_flag=True, hidden=True)
 @click.pass_context
 def node(
@@ -123,10 +127,10 @@ def node(
         return
     if parent_death:
         _die_with_parent()
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if verbose:
+        # Whoever called this command may have set up logging already.
+        logging.getLogger().setLevel(logging.INFO)
     found = _client_settings(broker)
     if broker is not None and found.broker.password is not None:
         click.echo("the password in --broker can be read in `ps`; use PYE2_BROKER", err=True)

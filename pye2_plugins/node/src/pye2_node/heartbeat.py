@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from pye2core.messages import PipelineConfig
     from pye2core.plugins import PluginRegistry
 
-SIGNATURES_KEY: Final = "PYE2_SIGNATURES"
-"""Ours: the signatures that the node can run, each with its version."""
-
-
 AFTER_CHANGE: Final = 0.1
 """Seconds between a change and the heartbeat that tells of it: changes come in groups, and the
 answers to the command that made them go first."""
@@ -99,18 +95,15 @@ def shown_pipelines(
 def status_of(
     figures: Mapping[str, Any],
     instances: Iterable[RunningInstance],
-    signatures: Mapping[str, str],
     interval: float,
     now: Any,
 ) -> dict[str, Any]:
-    """The status of a node that is online."""
+    """What a heartbeat's status tells of a node that is online."""
     active = [_active_plugin(each) for each in instances]
     return {
         **figures,
         "EE_HB_TIME": interval,
-        "EE_IS_SUPER": False,
         "TIMESTAMP": now,
-        "VERSION": __version__,
         "LOGGER_VERSION": __version__,
         "ACTIVE_PLUGINS": active,
         "NR_PAYLOADS": sum(each["TOTAL_PAYLOAD_COUNT"] for each in active),
@@ -122,7 +115,6 @@ def status_of(
         "DCT_STATS": {},
         "COMM_STATS": {},
         "SERVING_PIDS": [],
-        SIGNATURES_KEY: dict(signatures),
     }
 
 

@@ -47,8 +47,17 @@ class Machine:
         }
         psutil.cpu_percent()  # the first answer covers no time and means nothing
 
+    def load(self) -> float:
+        """The processor load in percent, since it was last asked for."""
+        percent: float = self._psutil.cpu_percent()
+        return percent
+
+    def free_memory(self) -> float:
+        """The free memory in GB."""
+        return _gigabytes(self._psutil.virtual_memory().available)
+
     def sample(self) -> dict[str, Any]:
-        """The figures of this moment, by the names of heartbeats (section 9)."""
+        """The further figures of this moment, by the names of heartbeats (section 9)."""
         now = self._clock.monotonic()
         if now >= self._slow_until:
             self._slow = self._slow_figures()
@@ -57,10 +66,8 @@ class Machine:
         return {
             **self._fixed,
             **self._slow,
-            "AVAILABLE_MEMORY": _gigabytes(memory.available),
             "IS_ALERT_RAM": memory.available < _LOW_MEMORY * memory.total,
             "PROCESS_MEMORY": _gigabytes(self._process.memory_info().rss),
-            "CPU_USED": self._psutil.cpu_percent(),
             "UPTIME": round(now - self._began, 3),
         }
 

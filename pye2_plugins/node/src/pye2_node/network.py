@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from pye2_node.heartbeat import SIGNATURES_KEY
 from pye2core.abc import Channel, NetworkListener, Peer
 from pye2core.errors import NodeNotOnline
 from pye2core.identity import is_address
@@ -79,15 +78,14 @@ class NodeNetwork:
         return [self._peer(each) for each in online if each.address != self._address]
 
     def _peer(self, heartbeat: Heartbeat) -> Peer:
-        load = heartbeat.status.get("CPU_USED")
-        signatures = heartbeat.status.get(SIGNATURES_KEY)
+        signatures = heartbeat.signatures
         return Peer(
             address=heartbeat.address,
             name=heartbeat.name,
             allows_me=not heartbeat.secured or self._address in heartbeat.allowed,
-            load=float(load) if isinstance(load, int | float) else 0.0,
+            load=heartbeat.load or 0.0,
             pipelines=len(heartbeat.pipelines or ()),
-            signatures=frozenset(signatures) if isinstance(signatures, dict) else None,
+            signatures=frozenset(signatures) if signatures is not None else None,
         )
 
     def hear_heartbeat(self, heartbeat: Heartbeat) -> None:

@@ -34,6 +34,7 @@ from pye2_node.pipelines import Pipelines
 from pye2_node.pulse import Pulse
 from pye2_node.sandbox import SandboxPool
 from pye2_node.store import Store
+from pye2core import __version__
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects
@@ -307,10 +308,13 @@ class Node:
             self.address,
             allowed=self.allow_list.addresses(),
             pipelines=shown_pipelines(pipelines, self._is_confidential),
+            load=self._machine.load(),
+            free_memory=self._machine.free_memory(),
+            version=__version__,
+            signatures=self._signatures,
             status=status_of(
                 self._machine.sample(),
                 self._pipelines.instances(),
-                self._signatures,
                 self.settings.heartbeat_seconds,
                 self._clock.now(),
             ),

@@ -7,6 +7,7 @@ inside of the message, in version 1 it lies open; both are read, version 2 is se
 from __future__ import annotations
 
 import logging
+import math
 import zlib
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from pye2core.messages import Heartbeat
 from pye2core.messages.models import NOBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pye2core.messages import Origin, PipelineConfig
 
@@ -40,6 +41,9 @@ _log = logging.getLogger("pye2_wire")
 _STAYING = "ONLINE"
 _LEAVING = "OFFLINE"
 """Ours: PyE2's nodes always say that they are online."""
+
+_SIGNATURES = "PYE2_SIGNATURES"
+"""Ours: the signatures that a node can run, each with its version."""
 
 _COUNTS = ("NR_INFERENCES", "NR_PAYLOADS", "NR_STREAMS_DATA")
 
@@ -86,11 +90,24 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
         "EE_ADDR": heartbeat.address,
         "EE_WHITELIST": [without_prefix(address) for address in heartbeat.allowed],
         "SECURED": heartbeat.secured,
+        "EE_IS_SUPER": heartbeat.is_supervisor,
+        **_figures(heartbeat),
     }
     state.pop("CONFIG_STREAMS", None)
     if heartbeat.pipelines is not None:
         state["CONFIG_STREAMS"] = [pipeline_object(each) for each in heartbeat.pipelines]
     return state
+
+
+def _figures(heartbeat: Heartbeat) -> dict[str, Any]:
+    signatures = heartbeat.signatures
+    figures = {
+        "CPU_USED": heartbeat.load,
+        "AVAILABLE_MEMORY": heartbeat.free_memory,
+        "VERSION": heartbeat.version,
+        _SIGNATURES: dict(signatures) if signatures is not None else None,
+    }
+    return {key: value for key, value in figures.items() if value is not None}
 
 
 # --- from the wire --------------------------------------------------------------------------------
@@ -115,6 +132,12 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         secured=flag_at(status, "SECURED"),
         pipelines=_pipelines_from(status),
         leaving=status.get("DEVICE_STATUS") == _LEAVING,
+        load=_figure_from(status, "CPU_USED"),
+        free_memory=_figure_from(status, "AVAILABLE_MEMORY"),
+        version=_version_from(status),
+        signatures=_signatures_from(status),
+        active_signatures=frozenset(_active_signatures_from(status)),
+        is_supervisor=status.get("EE_IS_SUPER") is True,
         status=status,
         origin=origin,
     )
@@ -173,3 +196,37 @@ def _pipelines_from(status: Mapping[str, Any]) -> tuple[PipelineConfig, ...] | N
             # A node that stores something odd is online all the same.
             _log.info("a pipeline in a heartbeat is left out: %s", rejection)
     return tuple(pipelines)
+
+
+# A node that states an odd figure is online all the same: nothing below rejects anything.
+
+
+def _figure_from(status: Mapping[str, Any], key: str) -> float | None:
+    stated = status.get(key)
+    if not isinstance(stated, int | float) or isinstance(stated, bool):
+        return None
+    try:
+        figure = float(stated)
+    except OverflowError:
+        return None
+    return figure if math.isfinite(figure) and figure >= 0 else None
+
+
+def _version_from(status: Mapping[str, Any]) -> str | None:
+    stated = status.get("VERSION")
+    return stated if type(stated) is str else None
+
+
+def _signatures_from(status: Mapping[str, Any]) -> dict[str, str] | None:
+    stated = status.get(_SIGNATURES)
+    if type(stated) is not dict or not all(type(each) is str for each in stated.values()):
+        return None
+    return stated
+
+
+def _active_signatures_from(status: Mapping[str, Any]) -> Iterator[str]:
+    active = status.get("ACTIVE_PLUGINS")
+    for plugin in active if type(active) is list else ():
+        signature = plugin.get("SIGNATURE") if type(plugin) is dict else None
+        if type(signature) is str:
+            yield signature

@@ -27,6 +27,13 @@ BOUND = 1_000
 LIMIT = 100_000
 """Calls that may wait at all, where the transport cannot be held back; the oldest make room."""
 
+BYTES_BOUND = 64 * 1024**2
+"""As ``BOUND``: bytes of the messages that may wait."""
+
+BYTES_LIMIT = 512 * 1024**2
+"""As ``LIMIT``: bytes. A broker that can be held back sends 20 messages more, of 16 MiB at most:
+those are never dropped."""
+
 
 @define(eq=False)
 class _Waiting:
@@ -35,6 +42,7 @@ class _Waiting:
     call: Callable[[], object]
     taken: Callable[[], None] | None = None
     key: str | None = None
+    size: int = 0
 
 
 class CallbackThread:
@@ -58,29 +66,33 @@ class CallbackThread:
         self._thread: threading.Thread | None = None
         self._finishing = False
         self._dropped = 0
+        self._bytes = 0
 
     @property
     def full(self) -> bool:
         """Whether so much waits that nothing more should be asked for."""
-        return len(self._waiting) >= BOUND
+        return len(self._waiting) >= BOUND or self._bytes >= BYTES_BOUND
 
-    def put(self, call: Callable[[], object], taken: Callable[[], None] | None = None) -> None:
+    def put(
+        self, call: Callable[[], object], taken: Callable[[], None] | None = None, size: int = 0
+    ) -> None:
         """Queue a call; never waits.
 
         Args:
             call: what to run.
             taken: called when the call leaves the queue, whether to be run or to be dropped.
+            size: bytes of the message that the call keeps in memory.
         """
-        dropped: _Waiting | None = None
+        new = _Waiting(call, taken, size=size)
         with self._changed:
-            if not self._finishing:
-                dropped = self._make_room()
-                self._add(_Waiting(call, taken))
-                taken = None
-        if taken is not None:
-            taken()
-        if dropped is not None and dropped.taken is not None:
-            dropped.taken()
+            if self._finishing:
+                dropped = [new]
+            else:
+                dropped = self._make_room(size)
+                self._add(new)
+        for waiting in dropped:
+            if waiting.taken is not None:
+                waiting.taken()
 
     def put_newest(self, key: str, call: Callable[[], object]) -> None:
         """Queue a call in the place of the one that still waits under the same key, if one does."""
@@ -96,6 +108,7 @@ class CallbackThread:
 
     def _add(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
+        self._bytes += waiting.size
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._run, name=f"pye2-{self.owner}", daemon=True
@@ -103,20 +116,30 @@ class CallbackThread:
             self._thread.start()
         self._changed.notify()
 
-    def _make_room(self) -> _Waiting | None:
-        if len(self._waiting) < LIMIT:
-            return None
+    def _make_room(self, size: int) -> list[_Waiting]:
+        dropped = []
+        while self._waiting and not self._has_room(size):
+            self._tell_of_drop()
+            dropped.append(self._pop())
+        return dropped
+
+    def _has_room(self, size: int) -> bool:
+        return len(self._waiting) < LIMIT and self._bytes + size <= BYTES_LIMIT
+
+    def _tell_of_drop(self) -> None:
         if self._dropped % LIMIT == 0:
             _log.warning(
-                "the callbacks of %s are too slow: %d calls wait and the oldest are dropped",
+                "the callbacks of %s are too slow: %d calls wait, for messages of %d bytes, and the"
+                " oldest are dropped",
                 self.owner,
-                LIMIT,
+                len(self._waiting),
+                self._bytes,
             )
         self._dropped += 1
-        return self._pop()
 
     def _pop(self) -> _Waiting:
         waiting = self._waiting.popleft()
+        self._bytes -= waiting.size
         if waiting.key is not None:
             del self._newest[waiting.key]
         return waiting

@@ -53,9 +53,7 @@ def least_busy_node(network: NetworkView, timeout: float = NODE_SECONDS) -> str:
 
 
 def _busyness(heartbeat: Heartbeat) -> tuple[int, float, str]:
-    load = heartbeat.status.get("CPU_USED")
-    percent = float(load) if isinstance(load, int | float) else 0.0
-    return len(heartbeat.pipelines or ()), percent, heartbeat.address
+    return len(heartbeat.pipelines or ()), heartbeat.load or 0.0, heartbeat.address
 
 
 def stages_of(

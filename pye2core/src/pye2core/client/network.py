@@ -7,7 +7,7 @@ for what heartbeats say; it sends nothing.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -33,13 +33,18 @@ class NetworkView:
         clock: says how long ago a heartbeat was.
         own_address: the session's address, as nodes' white lists have it.
         pinned: addresses by name that are known beforehand.
+        on_forgotten: told the address of each node that is remembered no longer; must not wait.
     """
 
     def __init__(
-        self, clock: Clock, own_address: str, pinned: Mapping[str, str] | None = None
+        self,
+        clock: Clock,
+        own_address: str,
+        pinned: Mapping[str, str] | None = None,
+        on_forgotten: Callable[[str], None] | None = None,
     ) -> None:
         self.own_address = own_address
-        self._book = PeerBook(clock, dict(pinned or {}))
+        self._book = PeerBook(clock, dict(pinned or {}), on_forgotten)
         self._changed = threading.Condition()
 
     def hear(self, heartbeat: Heartbeat) -> bool:
@@ -151,19 +156,9 @@ class NetworkView:
 
 def _signatures(heartbeat: Heartbeat) -> set[str]:
     running = {
-        instance.signature.upper()
+        instance.signature
         for pipeline in heartbeat.pipelines or ()
         for instance in pipeline.instances
     }
-    return running | set(_stated_signatures(heartbeat.status))
-
-
-def _stated_signatures(status: Mapping[str, Any]) -> list[str]:
-    """What a node's status says of plugins; it can hold anything."""
-    offered = status.get("PYE2_SIGNATURES")
-    stated = list(offered) if isinstance(offered, dict) else []
-    active = status.get("ACTIVE_PLUGINS")
-    for plugin in active if isinstance(active, list | tuple) else ():
-        if isinstance(plugin, dict):
-            stated.append(plugin.get("SIGNATURE"))
-    return [name.upper() for name in stated if isinstance(name, str)]
+    stated = running.union(heartbeat.active_signatures, heartbeat.signatures or ())
+    return {signature.upper() for signature in stated}

@@ -49,7 +49,11 @@ class Payload(UserDict[str, Any]):
 
     @classmethod
     def of(cls, message: PayloadMessage | Notification) -> Self:
-        """What a received message says; a copy of its own for each who is given it."""
+        """What a received message says.
+
+        Each who is given it has a dictionary of its own, but what the fields hold is shared, and is
+        to be copied before it is changed: copying a large message takes longer than reading it.
+        """
         origin = message.origin
         return cls(
             message.fields,

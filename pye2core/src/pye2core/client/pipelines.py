@@ -43,9 +43,14 @@ class KnownPipelines:
             return self._known.get(with_prefix(node), {}).get(name)
 
     def add(self, pipeline: Pipeline) -> Pipeline:
-        """Know a pipeline from now on, in the place of another of the same name."""
+        """Know a pipeline from now on, in the place of another of the same name, which ends."""
         with self._lock:
-            self._known.setdefault(pipeline.node_addr, {})[pipeline.name] = pipeline
+            here = self._known.setdefault(pipeline.node_addr, {})
+            replaced = here.get(pipeline.name)
+            here[pipeline.name] = pipeline
+        if replaced is not None:
+            for thread in replaced.callback_threads():
+                thread.finish()
         return pipeline
 
     def add_if_new(self, pipeline: Pipeline) -> Pipeline:
@@ -58,7 +63,14 @@ class KnownPipelines:
         """Know it no longer: it was closed."""
         self._drop(pipeline)
         with self._lock:
+            self._let_closed_settle()
             self._closed[pipeline.node_addr, pipeline.name] = self._clock.monotonic()
+            self._reported.get(pipeline.node_addr, {}).pop(pipeline.name, None)
+
+    def forget_node(self, node: str) -> None:
+        """Know no longer what a node says that it runs: it is forgotten itself."""
+        with self._lock:
+            self._reported.pop(with_prefix(node), None)
 
     def all(self) -> list[Pipeline]:
         """All that the session has."""
@@ -72,8 +84,11 @@ class KnownPipelines:
         node = with_prefix(node)
         by_name = {config.name: config for config in reported}
         with self._lock:
-            self._reported[node] = by_name
-            self._let_closed_settle(node)
+            self._let_closed_settle()
+            self._reported.pop(node, None)
+            running = {name: by_name[name] for name in by_name if (node, name) not in self._closed}
+            if running:
+                self._reported[node] = running
             known = list(self._known.get(node, {}).values())
         for pipeline in known:
             pipeline.note_report(by_name.get(pipeline.name))
@@ -86,21 +101,16 @@ class KnownPipelines:
             if here.get(pipeline.name) is pipeline:
                 del here[pipeline.name]
 
-    def _let_closed_settle(self, node: str) -> None:
+    def _let_closed_settle(self) -> None:
         now = self._clock.monotonic()
         for key, closed_at in list(self._closed.items()):
-            if key[0] == node and now - closed_at >= SETTLING:
+            if now - closed_at >= SETTLING:
                 del self._closed[key]
 
     def reported(self, node: str) -> dict[str, PipelineConfig]:
         """What a node runs by its newest heartbeat, without what this session has closed since."""
-        node = with_prefix(node)
         with self._lock:
-            return {
-                name: config
-                for name, config in self._reported.get(node, {}).items()
-                if (node, name) not in self._closed
-            }
+            return dict(self._reported.get(with_prefix(node), {}))
 
     def deployed(self, node: str) -> dict[str, Pipeline]:
         """What this session knows to run on a node."""

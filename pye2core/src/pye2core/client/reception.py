@@ -122,7 +122,7 @@ class Reception:
         if not self._wanted(node):
             return
         for thread, call in self._notification_calls(node, notification):
-            thread.put(call)
+            thread.put(call, size=_size(notification))
 
     def on_payload(self, message: Message, ack: Acknowledge) -> None:
         """Take in a payload; acknowledged when its owners have room for it.
@@ -137,7 +137,7 @@ class Reception:
             calls = []
         taken = self._receipts.for_payload(ack, [thread for thread, _ in calls])
         for thread, call in calls:
-            thread.put(call, taken)
+            thread.put(call, taken, _size(payload))
 
     def on_inbox(self, message: Message, ack: Acknowledge) -> None:
         """Take in what was sent to this session alone.
@@ -197,3 +197,7 @@ def _expected(message: Message, kind: type[_M]) -> _M:
 
 def _sender(message: Notification | PayloadMessage) -> str:
     return message.origin.sender if message.origin is not None else ""
+
+
+def _size(message: Notification | PayloadMessage) -> int:
+    return message.origin.size if message.origin is not None else 0

@@ -175,8 +175,8 @@ class Session(SessionPipelines, SessionWaiting):
             ),
             identity,
         )
-        self.peers = NetworkView(clock, self.address)
         self.known_pipelines = KnownPipelines(clock)
+        self.peers = NetworkView(clock, self.address, on_forgotten=self.known_pipelines.forget_node)
         transactions = Transactions(clock, self.address)
         self.commands = Commands(
             self._connection,

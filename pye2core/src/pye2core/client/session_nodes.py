@@ -6,6 +6,7 @@ You are in the client room; what is known of nodes is in ``network``.
 from __future__ import annotations
 
 from pye2core.client.parts import SessionParts
+from pye2core.printable import printable
 
 NODE_SECONDS = 15.0
 """How long to wait for a node unless told otherwise."""
@@ -28,7 +29,7 @@ class SessionNodes(SessionParts):
             self.P(f"Waiting {timeout:g} s for any node to appear online …")
         found = self.peers.wait_until(self.peers.online, timeout)
         if verbose:
-            names = sorted(each.name for each in self.peers.online().values())
+            names = sorted(printable(each.name) for each in self.peers.online().values())
             self.P(f"Online: {', '.join(names)}" if found else "No node has appeared.")
         return found
 
@@ -76,7 +77,7 @@ class SessionNodes(SessionParts):
     def get_active_supervisors(self) -> list[str]:
         """The addresses of the nodes that are online and call themselves supervisors."""
         online = self.peers.online()
-        return [address for address, each in online.items() if each.status.get("EE_IS_SUPER")]
+        return [address for address, each in online.items() if each.is_supervisor]
 
     def get_node_name(self, node_addr: str) -> str | None:
         """The name of a node that was heard from."""

@@ -6,6 +6,7 @@ You are in the client room; what pipelines are known is in ``pipelines``, what o
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from pye2core.client import jobs
@@ -13,7 +14,7 @@ from pye2core.client.pipeline import Pipeline
 from pye2core.client.session_nodes import SessionNodes
 from pye2core.client.signatures import instances_in
 from pye2core.client.staging import Staging
-from pye2core.errors import AlreadyExists, PipelineNotFound
+from pye2core.errors import AlreadyExists, PipelineNotFound, TransportError
 from pye2core.messages import PipelineConfig
 from pye2core.messages.configuration import VOID, upper_keys
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pye2core.client.session import Session
 
     Code = Callable[..., Any] | str
+
+_log = logging.getLogger("pye2core.client")
 
 
 class SessionPipelines(SessionNodes):
@@ -252,7 +255,8 @@ class SessionPipelines(SessionNodes):
             UnknownPreset: a name stands for no installed preset.
             PresetParameterError: a preset lacks a parameter.
             UnknownSignature: no installed plugin offers distributed jobs; says what to install.
-            ConfirmationTimeout, DeployFailed: as ``pipeline.deploy()``, if that was asked for.
+            ConfirmationTimeout, DeployFailed: as ``pipeline.deploy()``, if that was asked for; the
+                node is told to close what it may have started.
         """
         if node is not None and node_addr is not None:
             raise TypeError("create_chain_dist_custom_job() takes node or node_addr, not both")
@@ -274,11 +278,11 @@ class SessionPipelines(SessionNodes):
                 on_notification=on_notification,
                 **kwargs,
             )
+            if deploy:
+                pipeline.deploy()
         except BaseException:
-            pipeline.close()
+            _abandon(pipeline)
             raise
-        if deploy:
-            pipeline.deploy()
         return pipeline, instance
 
     def create_job(
@@ -323,3 +327,11 @@ class SessionPipelines(SessionNodes):
             on_notification=on_notification,
             deploy=deploy,
         )
+
+
+def _abandon(pipeline: Pipeline) -> None:
+    """Close a job that its maker is never given: nobody else could, and it might run for ever."""
+    try:
+        pipeline.close(wait_confirmation=False)
+    except TransportError as error:
+        _log.warning("the job %s may still run: %s", pipeline.name, error)

@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pye2core.abc import MAX_MESSAGE, ChannelKind
 from pye2core.connection.rejections import Rejections
@@ -99,7 +99,9 @@ class Inbound:
         self.gate(sealed)
         opened = sealed.open(self.identity)
         self.dialects.heard(sealed.sender, place)
-        return opened
+        if opened.origin is None:
+            return opened
+        return evolve(opened, origin=evolve(opened.origin, size=size))
 
     def _turn_down(self, delivery: Delivery, error: Exception) -> None:
         if isinstance(error, MessageRejected):

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from pye2core.messages.configuration import InstanceUpdate, PipelineConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from pye2core.messages.codes import Action, NotificationCode, NotificationKind
@@ -29,6 +30,7 @@ class Origin:
         sent_at: when the sender says that it was sent; None where it says nothing usable.
         verified: whether the signature was checked and is good.
         encrypted: whether the body came encrypted for this receiver.
+        size: bytes of the message as it was delivered; 0 where it was not.
     """
 
     sender: str
@@ -37,6 +39,7 @@ class Origin:
     sent_at: datetime | None = None
     verified: bool = True
     encrypted: bool = False
+    size: int = 0
 
 
 @frozen
@@ -166,7 +169,14 @@ class Heartbeat:
         secured: False says that it takes commands from anybody (PyE2's default).
         pipelines: the pipelines it runs; None when the message did not say (only *online* then).
         leaving: whether it is the last one: the node goes offline in good order.
-        status: all else by upper-case key: versions, memory, load, active instances. On receipt:
+        load: the machine's processor load in percent. This and the next three are None where the
+            node did not say, or said nothing that can be used.
+        free_memory: the machine's free memory in GB.
+        version: the version of the node's software.
+        signatures: the signatures that the node can run, each with its version.
+        active_signatures: on receipt, those of the instances that its status tells of.
+        is_supervisor: whether it calls itself a supervisor.
+        status: all else by upper-case key: active instances, counts, further figures. On receipt:
             all that the message said.
         origin: set on receipt.
     """
@@ -177,6 +187,12 @@ class Heartbeat:
     secured: bool = True
     pipelines: tuple[PipelineConfig, ...] | None = ()
     leaving: bool = False
+    load: float | None = None
+    free_memory: float | None = None
+    version: str | None = None
+    signatures: Mapping[str, str] | None = None
+    active_signatures: frozenset[str] = frozenset()
+    is_supervisor: bool = False
     status: dict[str, Any] = field(factory=dict)
     origin: Origin | None = None
 
