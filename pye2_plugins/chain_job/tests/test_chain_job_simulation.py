@@ -47,6 +47,7 @@ from pye2core.abc import CodeFailure, Peer
 
 ITEMS = 6
 LONGEST = 3000.0
+STORM = 200.0
 BEAT = 10.0
 MAIN = "0xai_main"
 
@@ -285,7 +286,8 @@ class Simulation:
         self.after(self.rng.uniform(0.05, 1.0), lambda: self.work(node, pipeline, worker))
 
     def work_once(self, node: SimNode, pipeline: str, worker: SimWorker) -> None:
-        if self.rng.random() < self.weather.forgetting:
+        is_storm = self.now < STORM  # a worker that forgets for ever cannot come to an end
+        if is_storm and self.rng.random() < self.weather.forgetting:
             self.forget(worker)
         if self.rng.random() < self.weather.raising:
             about = Close(node.address, pipeline, worker.session_id)

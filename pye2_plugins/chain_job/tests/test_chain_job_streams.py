@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pye2_chain_job.streams import GAP_SECONDS, PayloadStream
+from pye2_chain_job.streams import GAP_SECONDS, PayloadStream, Taken
 
 
 def numbers(taken: object) -> list[int | None]:
@@ -59,13 +59,19 @@ def test_another_process_of_the_worker_begins_anew() -> None:
     assert not stream.take("b", 2, "y", 0.0).restarted
 
 
-def test_what_the_process_before_sent_late_does_not_count() -> None:
+def test_what_the_process_before_sent_is_left_out_when_it_is_repeated() -> None:
     stream = PayloadStream()
     stream.take("a", 1, "x", 0.0)
     stream.take("b", 1, "x", 0.0)
-    taken = stream.take("a", 2, "y", 0.0)
-    assert not taken.ready
-    assert not taken.restarted
+    assert stream.take("a", 1, "x", 0.0) == Taken()
+
+
+def test_news_of_a_process_that_was_thought_to_be_gone_is_a_mix_up() -> None:
+    """Either this came late, or what began anew did: nobody can tell which process is alive."""
+    stream = PayloadStream()
+    stream.take("a", 1, "x", 0.0)
+    stream.take("b", 1, "x", 0.0)
+    assert stream.take("a", 2, "y", 0.0) == Taken(mixed_up=True)
 
 
 def test_after_a_restart_of_the_main_node_the_stream_goes_on_where_it_stood() -> None:

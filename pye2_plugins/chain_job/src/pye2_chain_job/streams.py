@@ -37,10 +37,13 @@ class Taken:
     Attributes:
         ready: what is now in order.
         restarted: whether its worker has lost its memory: what it sent before does not count.
+        mixed_up: whether it cannot be told any more which of the worker's processes is its present
+            one.
     """
 
     ready: tuple[Numbered, ...] = ()
     restarted: bool = False
+    mixed_up: bool = False
 
 
 @define
@@ -55,7 +58,8 @@ class PayloadStream:
     run: str | None = None
     expected: int = 1
     _early: dict[int, Any] = field(factory=dict)
-    _past_runs: set[str] = field(factory=set)
+    _past: dict[str, int] = field(factory=dict)
+    """Of the worker's processes before, which payload would have come next."""
     _missing_since: float | None = None
 
     def take(self, run: object, number: object, data: Any, now: float) -> Taken:
@@ -69,8 +73,9 @@ class PayloadStream:
         """
         if not isinstance(run, str) or not isinstance(number, int) or number < 1:
             return Taken((Numbered(data),))
-        if run in self._past_runs:
-            return Taken()
+        if run in self._past:
+            # A repetition means nothing. News of a process that was thought to be gone does.
+            return Taken(mixed_up=number >= self._past[run])
         restarted = self.run is not None and run != self.run
         if run != self.run:
             self._begin(run)
@@ -89,7 +94,7 @@ class PayloadStream:
 
     def _begin(self, run: str) -> None:
         if self.run is not None:
-            self._past_runs.add(self.run)
+            self._past[self.run] = self.expected
             self.expected = 1
         self.run = run
         self._early.clear()

@@ -227,6 +227,9 @@ class Workers:
         piece.has_sent = True
         fields = payload.fields
         taken = piece.stream.take(fields.get("EXEC_RUN"), fields.get("EXEC_SEQ"), data, now)
+        if taken.mixed_up:
+            text = "it cannot be told which of its processes is the present one"
+            self.replace(piece, Trouble(text), now)
         if taken.restarted:
             self._changes.restarted.append(piece.job_id)
         self._note_progress(piece, fields.get("PROGRESS"))

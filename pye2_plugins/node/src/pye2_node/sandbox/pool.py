@@ -10,9 +10,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
 
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
@@ -21,6 +24,30 @@ from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
     from pye2_node.sandbox.events import WorkerEvents
+
+
+SPARE_AFTER: Final = 0.01
+"""Seconds after a worker was handed out until the next one is forked in advance."""
+
+
+@frozen
+class _Forked:
+    """A worker that nobody has been given yet, and the node's end of its channel."""
+
+    forked: Forked
+    channel: socket.socket
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process still runs: the descriptor of one that ended is readable."""
+        poll = select.poll()
+        poll.register(self.forked.pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    def discard(self) -> None:
+        """Let go of it; the process ends when its channel does."""
+        self.channel.close()
+        os.close(self.forked.pidfd)
 
 
 class SandboxPool:
@@ -56,6 +83,8 @@ class SandboxPool:
         self._log = log or logging.getLogger("pye2.node.sandbox")
         self._zygote: asyncio.Task[ZygoteLink] | None = None
         self._workers: set[SandboxProcess] = set()
+        self._spare: _Forked | None = None
+        self._sparing: asyncio.Task[None] | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -65,6 +94,7 @@ class SandboxPool:
             NodeError: it does not start; says why.
         """
         await self._ready_zygote()
+        self._replace_spare()
 
     async def spawn(
         self, handler: WorkerEvents, surroundings: Surroundings | None = None
@@ -78,24 +108,27 @@ class SandboxPool:
         Raises:
             NodeError: no process could be started; says why.
         """
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)
+        fresh = self._take_spare() or await self._fork_fresh()
         with contextlib.ExitStack() as unless_spawned:
-            unless_spawned.callback(ours.close)
-            with theirs:
-                forked = await self._fork(theirs)
-            unless_spawned.callback(os.close, forked.pidfd)
-            streams = await asyncio.open_unix_connection(sock=ours)
+            unless_spawned.callback(fresh.discard)
+            streams = await asyncio.open_unix_connection(sock=fresh.channel)
             unless_spawned.pop_all()
-        worker = SandboxProcess(forked, streams, handler, self.limits, self._log)
+        worker = SandboxProcess(fresh.forked, streams, handler, self.limits, self._log)
         worker.begin(surroundings or Surroundings())
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
+        self._replace_spare()
         return worker
 
     async def stop(self) -> None:
         """End all workers and the zygote, for good."""
         self._stopping = True
+        if self._sparing is not None:
+            self._sparing.cancel()
+            await asyncio.wait({self._sparing})
+        if self._spare is not None:
+            self._spare.discard()
+            self._spare = None
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers))
         starting, self._zygote = self._zygote, None
         if starting is not None:
@@ -103,6 +136,39 @@ class SandboxPool:
             await asyncio.wait({starting})
             if not starting.cancelled() and starting.exception() is None:
                 await starting.result().stop()
+
+    # --- the spare: forked beforehand, so that a new instance finds its process up and warm ------
+
+    def _take_spare(self) -> _Forked | None:
+        spare, self._spare = self._spare, None
+        if spare is not None and not spare.is_alive:
+            spare.discard()
+            return None
+        return spare
+
+    def _replace_spare(self) -> None:
+        if self._spare is None and (self._sparing is None or self._sparing.done()):
+            self._sparing = asyncio.create_task(self._fork_spare())
+
+    async def _fork_spare(self) -> None:
+        # Whoever has just been given a process needs the processor more.
+        await asyncio.sleep(SPARE_AFTER)
+        try:
+            self._spare = await self._fork_fresh()
+        except NodeError as error:
+            self._log.info("no process is kept ready for custom code: %s", error)
+
+    # --- forking ----------------------------------------------------------------------------------
+
+    async def _fork_fresh(self) -> _Forked:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)
+        with contextlib.ExitStack() as unless_forked:
+            unless_forked.callback(ours.close)
+            with theirs:
+                forked = await self._fork(theirs)
+            unless_forked.pop_all()
+        return _Forked(forked, ours)
 
     async def _fork(self, channel: socket.socket) -> Forked:
         """Have the zygote fork; once more with a new one if it has just died."""
