@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pye2core.identity import load_or_create_key
 
 DEMO_SECONDS = 4.0
 UPTO = 300_000
+PLAIN = "twice one process's time over two processes' at once, plain Python: 2 with two free cores"
 
 
 def demo_seconds() -> float:
@@ -38,6 +40,22 @@ def trial_division_seconds(session: Session, node: str, workers: int) -> float:
     return taken
 
 
+def divide() -> int:
+    """Plain Python that keeps a processor busy for about as long as one worker's piece."""
+    return sum(all(n % d for d in range(3, int(n**0.5) + 1, 2)) for n in range(3, UPTO // 4, 2))
+
+
+def processes_seconds(count: int) -> float:
+    """So many processes that do the same at once, without pye2: what the machine itself gives."""
+    processes = [multiprocessing.Process(target=divide) for _ in range(count)]
+    start = time.perf_counter()
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return time.perf_counter() - start
+
+
 def rows() -> list[Row]:
     """The demo against its limit; one worker against two."""
     progress("demo primes")
@@ -52,12 +70,15 @@ def rows() -> list[Row]:
         ):
             node = fleet.nodes[0].address
             session.wait_for_node(node, verbose=False)
-            single, double = medians_in_turn(
+            single, double, alone, both = medians_in_turn(
                 lambda: trial_division_seconds(session, node, 1),
                 lambda: trial_division_seconds(session, node, 2),
+                lambda: processes_seconds(1),
+                lambda: processes_seconds(2),
             )
     note = f"one worker's time over two workers', trial division to {UPTO:,}"
     return [
         Row("pye2 demo primes, start to exit", demo, "s", "against the limit", DEMO_SECONDS, 1.0),
         Row("two workers instead of one", single, "s", note, double, 1.5, at_least=True),
+        Row("what the machine gives two processes", 2 * alone, "s", PLAIN, both),
     ]
