@@ -35,8 +35,14 @@ def _cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def _resident(processes: list[psutil.Process]) -> float:
-    """MiB of all, each as the system tells it: pages that they share count for each of them."""
-    return sum(each.memory_info().rss for each in processes) / MEBIBYTE
+    """MiB of memory that all of them hold together; pages that they share are counted once."""
+    return sum(each.memory_full_info().pss for each in processes) / MEBIBYTE
+
+
+def _one_by_one(processes: list[psutil.Process]) -> str:
+    """MiB resident of each process by itself."""
+    sizes = [f"{each.memory_info().rss / MEBIBYTE:.0f}" for each in processes]
+    return f"against 80 MiB; each by itself, shared pages counted again: {' + '.join(sizes)} MiB"
 
 
 def _shares(groups: list[list[psutil.Process]]) -> list[float]:
@@ -61,7 +67,7 @@ def rows() -> list[Row]:
                     each for each in psutil.Process().children() if str(home) in each.cmdline()
                 )
                 progress(f"idle for {SECONDS:.0f} s, {RUNS} times")
-                memory = _resident(_tree(node))
+                memory, sizes = _resident(_tree(node)), _one_by_one(_tree(node))
                 groups = [[psutil.Process(script.pid)], _tree(node)]
                 shares = [_shares(groups) for _ in range(RUNS)]
                 script.terminate()
@@ -69,5 +75,5 @@ def rows() -> list[Row]:
     return [
         Row("idle session, share of a core", statistics.median(session_cpu), "%", "", 1.0, 1.0),
         Row("idle node with its zygote", statistics.median(node_cpu), "%", "", 1.0, 1.0),
-        Row("node with its zygote, before a job", memory, "MiB", "against 80 MiB", 80.0, 1.0),
+        Row("node with its zygote, before a job", memory, "MiB", sizes, 80.0, 1.0),
     ]

@@ -94,7 +94,6 @@ class SandboxPool:
             NodeError: it does not start; says why.
         """
         await self._ready_zygote()
-        self._replace_spare()
 
     async def spawn(
         self, handler: WorkerEvents, surroundings: Surroundings | None = None
@@ -138,6 +137,7 @@ class SandboxPool:
                 await starting.result().stop()
 
     # --- the spare: forked beforehand, so that a new instance finds its process up and warm ------
+    # A node that never had an instance keeps none: it costs memory.
 
     def _take_spare(self) -> _Forked | None:
         spare, self._spare = self._spare, None
