@@ -35,14 +35,13 @@ def _cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def _resident(processes: list[psutil.Process]) -> float:
-    """MiB of memory that all of them hold together; pages that they share are counted once."""
+    """MiB of all, each as the system tells it: pages that they share count for each of them."""
+    return sum(each.memory_info().rss for each in processes) / MEBIBYTE
+
+
+def _held(processes: list[psutil.Process]) -> float:
+    """MiB of memory that all of them hold together: pages that they share count once."""
     return sum(each.memory_full_info().pss for each in processes) / MEBIBYTE
-
-
-def _one_by_one(processes: list[psutil.Process]) -> str:
-    """MiB resident of each process by itself."""
-    sizes = [f"{each.memory_info().rss / MEBIBYTE:.0f}" for each in processes]
-    return f"against 80 MiB; each by itself, shared pages counted again: {' + '.join(sizes)} MiB"
 
 
 def _shares(groups: list[list[psutil.Process]]) -> list[float]:
@@ -67,7 +66,8 @@ def rows() -> list[Row]:
                     each for each in psutil.Process().children() if str(home) in each.cmdline()
                 )
                 progress(f"idle for {SECONDS:.0f} s, {RUNS} times")
-                memory, sizes = _resident(_tree(node)), _one_by_one(_tree(node))
+                alone, both = _resident([node]), _resident(_tree(node))
+                held = _held(_tree(node))
                 groups = [[psutil.Process(script.pid)], _tree(node)]
                 shares = [_shares(groups) for _ in range(RUNS)]
                 script.terminate()
@@ -75,5 +75,7 @@ def rows() -> list[Row]:
     return [
         Row("idle session, share of a core", statistics.median(session_cpu), "%", "", 1.0, 1.0),
         Row("idle node with its zygote", statistics.median(node_cpu), "%", "", 1.0, 1.0),
-        Row("node with its zygote, before a job", memory, "MiB", sizes, 80.0, 1.0),
+        Row("node process, before a job", alone, "MiB", "against 80 MiB", 80.0, 1.0),
+        Row("node with its zygote, before a job", both, "MiB", "against 80 MiB", 80.0, 1.0),
+        Row("the same, shared pages counted once", held, "MiB"),
     ]

@@ -66,6 +66,8 @@ class Weather:
     numbered: bool = True
     restarts: tuple[float, ...] = ()
     """When the main node crashes and starts anew with what it kept last."""
+    meeting: float = BEAT
+    """Seconds within which all nodes have been heard once; 1 where they answer a new one."""
 
 
 @define
@@ -113,8 +115,7 @@ class Simulation:
         self.kept: bytes | None = None
         self.begin(Job(self.plan, rng, started="then", now=self.now))
         for node in self.nodes.values():
-            # Nodes answer one that they hear for the first time within a second.
-            self.at(rng.uniform(0, 1), lambda node=node: self.beat(node))
+            self.at(rng.uniform(0, weather.meeting), lambda node=node: self.beat(node))
         for number, at, seconds in weather.away:
             self.at(at, lambda n=number, s=seconds: self.leave(n, s))
         for at in weather.restarts:
@@ -376,7 +377,7 @@ def test_a_job_on_a_good_network_gives_the_right_result() -> None:
 
 
 def test_each_piece_gets_a_node_of_its_own_while_there_are_enough() -> None:
-    simulation = Simulation(Random(1), 4, 3, Weather())
+    simulation = Simulation(Random(1), 4, 3, Weather(meeting=1.0))
     placed: list[Counter[str]] = []
     original = simulation.command
     simulation.command = lambda command: (
