@@ -257,7 +257,7 @@ def test_it_outlives_the_thread_that_started_it_but_not_its_process(tmp_path, co
 def test_what_is_kept_for_absent_sessions_is_bounded_and_cuts_off_nobody(
     tmp_path, connect, monkeypatch
 ):
-    monkeypatch.setattr(retention, "MOST_BYTES", 1_000_000)
+    monkeypatch.setitem(retention.LIMITS, "max_bytes", 1_000_000)
     with EmbeddedBroker(tmp_path / "broker") as running:
         absent = connect(running.url, "absent", persistent=True)
         absent.subscribe(PAYLOADS, PATIENCE)
@@ -271,3 +271,19 @@ def test_what_is_kept_for_absent_sessions_is_bounded_and_cuts_off_nobody(
         while not kept[-1].startswith(b"19"):
             kept.append(back.data.get(timeout=PATIENCE))
         assert len(kept) <= 5
+
+
+def test_payloads_crowd_out_no_command_to_a_session_that_is_away(tmp_path, connect, monkeypatch):
+    monkeypatch.setitem(retention.LIMITS, "max_msgs_per_subject", 10)
+    command = Channel.config("0xai_node")
+    with EmbeddedBroker(tmp_path / "broker") as running:
+        absent = connect(running.url, "absent", persistent=True)
+        absent.subscribe(command, PATIENCE)
+        absent.detach(PATIENCE)
+        sender = connect(running.url, "sender")
+
+        publish(sender, command, b"do it")
+        publish(sender, PAYLOADS, *(b"%d" % number for number in range(100)))
+
+        back = connect(running.url, "absent", persistent=True)
+        assert back.data.get(timeout=PATIENCE) == b"do it"

@@ -115,12 +115,7 @@ def test_a_server_that_answers_strangely_is_not_taken_for_ours(stranger, answers
 
 
 def test_limits_that_are_set_already_are_left_alone(stranger):
-    limits = {
-        "max_bytes": retention.MOST_BYTES,
-        "max_age": retention.LONGEST * 10**9,
-        "discard": "old",
-    }
-    body = repr({"config": limits}).replace("'", '"').encode()
+    body = repr({"config": retention.LIMITS}).replace("'", '"').encode()
     port = stranger(ACCEPTED, b"INFO {}\r\nMSG _INBOX.pye2 1 %d\r\n%b\r\n" % (len(body), body))
 
     limit_retention("127.0.0.1", port, port, PATIENCE)
