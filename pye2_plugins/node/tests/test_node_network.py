@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,12 +34,14 @@ class Ears:
     def __init__(self, *, fails):
         self.fails = fails
         self.handlers = {}
+        self.wanted = {}
         self.started = asyncio.Event()
         self.closed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def listen(self, channel, handler):
+    def listen(self, channel, handler, *, wanted):
         self.handlers[channel.kind] = handler
+        self.wanted[channel.kind] = wanted
 
     def start(self):
         if self.fails:
@@ -54,6 +57,9 @@ class Listener:
 
     def __init__(self):
         self.heard = asyncio.Queue()
+
+    def cares_about(self, pipeline):
+        return pipeline == "wanted"
 
     def on_payload(self, payload):
         self.heard.put_nowait(payload)
@@ -282,6 +288,20 @@ def test_listeners_hear_payloads_notifications_and_heartbeats():
             heartbeat(),
         ]
         await acknowledged.wait()
+
+    perform(scenario)
+
+
+def test_what_no_listener_cares_about_is_not_even_checked():
+    async def scenario(world):
+        world.network.listen(Deaf())
+        world.network.listen(Listener())
+        ears = await world.opened.get()
+        await ears.started.wait()
+
+        for is_of_use in ears.wanted.values():
+            assert is_of_use(SimpleNamespace(path=InstancePath("wanted")))
+            assert not is_of_use(SimpleNamespace(path=InstancePath("another")))
 
     perform(scenario)
 

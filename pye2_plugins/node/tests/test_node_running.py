@@ -303,6 +303,9 @@ def test_a_node_deploys_on_another_one_and_hears_its_answers(start, friend):
     heard = queue.Queue()
 
     class Listener:
+        def cares_about(self, pipeline):
+            return pipeline == "w"
+
         def on_payload(self, payload):
             heard.put(payload)
 

@@ -400,6 +400,28 @@ def test_a_message_that_comes_again_is_not_heard_again(
     assert session._connection.rejections.counts["replay"] == 1
 
 
+def test_only_what_is_of_use_to_a_session_is_checked_at_all(
+    broker: MemoryBroker,
+    open_session: Callable[..., Session],
+    session: Session,
+    node: FakeNode,
+) -> None:
+    own = Calls()
+    curious, busy = open_session(on_payload=Calls()), session
+    busy.create_pipeline(node=node.address, name="mine", on_data=own)
+    node.say(SOMEWHERE, VALUE=1)
+    recorded = next(each for each in broker.published if each.channel == Channel.payloads())
+    publisher = broker.connect("forger", lambda reason: None, persistent=False)
+    forged = recorded.data.replace(b'"VALUE":1', b'"VALUE":2')
+
+    broker.publish(publisher, Channel.payloads(), forged).result(PATIENCE)
+    node.say(InstancePath("mine", "S", "i"), VALUE=3)
+
+    assert own.next()[-1]["VALUE"] == 3
+    assert curious._connection.rejections.counts["signature"] == 1
+    assert busy._connection.rejections.counts["signature"] == 0
+
+
 def test_a_raising_callback_is_shown_and_the_next_is_called(
     open_session: Callable[..., Session], node: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:

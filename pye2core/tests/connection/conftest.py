@@ -139,6 +139,7 @@ def said(text: str) -> PayloadMessage:
 class Plain(SealedMessage):
     sender = "0xai_sender"
     recipient = None
+    path = InstancePath()
     digest = ""
     is_command = False
 

@@ -30,6 +30,7 @@ ME = cast("Identity", object())
 class Sealed(SealedMessage):
     sender = SENDER
     recipient = None
+    path = InstancePath("p")
     digest = "digest"
 
     def __init__(self, script: Script, *, is_command: bool) -> None:
@@ -317,6 +318,27 @@ def test_a_flood_from_senders_that_are_made_up_does_not_fill_the_log(
     assert bench.counts == {"signature": 3000, "name-taken": 1}
     assert len(warnings) == MOST_WARNINGS + 1
     assert "name-taken" in warnings[-1].getMessage()
+
+
+# --- interest -------------------------------------------------------------------------------------
+
+
+def test_what_is_of_no_use_is_acknowledged_and_neither_checked_nor_counted(bench: Bench) -> None:
+    bench.inbound.interests[PAYLOADS] = lambda sealed: sealed.path.pipeline != "p"
+
+    bench.receive()
+
+    assert bench.script.steps == ["recognises", "parse"]
+    assert bench.acknowledged == 1
+    assert bench.counts == {}
+
+
+def test_what_is_of_use_is_checked_as_ever(bench: Bench) -> None:
+    bench.inbound.interests[PAYLOADS] = lambda sealed: sealed.path.pipeline == "p"
+
+    bench.receive()
+
+    assert bench.script.steps[2:] == ["verify", "gate", "open", "handle"]
 
 
 # --- handlers -------------------------------------------------------------------------------------

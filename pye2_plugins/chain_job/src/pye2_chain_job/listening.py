@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pye2_chain_job.callbacks import size_of
 from pye2_chain_job.events import NodeHeard, PeersKnown, WorkerNotification, WorkerPayload
@@ -29,16 +29,27 @@ class Listener:
         job: tells whose messages matter.
         tell: takes what happened.
         network: tells who is online.
+        pipelines: the names of the workers' pipelines.
     """
 
     job: Job
     tell: Callable[[Event], None]
     network: Network
+    pipelines: frozenset[str] = field(init=False)
+
+    @pipelines.default
+    def _workers_pipelines(self) -> frozenset[str]:
+        plan = self.job.plan
+        return frozenset(plan.pipeline_of(job_id) for job_id in range(plan.pieces))
+
+    def cares_about(self, pipeline: str | None) -> bool:
+        """Whether a pipeline is of a worker; what is said about none may answer a command."""
+        return pipeline is None or pipeline in self.pipelines
 
     def on_payload(self, payload: PayloadMessage) -> None:
         """Tell of a payload that may be of a worker."""
         pipeline, origin = payload.path.pipeline, payload.origin
-        if origin is None or pipeline is None or not self._is_of_workers(pipeline):
+        if origin is None or pipeline not in self.pipelines:
             return
         session_id = payload.requester.session_id
         size = size_of(data_of(payload.fields))
@@ -49,7 +60,7 @@ class Listener:
         pipeline, origin = notification.path.pipeline, notification.origin
         session_id = notification.requester.session_id
         answers_us = (session_id or "").startswith(self.job.plan.requester)
-        is_ours = answers_us if pipeline is None else self._is_of_workers(pipeline)
+        is_ours = answers_us if pipeline is None else pipeline in self.pipelines
         if origin is None or not is_ours:
             return
         said = WorkerNotification(
@@ -75,6 +86,3 @@ class Listener:
             self.tell(NodeHeard(node, pipelines))
         else:
             self.tell(PeersKnown(tuple(peers)))  # it said good-bye
-
-    def _is_of_workers(self, pipeline: str) -> bool:
-        return self.job.workers.job_id_of(pipeline) is not None

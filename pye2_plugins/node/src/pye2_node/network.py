@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
+    from pye2core.abc import SealedMessage
     from pye2core.connection import Connection
     from pye2core.messages import Command, Message
     from pye2core.peers import PeerBook
@@ -121,8 +122,7 @@ class NodeNetwork:
             # Answers to the command must be heard.
             await asyncio.shield(self._opening_ears())
         sealed = evolve(command, target=address)
-        sending = await asyncio.to_thread(self._send, sealed, Channel.config(address), address)
-        await asyncio.wrap_future(sending)
+        await asyncio.wrap_future(self._send(sealed, Channel.config(address), address))
 
     def _address_of(self, target: str) -> str:
         address = self._peers.address_of(target)
@@ -151,9 +151,12 @@ class NodeNetwork:
     async def _opened(self) -> Connection:
         ears = self._new_ears()
         for channel in (Channel.payloads(), Channel.notif()):
-            ears.listen(channel, self._on_message)
+            ears.listen(channel, self._on_message, wanted=self._is_of_use)
         await asyncio.to_thread(ears.start)
         return ears
+
+    def _is_of_use(self, sealed: SealedMessage) -> bool:
+        return any(each.cares_about(sealed.path.pipeline) for each in list(self._listeners))
 
     def _on_message(self, message: Message, ack: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(self._hear, message, ack)

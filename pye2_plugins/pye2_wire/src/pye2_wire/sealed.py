@@ -6,14 +6,14 @@ You are in the PyE2 serializer. What is hostile ends here: whatever the bytes, :
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from pye2_wire.ciphertext import decrypted_object
 from pye2_wire.commands import asks_for_sign_of_life, command_from
-from pye2_wire.envelope import Event, formatter_name_from
+from pye2_wire.envelope import Event, formatter_name_from, path_from
 from pye2_wire.formatters import formatter_named
 from pye2_wire.heartbeats import heartbeat_from
 from pye2_wire.notifications import notification_from
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pye2core.identity import Identity
-    from pye2core.messages import Message
+    from pye2core.messages import InstancePath, Message
 
 _LONGEST_ADDRESS = 128
 _ADDRESSES_REMEMBERED = 1024
@@ -49,20 +49,25 @@ class Pye2SealedMessage(SealedMessage):
     Attributes:
         sender: the address that it claims to come from, in its full form; empty if it claims none.
         recipient: a command's target; of an encrypted message the one that it was encrypted for.
-        digest: the hash of what is signed, computed here.
+        path: what it says it is about; nothing for a command.
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it only asks a node to show itself, and says so in clear.
     """
 
     sender: str
     recipient: str | None
-    digest: str
+    path: InstancePath
     is_command: bool
     asks_for_sign_of_life: bool
     _message: dict[str, Any] = field(repr=False)
     _event: Event | None
     _encrypted: bool
     _verified: bool = field(default=False, init=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of what is signed, computed here."""
+        return digest_of(self._message).hex()
 
     def verify(self) -> None:
         """Check the signature (PyE2 wire protocol, section 3.2).
@@ -131,7 +136,7 @@ def parse(data: bytes) -> Pye2SealedMessage:
         return Pye2SealedMessage(
             sender=sender,
             recipient=_recipient_of(message, event),
-            digest=digest_of(message).hex(),
+            path=path_from(message),
             is_command=event is None,
             asks_for_sign_of_life=in_clear and asks_for_sign_of_life(message),
             message=message,

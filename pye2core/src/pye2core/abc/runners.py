@@ -53,6 +53,12 @@ class Peer:
 class NetworkListener(Protocol):
     """Hears what other nodes say, on the node's loop."""
 
+    def cares_about(self, pipeline: str | None) -> bool:
+        """Whether what is said about a pipeline, or None, matters here; called from any thread.
+
+        What matters to no listener is not even checked.
+        """
+
     def on_payload(self, payload: PayloadMessage) -> None:
         """A verified payload of another node (or of this one)."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pye2core.identity import Identity
-    from pye2core.messages import Message
+    from pye2core.messages import InstancePath, Message
 
 
 class SealedMessage(ABC):
@@ -20,7 +20,8 @@ class SealedMessage(ABC):
     Attributes:
         sender: the address that it claims to come from.
         recipient: whom it says it is for: an address, a node's name, or None for everybody.
-        digest: identifies the signed content.
+        path: what it says it is about; known before anything is checked, so that a receiver need
+            not check what it has no use for.
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it is a command, in clear, that only asks a node to show
             itself: nodes answer that to anybody.
@@ -28,9 +29,14 @@ class SealedMessage(ABC):
 
     sender: str
     recipient: str | None
-    digest: str
+    path: InstancePath
     is_command: bool
     asks_for_sign_of_life: bool = False
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """Identifies the signed content; computed when it is first asked for."""
 
     @abstractmethod
     def verify(self) -> None:

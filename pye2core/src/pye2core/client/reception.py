@@ -18,6 +18,7 @@ from pye2core.messages import Heartbeat, Notification, PayloadMessage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pye2core.abc import SealedMessage
     from pye2core.client.callbacks import CallbackThread, Receipts
     from pye2core.client.instance import Call
     from pye2core.client.network import NetworkView
@@ -123,6 +124,19 @@ class Reception:
             return
         for thread, call in self._notification_calls(node, notification):
             thread.put(call, size=_size(notification))
+
+    def has_use_for_payload(self, sealed: SealedMessage) -> bool:
+        """Whether a payload, not checked yet, is for somebody here."""
+        return self._callbacks.on_payload is not None or self._knows_pipeline(sealed)
+
+    def has_use_for_notification(self, sealed: SealedMessage) -> bool:
+        """Whether a notification, not checked yet, is for somebody here, or may be an answer."""
+        if self._callbacks.on_notification is not None or self._knows_pipeline(sealed):
+            return True
+        return self._transactions.awaits(sealed.sender)
+
+    def _knows_pipeline(self, sealed: SealedMessage) -> bool:
+        return self._pipelines.get(sealed.sender, sealed.path.pipeline) is not None
 
     def on_payload(self, message: Message, ack: Acknowledge) -> None:
         """Take in a payload; acknowledged when its owners have room for it.

@@ -222,8 +222,12 @@ class Session(SessionPipelines, SessionWaiting):
 
         connection, reception = self._connection, self._reception
         connection.listen(Channel.ctrl(), reception.on_heartbeat)
-        connection.listen(Channel.notif(), reception.on_notification)
-        connection.listen(Channel.payloads(), reception.on_payload)
+        connection.listen(
+            Channel.notif(), reception.on_notification, wanted=reception.has_use_for_notification
+        )
+        connection.listen(
+            Channel.payloads(), reception.on_payload, wanted=reception.has_use_for_payload
+        )
         connection.listen(Channel.inbox(self.address), reception.on_inbox)
         try:
             connection.start()

@@ -256,6 +256,11 @@ class Transactions:
             and same_address(address, self._own_address)
         )
 
+    def awaits(self, node: str) -> bool:
+        """Whether a node was asked for something that it has not confirmed yet."""
+        with self._lock:
+            return bool(self._asked_of(with_prefix(node)))
+
     def _asked_of(self, node: str) -> list[Transaction]:
         everything = (each for siblings in self._open.values() for each in siblings)
         return [transaction for transaction in everything if transaction.node == node]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pye2core.abc import Channel, SealedMessage, Transport
     from pye2core.clock import Clock
     from pye2core.connection.dialects import Dialects
-    from pye2core.connection.inbound import Gate, Handler
+    from pye2core.connection.inbound import Gate, Handler, Interest
     from pye2core.connection.rejections import Rejections
     from pye2core.descriptors import TransportDescriptor
     from pye2core.errors import MessageRejected
@@ -212,12 +212,18 @@ class Connection:
             limit=limit,
         )
 
-    def listen(self, channel: Channel, handler: Handler) -> None:
+    def listen(self, channel: Channel, handler: Handler, *, wanted: Interest | None = None) -> None:
         """Hand every message that arrives on ``channel`` to ``handler``, after a loss as well.
 
         Before :meth:`start` this is only noted. That is the time for it where the broker keeps
         messages: it delivers them as soon as it is connected to. Not to be called from a handler,
         for it waits for the broker.
+
+        Args:
+            channel: where to listen.
+            handler: takes the messages.
+            wanted: tells of a message that was not checked yet whether it is of use; what is not is
+                dropped unread. Called from the transport's threads.
 
         Raises:
             NotConnected: the broker did not confirm in time; it is asked again when it is back.
@@ -226,6 +232,8 @@ class Connection:
         timeout = self.settings.connect_timeout
         with self._changed:
             self._inbound.handlers[channel] = handler
+            if wanted is not None:
+                self._inbound.interests[channel] = wanted
             if not self._started:
                 return
             self._changed.wait_for(lambda: self._connected or self._closing, timeout)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Message, Callable[[], None]], None]
     Gate = Callable[[SealedMessage], None]
+    Interest = Callable[[SealedMessage], bool]
 
 _log = logging.getLogger("pye2core.connection")
 
@@ -52,7 +53,7 @@ class _Acknowledgement:
 
 @define(eq=False)
 class Inbound:
-    """Takes deliveries: size, shape, signature, gate, decryption; then the channel's handler.
+    """Takes deliveries: size, shape, interest, signature, gate, decryption; then the handler.
 
     Attributes:
         identity: opens what is encrypted for it.
@@ -60,6 +61,8 @@ class Inbound:
         registry: the plugins that observe.
         gate: raises ``MessageRejected`` for verified messages that must not be acted on.
         handlers: who listens on each channel.
+        interests: of some channels, whether a message there is of use to its handler. What is not
+            is dropped unread: checking it would only cost time.
         rejections: what was not acted on.
     """
 
@@ -68,6 +71,7 @@ class Inbound:
     registry: PluginRegistry
     gate: Gate
     handlers: dict[Channel, Handler] = field(factory=dict)
+    interests: dict[Channel, Interest] = field(factory=dict)
     rejections: Rejections = field(factory=Rejections)
 
     def receive(self, delivery: Delivery) -> None:
@@ -84,9 +88,13 @@ class Inbound:
             acknowledge()
             self._turn_down(delivery, error)
             return
+        if message is None:
+            acknowledge()
+            return
         self._hand_over(message, handler, delivery, acknowledge)
 
-    def _open(self, delivery: Delivery) -> Message:
+    def _open(self, delivery: Delivery) -> Message | None:
+        """The message in a delivery; None if it is of no use."""
         size = len(delivery.data)
         if size > MAX_MESSAGE:
             message = f"it has {size:,} bytes and a message may have {MAX_MESSAGE:,}"
@@ -95,6 +103,9 @@ class Inbound:
         if sealed.is_command is not (delivery.channel.kind is ChannelKind.CONFIG):
             message = f"such a message does not belong on {delivery.channel.kind.value}"
             raise MessageRejected(message, reason="shape", sender=sealed.sender)
+        interest = self.interests.get(delivery.channel)
+        if interest is not None and not interest(sealed):
+            return None
         sealed.verify()
         self.gate(sealed)
         opened = sealed.open(self.identity)
