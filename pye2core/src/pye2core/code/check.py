@@ -17,7 +17,7 @@ from pye2core.code import rules
 from pye2core.code.scopes import unknown_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 FILE_NAME: Final = "<custom code>"
 """The file name that custom code is parsed and compiled under."""
@@ -73,11 +73,13 @@ def check_source(
         return [_too_deep(1)]
     except ValueError as error:
         return [CodeProblem(1, 1, f"this is not Python source: {error}", "")]
-    too_deep = _find_too_deep(tree)
-    if too_deep is not None:
-        return [too_deep]
-    as_script = not has_own_return(tree) if script is None else script
-    return _Findings(source, tree, parameters=parameters, script=as_script).sorted()
+    nodes: list[_Node] = []
+    for depth, level in enumerate(_levels(tree)):
+        if depth >= rules.MAX_NESTING:
+            return [_too_deep(_line_of(level))]
+        nodes += level
+    as_script = not _has_return(nodes) if script is None else script
+    return _Findings(source, tree, nodes, parameters=parameters, script=as_script).sorted()
 
 
 def has_own_return(tree: ast.Module) -> bool:
@@ -87,7 +89,7 @@ def has_own_return(tree: ast.Module) -> bool:
     ``result``. A ``return`` inside a nested function is not the code's own. (PyE2 looks for the
     word ``return`` anywhere in the text.)
     """
-    return any(isinstance(node, ast.Return) for node in _own_nodes(tree))
+    return any(_has_return(level) for level in _levels(tree))
 
 
 def as_function(
@@ -122,20 +124,25 @@ class _Findings:
     """
 
     def __init__(
-        self, source: str, tree: ast.Module, *, parameters: Sequence[str], script: bool
+        self,
+        source: str,
+        tree: ast.Module,
+        nodes: Sequence[_Node],
+        *,
+        parameters: Sequence[str],
+        script: bool,
     ) -> None:
         self._lines = lines_of(source)
         self._plugin = parameters[0] if parameters else "plugin"
         # By message. Columns are still Python's here: bytes of UTF-8, from 0.
         self._found: dict[str, CodeProblem] = {}
-        for node in ast.walk(tree):
-            self._look_at(node)
+        for node, is_own in nodes:
+            self._look_at(node, is_own=is_own)
         for name in unknown_reads(
             tree, parameters=parameters, script=script, known=rules.ALLOWED_BUILTINS
         ):
             if name.id not in rules.NAMES_REFUSED_BY_PYE2:
                 self._add(name, rules.why_unknown(name.id), name.id)
-        self._look_at_yields(tree)
         compiler_says = _ask_compiler(tree, parameters=parameters, script=script)
         self._others = [compiler_says] if compiler_says is not None else []
 
@@ -149,16 +156,18 @@ class _Findings:
         lines = {problem.line for problem in found}
         return sorted(told + [other for other in self._others if other.line not in lines])
 
-    def _look_at(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
+    def _look_at(self, node: ast.AST, *, is_own: bool) -> None:
+        if isinstance(node, ast.Name):
+            self._look_at_name(node)
+        elif isinstance(node, ast.Attribute):
+            self._look_at_attribute(node)
+        elif isinstance(node, ast.Import):
             for alias in node.names:
                 self._look_at_import(node, alias.name)
         elif isinstance(node, ast.ImportFrom):
             self._look_at_import(node, node.module or ".")
-        elif isinstance(node, ast.Name):
-            self._look_at_name(node)
-        elif isinstance(node, ast.Attribute):
-            self._look_at_attribute(node)
+        elif is_own and isinstance(node, ast.Yield | ast.YieldFrom):
+            self._add(node, "a generator's items are not sent: return a list instead", "yield")
 
     def _look_at_import(self, node: ast.stmt, module: str) -> None:
         way_out = rules.way_out_of_import(module) or "use what plugin has"
@@ -178,11 +187,6 @@ class _Findings:
             self._add(node, f"`{self._plugin}.log` cannot be used: use plugin.P(text)", name)
         elif _is_dunder(name) and name not in rules.HARMLESS_DUNDERS:
             self._add(node, f"`.{name}` cannot be used on a node: Python's inner parts", name)
-
-    def _look_at_yields(self, tree: ast.Module) -> None:
-        for node in _own_nodes(tree):
-            if isinstance(node, ast.Yield | ast.YieldFrom):
-                self._add(node, "a generator's items are not sent: return a list instead", "yield")
 
     def _add(self, node: ast.expr | ast.stmt, message: str, name: str) -> None:
         problem = CodeProblem(node.lineno, node.col_offset, _clipped(message), name)
@@ -207,14 +211,43 @@ def _ask_compiler(
     return None
 
 
-def _own_nodes(tree: ast.Module) -> Iterator[ast.AST]:
-    """All nodes that belong to the code itself, not to a function or class within it."""
-    stack: list[ast.AST] = list(tree.body)
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, _OWN_SCOPES):
-            stack.extend(ast.iter_child_nodes(node))
+class _Node(NamedTuple):
+    """A node of the code, and whether it belongs to no function or class within it."""
+
+    node: ast.AST
+    is_own: bool
+
+
+def _levels(tree: ast.Module) -> Iterator[list[_Node]]:
+    """All nodes of the code: first its statements, then what is directly below these, and so on."""
+    level = [_Node(node, is_own=True) for node in tree.body]
+    while level:
+        yield level
+        level = [
+            _Node(child, is_own and not isinstance(node, _OWN_SCOPES))
+            for node, is_own in level
+            for child in _children(node)
+        ]
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below a node, without those that are a mere sign: ``+``, ``Load``."""
+    children: list[ast.AST] = []
+    for name in node._fields:
+        below = getattr(node, name, None)
+        if isinstance(below, list):
+            children += [each for each in below if isinstance(each, ast.AST)]
+        elif isinstance(below, ast.AST) and below._fields:
+            children.append(below)
+    return children
+
+
+def _has_return(nodes: Iterable[_Node]) -> bool:
+    return any(is_own and isinstance(node, ast.Return) for node, is_own in nodes)
+
+
+def _line_of(nodes: Iterable[_Node]) -> int:
+    return next((node.lineno for node, _ in nodes if hasattr(node, "lineno")), 1)
 
 
 def _is_dunder(name: str) -> bool:
@@ -233,17 +266,6 @@ def _too_long(source: str) -> CodeProblem | None:
         "send large data as settings instead (plugin.cfg_*)"
     )
     return CodeProblem(1, 1, message, "")
-
-
-def _find_too_deep(tree: ast.Module) -> CodeProblem | None:
-    stack: list[tuple[ast.AST, int, int]] = [(tree, 0, 1)]
-    while stack:
-        node, depth, line_around = stack.pop()
-        line = getattr(node, "lineno", line_around)
-        if depth > rules.MAX_NESTING:
-            return _too_deep(line)
-        stack.extend((child, depth + 1, line) for child in ast.iter_child_nodes(node))
-    return None
 
 
 def _too_deep(line: int) -> CodeProblem:
