@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pye2core.messages import PipelineConfig
     from pye2core.plugins import PluginRegistry
 
-AFTER_CHANGE: Final = 0.1
+AFTER_CHANGE: Final = 0.5
 """Seconds between a change and the heartbeat that tells of it: changes come in groups, and the
 answers to the command that made them go first."""
 

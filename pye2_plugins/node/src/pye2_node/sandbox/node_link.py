@@ -6,6 +6,7 @@ code may tell the node something or ask it something, from any thread.
 
 from __future__ import annotations
 
+import select
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,12 @@ class NodeLink:
         self._sending = threading.Lock()
         self._asking = threading.Lock()
         self._put_off: deque[dict[str, Any]] = deque()
+
+    def has_request(self) -> bool:
+        """Whether the node has sent something that was not read yet."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        return bool(poll.poll(0))
 
     def next_request(self) -> dict[str, Any] | None:
         """Wait for the node's next request; None when it wants this worker to end.

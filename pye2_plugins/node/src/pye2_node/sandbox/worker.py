@@ -22,6 +22,7 @@ from pye2_node.sandbox.node_link import LinkBroken, NodeLink
 from pye2_node.sandbox.output import Printer, TextStream
 from pye2_node.sandbox.plugin_api import Plugin
 from pye2_node.sandbox.plugin_host import InstanceState
+from pye2_node.sandbox.rehearsal import rehearse
 from pye2_node.sandbox.values import NotSerializable, to_json
 from pye2core.clock import SYSTEM_CLOCK
 
@@ -49,7 +50,10 @@ def run_worker(channel: socket.socket, limits: WorkerLimits) -> int:
     gc.enable()
     link = NodeLink(channel)
     try:
-        Worker(link, limits).serve()
+        worker = Worker(link, limits)
+        if not link.has_request():
+            rehearse()
+        worker.serve()
     except LinkBroken:
         return EXIT_LINK_BROKEN
     except Exception:  # noqa: BLE001 - nobody else could tell the node what is wrong with us
