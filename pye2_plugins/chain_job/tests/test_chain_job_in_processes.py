@@ -75,7 +75,7 @@ def test_the_collected_data_lives_in_the_process() -> None:
             assert await value_of(callbacks, CheckFinish()) is True
             assert await value_of(callbacks, Discard(0)) is None
             assert await value_of(callbacks, CheckFinish()) is False
-            result = await callbacks.make(Aggregate(final=True))
+            result = await callbacks.make(Aggregate(final=False))
             assert result.value == {"0": [], "1": [2]}
             assert result.size == len('{"0":[],"1":[2]}')
             assert await value_of(callbacks, MeasureProgress()) == 12.5

@@ -95,6 +95,14 @@ def test_a_job_that_has_ended_only_repeats_its_last_payload() -> None:
     assert actions == [Emit({"PROGRESS": 100}, last=True)]
 
 
+def test_of_a_job_that_has_ended_the_collected_data_is_not_kept() -> None:
+    job, _ = new_job()
+    job.collector.collected[0].append("much")
+    assert b"much" in kept(job)
+    job.last_payload = {"PROGRESS": 100}
+    assert b"much" not in kept(job)
+
+
 def test_errors_are_counted_over_restarts() -> None:
     job, _ = new_job()
     job.workers.pieces[0].errors["no"] = 2

@@ -153,7 +153,8 @@ def _name_and_arguments(call: Call) -> tuple[Any, ...]:
 def _outcome(call: Call, result: CallResult) -> CallReturned | CallFailed:
     if result.failure is not None:
         return CallFailed(call, result.failure)
-    size = size_of(result.value) if isinstance(call, Aggregate) else 0
+    is_shown = isinstance(call, Aggregate) and not call.final
+    size = size_of(result.value) if is_shown else 0
     return CallReturned(call, result.value, size, result.seconds)
 
 

@@ -97,7 +97,7 @@ class CallReturned:
     Attributes:
         call: which.
         value: what it returned.
-        size: bytes that the value takes as JSON.
+        size: bytes that the value takes as JSON, where it is a result so far, to be shown.
         seconds: how long it took.
     """
 

@@ -257,10 +257,8 @@ class Job:
             self.state = JobState.DISTRIBUTE
 
     def _enter(self, state: JobState) -> None:
-        text = f"the job goes from {self.state.value} to {state.value}"
         self.state = state
         self._timer.moved()
-        self._do(Notify(NotificationKind.NORMAL, text))
 
     # --- the client -------------------------------------------------------------------------------
 

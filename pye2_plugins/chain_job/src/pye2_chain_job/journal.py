@@ -31,11 +31,15 @@ _FORMAT: Final = 1
 def snapshot(job: Job, settings_digest: str, now: float) -> dict[str, Any]:
     """What is to be kept of a job: plain values, none of which the job changes later.
 
+    Of a job that has ended only its last payload is: the data that led to it is not needed again.
+
     Args:
         job: the job.
         settings_digest: tells whether a later start has the same settings.
         now: the time, in seconds.
     """
+    has_ended = job.last_payload is not None
+    collected = job.collector.collected.values()
     return {
         "format": _FORMAT,
         "settings": settings_digest,
@@ -45,7 +49,7 @@ def snapshot(job: Job, settings_digest: str, now: float) -> dict[str, Any]:
         "elapsed": job.elapsed(now),
         "last_payload": job.last_payload,
         "done": job.collector.done,
-        "collected": [list(items) for items in job.collector.collected.values()],
+        "collected": [[] if has_ended else list(items) for items in collected],
         "processed": list(job.collector.processed.values()),
         "pieces": [_of_piece(piece) for piece in job.workers.pieces.values()],
         "closings": [

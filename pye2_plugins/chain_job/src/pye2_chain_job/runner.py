@@ -54,10 +54,10 @@ class ChainJobRunner(Runner):
         code = code_of(settings, installed_plugins(), path.pipeline)
         job = await self._take_up_job(settings, code)
         callbacks = Callbacks(self.context, code, settings, job.collector.collected)
-        await callbacks.open()
-        self._running = RunningJob(
-            self.context, settings, code, job, callbacks, _digest(settings, code)
-        )
+        digest = _digest(settings, code)
+        running = RunningJob(self.context, settings, code, job, callbacks, digest)
+        await running.open()
+        self._running = running
 
     async def run(self) -> None:
         """Run the job to its end."""

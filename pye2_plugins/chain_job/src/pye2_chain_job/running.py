@@ -60,7 +60,7 @@ class RunningJob:
         settings: the job's settings.
         code: the sources of its functions.
         job: what decides.
-        callbacks: calls its functions; open.
+        callbacks: calls its functions.
         digest: identifies settings and code in what is kept.
     """
 
@@ -85,11 +85,26 @@ class RunningJob:
         self._calling: asyncio.Task[None] | None = None
         self._peers_at = float("-inf")
         self._is_kept = True
+        self._listening = contextlib.ExitStack()
+
+    async def open(self) -> None:
+        """Listen for the workers, and have the functions ready.
+
+        Raises:
+            CodeRefused: one of the functions is not allowed or does not compile.
+            NodeError: no sandbox could be started.
+        """
+        # Before the functions: the connection for listening is made while they are compiled.
+        listener = Listener(self._job, self._events.put_nowait, self._context.network)
+        self._listening.callback(self._context.network.listen(listener))
+        try:
+            await self._callbacks.open()
+        except BaseException:
+            self._listening.close()
+            raise
 
     async def run(self) -> None:
         """Run the job to its end; in the meantime hear its workers."""
-        listener = Listener(self._job, self._events.put_nowait, self._context.network)
-        leave = self._context.network.listen(listener)
         try:
             async with asyncio.TaskGroup() as helpers:
                 helpers.create_task(self._send_commands())
@@ -98,15 +113,13 @@ class RunningJob:
                 await self._drive(helpers)
                 self._outbox.close()
                 keeping.cancel()
-                if self._calling is not None:
-                    self._calling.cancel()
             await self._keep()
         finally:
-            leave()
-        await self._callbacks.close()
+            self._listening.close()
 
     async def stop(self) -> None:
         """End the workers of a job that has not ended, and the sandbox."""
+        self._listening.close()
         if self._job.is_over:
             await self._callbacks.close()
             return
@@ -153,8 +166,10 @@ class RunningJob:
         match action:
             case Deploy() | Close():
                 self._outbox.put_command(action)
-            case Emit():
+            case Emit(last=last):
                 self._outbox.put_payload(action)
+                if last:
+                    helpers.create_task(self._end_calls())
             case Notify(kind, text, info, fields):
                 self._context.notify(kind, text, info=info, fields=fields)
             case _:
@@ -162,6 +177,12 @@ class RunningJob:
 
     async def _call(self, call: Call) -> None:
         self._events.put_nowait(await self._callbacks.make(call))
+
+    async def _end_calls(self) -> None:
+        """Call nothing more: the last payload is made."""
+        if self._calling is not None:
+            self._calling.cancel()
+        await self._callbacks.close()
 
     # --- what is sent -----------------------------------------------------------------------------
 
