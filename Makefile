@@ -1,4 +1,6 @@
 # Each target is a line or two over uv; where uv is missing it is put into .tools/.
+# Certificates are checked against the machine's own store, which knows a company's proxy, too.
+export UV_SYSTEM_CERTS := true
 UV := $(shell command -v uv || echo .tools/bin/uv)
 
 .PHONY: demo test sync check bench
