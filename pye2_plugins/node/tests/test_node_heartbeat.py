@@ -9,6 +9,7 @@ from pye2_node.changes import digest_of
 from pye2_node.heartbeat import (
     AFTER_CHANGE,
     AT_LEAST_BETWEEN,
+    WHEN_ASKED,
     HeartbeatSchedule,
     farewell,
     shown_pipelines,
@@ -48,15 +49,25 @@ def test_a_change_is_told_soon(schedule, clock):
     schedule.sent()
     clock.advance(5)
 
-    schedule.hurry()
+    schedule.changed()
 
     assert schedule.seconds_left == pytest.approx(AFTER_CHANGE)
 
 
+def test_whoever_asks_does_not_wait_for_changes_to_gather(schedule, clock):
+    schedule.sent()
+    clock.advance(5)
+
+    schedule.changed()
+    schedule.asked()
+
+    assert schedule.seconds_left == pytest.approx(WHEN_ASKED)
+
+
 def test_many_changes_are_told_together_and_not_too_often(schedule, clock):
     schedule.sent()
-    schedule.hurry()
-    schedule.hurry()
+    schedule.changed()
+    schedule.asked()
 
     assert schedule.seconds_left == AT_LEAST_BETWEEN
 
@@ -65,7 +76,7 @@ def test_changes_that_go_on_do_not_put_the_heartbeat_off(schedule, clock):
     schedule.sent()
     clock.advance(5)
     for _ in range(10):
-        schedule.hurry()
+        schedule.changed()
         clock.advance(AFTER_CHANGE / 10)
 
     assert schedule.seconds_left <= 1e-9

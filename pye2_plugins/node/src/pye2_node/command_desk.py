@@ -43,7 +43,10 @@ class DeskOwner(Protocol):
         """Do something that concerns the node as a whole."""
 
     def show_itself(self) -> None:
-        """Tell everybody soon how the node is: that changed, or somebody asked."""
+        """Tell everybody how the node is: somebody asked."""
+
+    def note_change(self) -> None:
+        """Tell everybody soon how the node is: that changed."""
 
     def report_replay(self, command: Command) -> None:
         """A command came that was taken before."""
@@ -118,7 +121,7 @@ class CommandDesk:
         for work in plan.work:
             self._owner.do(work)
         if plan.changes:
-            self._owner.show_itself()
+            self._owner.note_change()
         if plan.node_action is not None:
             await self._owner.act(plan.node_action)
 

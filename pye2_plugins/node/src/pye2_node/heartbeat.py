@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from pye2core.messages import PipelineConfig
     from pye2core.plugins import PluginRegistry
 
+WHEN_ASKED: Final = 0.1
+"""Seconds until the heartbeat that somebody waits for: several may ask at once."""
+
 AFTER_CHANGE: Final = 0.5
-"""Seconds between a change and the heartbeat that tells of it: changes come in groups, and the
-answers to the command that made them go first."""
+"""Seconds between a change and the heartbeat that tells of it: changes come in groups, and those of
+a short job are told at once."""
 
 AT_LEAST_BETWEEN: Final = 0.5
 """Seconds between two heartbeats, however much changes."""
@@ -55,9 +58,16 @@ class HeartbeatSchedule:
         self._sent_at = self._clock.monotonic()
         self._due_at = self._sent_at + self._interval
 
-    def hurry(self) -> None:
-        """Something changed, or somebody asks: the next one is due soon."""
-        soon = max(self._clock.monotonic() + AFTER_CHANGE, self._sent_at + AT_LEAST_BETWEEN)
+    def asked(self) -> None:
+        """Somebody waits for the next one."""
+        self._bring_forward(WHEN_ASKED)
+
+    def changed(self) -> None:
+        """Something changed that others should know."""
+        self._bring_forward(AFTER_CHANGE)
+
+    def _bring_forward(self, seconds: float) -> None:
+        soon = max(self._clock.monotonic() + seconds, self._sent_at + AT_LEAST_BETWEEN)
         self._due_at = min(self._due_at, soon)
 
 

@@ -186,7 +186,7 @@ class Node:
             ),
             take=lambda command: self._desk.receive(command, _nothing_to_acknowledge),
             new_ears=self._make_ears,
-            on_new_peer=self._pulse.hurry,
+            on_new_peer=self._pulse.asked,
             loop=self._loop,
         )
 
@@ -231,7 +231,7 @@ class Node:
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
-        at_the_end.callback(Doorbell(self._home.path, self._pulse.hurry).close)
+        at_the_end.callback(Doorbell(self._home.path, self._pulse.asked).close)
         at_the_end.push_async_callback(self._pool.stop)
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
@@ -332,8 +332,12 @@ class Node:
         self._pipelines.do(work)
 
     def show_itself(self) -> None:
-        """Tell everybody soon how the node is: that changed, or somebody asked."""
-        self._pulse.hurry()
+        """Tell everybody how the node is: somebody asked."""
+        self._pulse.asked()
+
+    def note_change(self) -> None:
+        """Tell everybody soon how the node is: that changed."""
+        self._pulse.changed()
 
     async def act(self, action: NodeAction) -> None:
         """Do something that concerns the node as a whole."""
@@ -366,7 +370,7 @@ class Node:
         self._registry.observe(
             "pye2_instance_state_changed", path=instance.path, state=instance.state.value
         )
-        self._pulse.hurry()
+        self._pulse.changed()
 
     async def put_back(
         self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig
@@ -376,7 +380,7 @@ class Node:
             await self._ledger.put_back(pipeline, failed, previous)
         except NodeError as error:
             _log.warning("after a restart %r may run otherwise: %s", pipeline, error)
-        self._pulse.hurry()
+        self._pulse.changed()
 
     async def forget(self, path: InstancePath) -> None:
         """An instance is no more: remove what it kept."""

@@ -45,9 +45,14 @@ class Pulse:
         self._connection = connection
         self._hurried = asyncio.Event()
 
-    def hurry(self) -> None:
+    def asked(self) -> None:
+        """Somebody waits for a heartbeat."""
+        self._schedule.asked()
+        self._hurried.set()
+
+    def changed(self) -> None:
         """Something changed that others should know soon."""
-        self._schedule.hurry()
+        self._schedule.changed()
         self._hurried.set()
 
     async def first(self) -> None:
