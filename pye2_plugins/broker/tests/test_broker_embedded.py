@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pye2_broker import BrokerFailed, EmbeddedBroker, embedded, retention
+from pye2_broker.retention import limit_retention
 from pye2core.abc import MAX_MESSAGE, Channel
 from pye2core.errors import BrokerUnreachable, CredentialsRefused
 from pye2core.settings import parse_broker_url
@@ -273,7 +274,21 @@ def test_what_is_kept_for_absent_sessions_is_bounded_and_cuts_off_nobody(
         assert len(kept) <= 5
 
 
+def test_no_message_is_dropped_because_all_seem_to_have_it(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        embedded, "limit_retention", lambda *args: asked.append(args) or limit_retention(*args)
+    )
+    with EmbeddedBroker(tmp_path / "broker"):
+        ((_, _, own_port, timeout),) = asked
+        with socket.create_connection(("127.0.0.1", own_port), timeout) as connection:
+            info = retention._ask(connection, "$JS.API.STREAM.INFO.$MQTT_msgs", b"")
+
+    assert info["config"].items() >= retention.LIMITS.items()
+
+
 def test_payloads_crowd_out_no_command_to_a_session_that_is_away(tmp_path, connect, monkeypatch):
+    monkeypatch.setitem(retention.LIMITS, "max_bytes", 50_000)
     monkeypatch.setitem(retention.LIMITS, "max_msgs_per_subject", 10)
     command = Channel.config("0xai_node")
     with EmbeddedBroker(tmp_path / "broker") as running:
@@ -283,7 +298,7 @@ def test_payloads_crowd_out_no_command_to_a_session_that_is_away(tmp_path, conne
         sender = connect(running.url, "sender")
 
         publish(sender, command, b"do it")
-        publish(sender, PAYLOADS, *(b"%d" % number for number in range(100)))
+        publish(sender, PAYLOADS, *(b"%d" % number + bytes(1_000) for number in range(100)))
 
         back = connect(running.url, "absent", persistent=True)
         assert back.data.get(timeout=PATIENCE) == b"do it"

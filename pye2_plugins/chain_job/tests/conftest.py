@@ -252,7 +252,8 @@ class FakeNetwork:
 
     def say(self, how: str, message: Any) -> None:
         for listener in list(self.listeners):
-            getattr(listener, how)(message)
+            if how == "on_peer" or listener.cares_about(message.path.pipeline):
+                getattr(listener, how)(message)
 
     @property
     def running(self) -> set[str]:
@@ -284,6 +285,7 @@ class FakeContext:
         self.notified: list[tuple[NotificationKind, str, dict[str, Any]]] = []
         self.state: bytes | None = None
         self.too_large: Callable[[Mapping[str, Any]], bool] = lambda fields: False
+        self.saving: Callable[[bytes], float] = lambda state: 0.0
 
     async def open_sandbox(self) -> FakeSandbox:
         self.sandboxes.append(FakeSandbox(self.memory))
@@ -300,7 +302,7 @@ class FakeContext:
         self.notified.append((kind, text, more))
 
     async def save(self, state: bytes) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.saving(state))
         self.state = state
 
     async def load(self) -> bytes | None:

@@ -420,6 +420,71 @@ def test_the_last_payload_is_kept_before_it_is_sent(in_no_time, world_for) -> No
     in_no_time(main)
 
 
+def test_an_earlier_state_never_replaces_the_last_one(in_no_time, world_for) -> None:
+    async def main() -> None:
+        world = world_for()
+        last = b'"last_payload":{"PROGRESS":100'
+        world.context.saving = lambda state: 0.0 if last in state else 2.0
+        await world.begin()
+        await world.payload(lambda fields: fields["DATA_COUNT"])
+        for node in world.nodes:
+            node.is_up = False  # so that the job waits for the end of its workers
+        await world.payload(lambda fields: fields["PROGRESS"] == 100)
+        await asyncio.sleep(5)
+        assert last in world.context.state
+        await world.stop()
+
+    in_no_time(main)
+
+
+def test_the_sandbox_ends_with_the_last_payload_whatever_else_is_waited_for(
+    in_no_time, world_for
+) -> None:
+    async def main() -> None:
+        world = world_for()
+        await world.begin()
+        await world.payload(lambda fields: fields["DATA_COUNT"])
+        for node in world.nodes:
+            node.is_up = False  # so that nobody confirms the end of a worker
+        await world.payload(lambda fields: fields["PROGRESS"] == 100)
+        await asyncio.wait_for(world.context.sandboxes[-1].exited, 1)
+        assert not world.work.done()
+        await world.stop()
+
+    in_no_time(main)
+
+
+def test_only_what_may_be_about_its_workers_is_listened_to(in_no_time, world_for) -> None:
+    async def main() -> None:
+        world = world_for()
+        await world.begin()
+        (listener,) = world.context.network.listeners
+        assert listener.cares_about("job_w_0")
+        assert not listener.cares_about("another")
+        assert listener.cares_about(None)  # a node refuses a command without naming a pipeline
+        await world.stop()
+
+    in_no_time(main)
+
+
+def test_what_workers_say_while_the_functions_are_compiled_is_heard(in_no_time, world_for) -> None:
+    async def main() -> None:
+        world = world_for()
+        heard_while_opening = []
+        open_sandbox = world.context.open_sandbox
+
+        async def look() -> object:
+            heard_while_opening.append(len(world.context.network.listeners))
+            return await open_sandbox()
+
+        world.context.open_sandbox = look
+        await world.to_the_end()
+        assert heard_while_opening == [1]
+        assert not world.context.network.listeners
+
+    in_no_time(main)
+
+
 def test_a_job_whose_state_cannot_be_kept_goes_on_and_says_so_once(in_no_time, world_for) -> None:
     async def main() -> None:
         world = world_for()
@@ -525,6 +590,7 @@ def test_code_that_is_refused_is_told_before_anything_is_begun(in_no_time, world
             await world.begin()
         assert not world.context.network.commands
         assert world.context.sandboxes[0].exited.done()
+        assert not world.context.network.listeners
 
     in_no_time(main)
 

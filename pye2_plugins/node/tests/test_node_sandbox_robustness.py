@@ -200,6 +200,16 @@ def test_a_worker_has_almost_no_environment():
     }
 
 
+def test_a_worker_holds_no_openssl():
+    async def scenario(pool):
+        worker = await worker_with(pool, "return 1")
+        mapped = Path(f"/proc/{worker.pid}/maps").read_text()
+        assert "python" in mapped
+        assert "libcrypto" not in mapped
+
+    in_pool(scenario)
+
+
 def test_workers_draw_different_random_numbers():
     source = "return [plugin.random.random(), plugin.np.random.rand(), plugin.uuid()]"
 

@@ -10,7 +10,7 @@ import pytest
 
 from pye2core.abc import MAX_MESSAGE, Channel, Delivery, SealedMessage, Serializer
 from pye2core.connection.dialects import Dialects
-from pye2core.connection.inbound import Inbound
+from pye2core.connection.inbound import Inbound, Listener
 from pye2core.connection.rejections import MOST_WARNINGS
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.messages import InstancePath, PayloadMessage
@@ -99,7 +99,12 @@ class Bench:
             lambda sealed: self.script.step("gate"),
         )
         for channel in (PAYLOADS, Channel.config("me")):
-            self.inbound.handlers[channel] = self.hand_over
+            self.listen(channel)
+
+    def listen(
+        self, channel: Channel, wanted: Callable[[SealedMessage], bool] | None = None
+    ) -> None:
+        self.inbound.listeners[channel] = Listener(self.hand_over, wanted)
 
     def hand_over(self, message: Message, acknowledge: Callable[[], None]) -> None:
         self.handler(message, acknowledge)
@@ -324,7 +329,7 @@ def test_a_flood_from_senders_that_are_made_up_does_not_fill_the_log(
 
 
 def test_what_is_of_no_use_is_acknowledged_and_neither_checked_nor_counted(bench: Bench) -> None:
-    bench.inbound.interests[PAYLOADS] = lambda sealed: sealed.path.pipeline != "p"
+    bench.listen(PAYLOADS, wanted=lambda sealed: sealed.path.pipeline != "p")
 
     bench.receive()
 
@@ -334,7 +339,7 @@ def test_what_is_of_no_use_is_acknowledged_and_neither_checked_nor_counted(bench
 
 
 def test_what_is_of_use_is_checked_as_ever(bench: Bench) -> None:
-    bench.inbound.interests[PAYLOADS] = lambda sealed: sealed.path.pipeline == "p"
+    bench.listen(PAYLOADS, wanted=lambda sealed: sealed.path.pipeline == "p")
 
     bench.receive()
 
@@ -384,7 +389,7 @@ def test_a_peer_is_answered_in_the_strongest_dialect_that_it_was_heard_to_speak(
     weak, strong = Dialect(b"weak"), Dialect(b"strong")
     dialects = Dialects([weak, strong])
     inbound = Inbound(ME, dialects, cast("PluginRegistry", Observers()), lambda sealed: None)
-    inbound.handlers[PAYLOADS] = lambda message, acknowledge: None
+    inbound.listeners[PAYLOADS] = Listener(lambda message, acknowledge: None)
     assert dialects.for_peer(SENDER) is weak
 
     for data in (b"strong", b"weak"):
@@ -408,7 +413,7 @@ def test_a_message_that_is_rejected_says_nothing_about_the_dialects_of_its_sende
         cast("PluginRegistry", Observers()),
         lambda sealed: strong.step("gate"),
     )
-    inbound.handlers[PAYLOADS] = lambda message, acknowledge: None
+    inbound.listeners[PAYLOADS] = Listener(lambda message, acknowledge: None)
 
     inbound.receive(Delivery(PAYLOADS, b"strong", lambda: None))
 

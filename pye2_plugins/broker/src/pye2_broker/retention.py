@@ -22,7 +22,8 @@ LIMITS: Final[dict[str, Any]] = {
     "retention": "limits",
     "discard": "old",
     "max_bytes": 2 * 1024**3,
-    # Of each topic: payloads, of which there are many, crowd out no commands.
+    # Of each topic, so that payloads, of which there are many, crowd out no commands: as long as
+    # they have 10 kB or less on average.
     "max_msgs_per_subject": 200_000,
     # In nanoseconds: three days.
     "max_age": 3 * 24 * 3600 * 10**9,

@@ -85,6 +85,7 @@ class RunningJob:
         self._calling: asyncio.Task[None] | None = None
         self._peers_at = float("-inf")
         self._is_kept = True
+        self._keeping = asyncio.Lock()
         self._listening = contextlib.ExitStack()
 
     async def open(self) -> None:
@@ -252,9 +253,10 @@ class RunningJob:
 
     async def _keep(self) -> None:
         """Keep the job's state; one that cannot be kept goes on, and would begin anew."""
-        kept = journal.snapshot(self._job, self._digest, self._now())
         try:
-            await self._context.save(await asyncio.to_thread(journal.encode, kept))
+            async with self._keeping:  # or an older snapshot could replace a newer one
+                kept = journal.snapshot(self._job, self._digest, self._now())
+                await self._context.save(await asyncio.to_thread(journal.encode, kept))
         except NodeError as error:
             if self._is_kept:
                 text = f"the job's state cannot be kept, a restart would begin it anew: {error}"

@@ -122,7 +122,8 @@ class NodeNetwork:
             # Answers to the command must be heard.
             await asyncio.shield(self._opening_ears())
         sealed = evolve(command, target=address)
-        await asyncio.wrap_future(self._send(sealed, Channel.config(address), address))
+        sending = await asyncio.to_thread(self._send, sealed, Channel.config(address), address)
+        await asyncio.wrap_future(sending)
 
     def _address_of(self, target: str) -> str:
         address = self._peers.address_of(target)

@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 from pye2core.abc import MAX_MESSAGE, ConnectionState, TransportOptions
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection.backoff import Backoff
-from pye2core.connection.inbound import Inbound
+from pye2core.connection.inbound import Inbound, Listener
 from pye2core.connection.outbound import Outbound
 from pye2core.connection.outbox import Entry
 from pye2core.errors import MessageTooLarge, NotConnected, TransportError
@@ -231,9 +231,7 @@ class Connection:
         """
         timeout = self.settings.connect_timeout
         with self._changed:
-            self._inbound.handlers[channel] = handler
-            if wanted is not None:
-                self._inbound.interests[channel] = wanted
+            self._inbound.listeners[channel] = Listener(handler, wanted)
             if not self._started:
                 return
             self._changed.wait_for(lambda: self._connected or self._closing, timeout)
@@ -245,7 +243,7 @@ class Connection:
         except NotConnected:
             raise
         except TransportError:
-            del self._inbound.handlers[channel]  # or no reconnection would ever succeed
+            del self._inbound.listeners[channel]  # or no reconnection would ever succeed
             raise
 
     def reject(self, error: MessageRejected, channel: Channel, size: int) -> None:
@@ -349,7 +347,7 @@ class Connection:
             self._lost = False
         self._transport.connect(timeout)
         with self._changed:
-            channels = list(self._inbound.handlers)
+            channels = list(self._inbound.listeners)
         for channel in channels:
             self._transport.subscribe(channel, timeout)
         with self._changed:

@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from pye2core.abc import MAX_MESSAGE, ChannelKind
 from pye2core.connection.rejections import Rejections
@@ -51,6 +51,20 @@ class _Acknowledgement:
             _log.info("could not acknowledge a message, it may come again: %s", error)
 
 
+@frozen
+class Listener:
+    """Somebody who listens on a channel.
+
+    Attributes:
+        handler: takes the messages.
+        wanted: tells of a message that was not checked yet whether it is of use; what is not is
+            dropped unread, for checking it would only cost time. None: all are.
+    """
+
+    handler: Handler
+    wanted: Interest | None = None
+
+
 @define(eq=False)
 class Inbound:
     """Takes deliveries: size, shape, interest, signature, gate, decryption; then the handler.
@@ -60,9 +74,7 @@ class Inbound:
         dialects: the wire dialects.
         registry: the plugins that observe.
         gate: raises ``MessageRejected`` for verified messages that must not be acted on.
-        handlers: who listens on each channel.
-        interests: of some channels, whether a message there is of use to its handler. What is not
-            is dropped unread: checking it would only cost time.
+        listeners: who listens on each channel.
         rejections: what was not acted on.
     """
 
@@ -70,20 +82,19 @@ class Inbound:
     dialects: Dialects
     registry: PluginRegistry
     gate: Gate
-    handlers: dict[Channel, Handler] = field(factory=dict)
-    interests: dict[Channel, Interest] = field(factory=dict)
+    listeners: dict[Channel, Listener] = field(factory=dict)
     rejections: Rejections = field(factory=Rejections)
 
     def receive(self, delivery: Delivery) -> None:
         """Take one delivery; never raises, and acknowledges whatever no handler took."""
         acknowledge = _Acknowledgement(delivery)
-        handler = self.handlers.get(delivery.channel)
-        if handler is None:
+        listener = self.listeners.get(delivery.channel)
+        if listener is None:
             _log.debug("nobody listens on %s", delivery.channel)
             acknowledge()
             return
         try:
-            message = self._open(delivery)
+            message = self._open(delivery, listener)
         except Exception as error:  # noqa: BLE001 - it is counted, logged and announced
             acknowledge()
             self._turn_down(delivery, error)
@@ -91,9 +102,9 @@ class Inbound:
         if message is None:
             acknowledge()
             return
-        self._hand_over(message, handler, delivery, acknowledge)
+        self._hand_over(message, listener.handler, delivery, acknowledge)
 
-    def _open(self, delivery: Delivery) -> Message | None:
+    def _open(self, delivery: Delivery, listener: Listener) -> Message | None:
         """The message in a delivery; None if it is of no use."""
         size = len(delivery.data)
         if size > MAX_MESSAGE:
@@ -103,8 +114,7 @@ class Inbound:
         if sealed.is_command is not (delivery.channel.kind is ChannelKind.CONFIG):
             message = f"such a message does not belong on {delivery.channel.kind.value}"
             raise MessageRejected(message, reason="shape", sender=sealed.sender)
-        interest = self.interests.get(delivery.channel)
-        if interest is not None and not interest(sealed):
+        if listener.wanted is not None and not listener.wanted(sealed):
             return None
         sealed.verify()
         self.gate(sealed)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import select
@@ -54,10 +54,15 @@ _LOADED_LATE: Final = (
     "numpy.random",
     "concurrent.futures.thread",
     "encodings.ascii",
+    "encodings.idna",
     "encodings.latin_1",
     "pye2_node.sandbox.worker",
 )
 """What would otherwise be imported at its first use: later layers forbid to open a file then."""
+
+_SHA2: Final = "_sha2" if sys.version_info >= (3, 12) else "_sha512"
+_OWN_HASHES: Final = ("_md5", "_sha1", _SHA2, "_sha3", "_blake2")
+"""Python's own hashes; some builds leave them to OpenSSL."""
 
 _SWEEPS: Final = 100
 
@@ -80,8 +85,9 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Import what workers need, without OpenSSL: Python's own hashes do, in 3 MiB less."""
-    sys.modules["_hashlib"] = None  # type: ignore[assignment] # as the import system documents it
+    """Import what workers need; without OpenSSL if Python has its own hashes: 3 MiB less."""
+    if all(map(importlib.util.find_spec, _OWN_HASHES)):
+        sys.modules["_hashlib"] = None  # type: ignore[assignment] # as the import system documents
     for name in _LOADED_LATE:
         importlib.import_module(name)
 
