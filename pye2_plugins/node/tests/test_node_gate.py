@@ -52,7 +52,12 @@ def test_a_friends_command_gets_in_by_address_and_by_name(gate, recipient):
     gate(Sealed(recipient=recipient))
 
 
-@pytest.mark.parametrize("recipient", [None, "n2", STRANGER, ""])
+@pytest.mark.parametrize("prefix", ["0xai_", "aixp_", ""])
+def test_the_nodes_address_may_have_either_prefix_or_none_as_section_2_has_it(gate, prefix):
+    gate(Sealed(recipient=NODE.replace("0xai_", prefix)))
+
+
+@pytest.mark.parametrize("recipient", [None, "n2", STRANGER, "", "0xai_", "0xai_n1"])
 def test_a_command_for_another_node_does_not(gate, recipient):
     assert reason_for(gate, Sealed(recipient=recipient)) == "recipient"
 

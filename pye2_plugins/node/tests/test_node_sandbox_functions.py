@@ -1,12 +1,17 @@
 import datetime as dt
+import json
 import traceback
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pye2_node.sandbox.functions import Functions, Refused
+from pye2core.code import decode
 
+CODE_FILE = Path(__file__).parents[3] / "tests/data/vectors/code_transfer.json"
+CODE_VECTORS = json.loads(CODE_FILE.read_text("utf-8"))["vectors"]
 printed = []
 plugin = SimpleNamespace(np=np, datetime=dt.datetime)
 
@@ -166,3 +171,14 @@ def test_all_problems_of_all_functions_are_reported_and_none_is_defined(function
 
 def test_an_empty_source_does_nothing(functions):
     assert define(functions, "# nothing yet")(plugin) is None
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [each for each in CODE_VECTORS if "node_exec_code" in each],
+    ids=lambda vector: vector["name"],
+)
+def test_what_pye2_ships_gives_what_it_gives_on_a_node_of_pye2s_section_12(functions, vector):
+    shipped = define(functions, decode(vector["base64"]))
+
+    assert shipped(plugin) == vector["node_exec_code"]["result"]

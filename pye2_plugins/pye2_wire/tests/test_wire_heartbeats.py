@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from pye2_wire.canonical import canonical
 from pye2_wire.heartbeats import decoded_data, encoded_data
 from pye2_wire.plain import NESTING_LIMIT
 from pye2_wire.serializer import Pye2Serializer
+from pye2_wire.settings import HeartbeatVersion, WireSettings
 from pye2_wire.signing import signature_fields, signed_part
 from pye2core.abc import MAX_MESSAGE
 from pye2core.clock import ManualClock
-from pye2core.errors import MessageRejected
+from pye2core.errors import MessageRejected, SettingsError
 from pye2core.identity import Identity, without_prefix
 from pye2core.messages import Heartbeat, InstanceConfig, PipelineConfig
 
@@ -220,6 +222,42 @@ def test_version_1_says_the_same_in_clear(version: str | None) -> None:
     heartbeat = received(open_wire)
 
     assert (heartbeat.pipelines, heartbeat.allowed) == ((PIPELINE,), (CLIENT.address,))
+
+
+def test_version_1_is_sent_where_the_nodes_owner_wants_it_section_9() -> None:
+    openly = WireSettings(heartbeat_version=HeartbeatVersion.OPEN)
+    node = Pye2Serializer("naeural-1", ManualClock(), openly)
+
+    wire = json.loads(node.seal(HEARTBEAT, NODE))
+
+    assert wire["HEARTBEAT_VERSION"] == "v1"
+    assert "ENCODED_DATA" not in wire
+    state = state_of(wired())
+    del state["EE_FORMATTER"]  # in clear it is the message's own
+    assert {key: wire[key] for key in state} == state
+    assert evolve(received(wire), status={}, origin=None) == evolve(
+        received(wired()), status={}, origin=None
+    )
+
+
+@pytest.mark.parametrize(("variable", "version"), [("v1", "v1"), ("v2", "v2"), ("", "v2")])
+def test_a_node_finds_the_version_in_its_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str, version: str
+) -> None:
+    monkeypatch.setenv("PYE2_WIRE_HEARTBEAT_VERSION", variable)
+
+    wire = json.loads(Pye2Serializer("naeural-1", ManualClock()).seal(HEARTBEAT, NODE))
+
+    assert wire["HEARTBEAT_VERSION"] == version
+
+
+def test_a_version_that_does_not_exist_is_said_before_the_node_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYE2_WIRE_HEARTBEAT_VERSION", "v3")
+
+    with pytest.raises(SettingsError, match=r"PYE2_WIRE_HEARTBEAT_VERSION is 'v3'.*'v1', 'v2'"):
+        Pye2Serializer("naeural-1")
 
 
 def test_who_speaks_is_taken_from_what_was_verified() -> None:

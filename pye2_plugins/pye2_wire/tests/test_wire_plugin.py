@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from pye2_wire import formatters, plugin
+from pye2_wire.aixp1 import Aixp1
+from pye2_wire.cavi2 import Cavi2
 from pye2_wire.formatters import Raw, formatter_named
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.errors import NotProvided
@@ -25,11 +27,17 @@ def test_the_serializer_is_offered_and_can_be_made_without_arguments() -> None:
     assert isinstance(import_object(descriptor.implementation)(), Pye2Serializer)
 
 
-def test_the_raw_formatter_is_offered() -> None:
-    (descriptor,) = plugin.pye2_register_formatters()
+def test_pye2s_formatters_are_offered() -> None:
+    offered = {each.name: each for each in plugin.pye2_register_formatters()}
 
-    assert (descriptor.name, descriptor.dialect) == ("raw", "pye2")
-    assert isinstance(import_object(descriptor.implementation)(), Raw)
+    assert offered.keys() == {"raw", "default", "aixp1", "cavi2"}
+    assert {each.dialect for each in offered.values()} == {"pye2"}
+    assert {name: import_object(each.implementation) for name, each in offered.items()} == {
+        "raw": Raw,
+        "default": Raw,
+        "aixp1": Aixp1,
+        "cavi2": Cavi2,
+    }
 
 
 def test_finding_the_plugin_imports_no_implementation() -> None:
@@ -50,13 +58,24 @@ def test_the_serializer_imports_neither_numpy_nor_a_crypto_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "vector", [each for each in VECTORS if each["formatter"] == "default"], ids=lambda v: v["kind"]
+    "vector",
+    [each for each in VECTORS if "encode_output" in each],
+    ids=lambda vector: f"{vector['formatter']}-{vector['kind']}",
 )
-def test_the_default_formatter_is_pye2s(vector: dict[str, Any]) -> None:
-    default = formatter_named("default")
+def test_formatters_shape_and_restore_as_pye2s_do(vector: dict[str, Any]) -> None:
+    formatter = formatter_named(vector["formatter"])
 
-    assert default.encode(vector["input"]) == vector["encode_output"]
-    assert default.decode(vector["wire_example"]) == vector["decode_output"]
+    assert formatter.encode(vector["input"]) == vector["encode_output"]
+    assert formatter.decode(vector["wire_example"]) == vector["decode_output"]
+
+
+@pytest.mark.parametrize("vector", [each for each in VECTORS if "result" in each])
+def test_formatters_are_found_by_the_names_that_pye2_knows(vector: dict[str, Any]) -> None:
+    if vector["result"] == "None":
+        with pytest.raises(NotProvided, match=vector["formatter"]):
+            formatter_named(vector["formatter"])
+    else:
+        assert isinstance(formatter_named(vector["formatter"]), Raw)
 
 
 class Shout:

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from pye2_node.code_events import CodeEvents
 from pye2_node.desired import path_of
+from pye2_node.formatters import formatter_of
 from pye2_node.sandbox import Surroundings
 from pye2core.errors import NodeError
 from pye2core.messages import Notification, PayloadMessage
@@ -185,6 +186,7 @@ class Context:
                 self._body(fields),
                 requester=self.pipeline.requester,
                 modified_by=self.pipeline.modified_by,
+                formatter=formatter_of(self.config),
             )
             sending = await asyncio.to_thread(
                 self._facilities.send_payload, message, self._receiver()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pye2_node.allow_file import full_address
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidAddress, MessageRejected
+from pye2core.identity import same_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,8 @@ class Gate:
         on_refused: Callable[[str], None],
         clock: Clock,
     ) -> None:
-        self._names = frozenset({name, address})
+        self._name = name
+        self._address = address
         self._has_seen = has_seen
         self._allows = allows
         self._on_refused = on_refused
@@ -65,7 +67,7 @@ class Gate:
         """
         if not sealed.is_command:
             return
-        if sealed.recipient not in self._names:
+        if not self._is_called(sealed.recipient):
             message = f"it is for {sealed.recipient!r}, not for this node"
             raise MessageRejected(message, reason="recipient", sender=sealed.sender)
         sender = _full_address_of(sealed)
@@ -79,6 +81,12 @@ class Gate:
                 self._on_refused(sender)
             message = "its sender is not allowed here; `pye2 node allow` changes that"
             raise MessageRejected(message, reason="not-allowed", sender=sender)
+
+    def _is_called(self, recipient: str | None) -> bool:
+        """Whether this is the node's name, or its address with either prefix or none."""
+        if recipient is None:
+            return False
+        return recipient == self._name or same_address(recipient, self._address)
 
 
 def _full_address_of(sealed: SealedMessage) -> str:

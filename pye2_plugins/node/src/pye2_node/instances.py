@@ -16,6 +16,7 @@ from attrs import frozen
 
 from pye2_node.changes import unknown_code_in
 from pye2_node.context import Context
+from pye2_node.formatters import refuse_unknown_formatter
 from pye2core.abc import Runner
 from pye2core.errors import (
     CallTimedOut,
@@ -173,7 +174,7 @@ class RunningInstance:
             await self._halt()
             await self._begin()
             return
-        self._refuse_unknown_code()
+        self._refuse_unusable_settings()
         try:
             await self._in_time(runner.reconfigure(changes), "take over its settings")
         except Exception as error:
@@ -210,7 +211,7 @@ class RunningInstance:
         self._work = asyncio.create_task(self._keep_working(failures))
 
     async def _begin(self) -> None:
-        self._refuse_unknown_code()
+        self._refuse_unusable_settings()
         self._runner = self._new_runner()
         try:
             await self._in_time(self._runner.start(), "start")
@@ -233,7 +234,9 @@ class RunningInstance:
         runner: Runner = implementation(self.context)
         return runner
 
-    def _refuse_unknown_code(self) -> None:
+    def _refuse_unusable_settings(self) -> None:
+        """Refuse what no runner is asked about."""
+        refuse_unknown_formatter(self.path, self.config, self._facilities.registry)
         unknown = unknown_code_in(self.config, self._is_confidential)
         if unknown:
             raise InvalidConfiguration(

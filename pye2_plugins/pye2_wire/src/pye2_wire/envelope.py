@@ -9,10 +9,12 @@ from __future__ import annotations
 import uuid
 from enum import Enum
 from itertools import count
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from pye2_wire.formatters import name_on_the_wire
 from pye2_wire.reading import as_list, misshapen, optional_text_at
+from pye2_wire.signing import UNSIGNED_KEYS
 from pye2_wire.times import ZONE, ZONE_NAME, wire_time
 from pye2core import __version__
 from pye2core.messages import InstancePath, Requester
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pye2core.clock import Clock
 
 _PATH_LENGTH = 4
+_STEP_TYPES = frozenset({str, NoneType})
 
 IN_CLEAR = (
     "EE_VERSION",
@@ -38,6 +41,25 @@ IN_CLEAR = (
     "MODIFIED_BY_ADDR",
 )
 """What stays readable for everybody when a node's message is encrypted."""
+
+ENVELOPE = (*IN_CLEAR, "EE_ID", "EE_IS_ENCRYPTED", "EE_MESSAGE_SEQ", "EE_TOTAL_MESSAGES")
+"""What lies outside of every message of a node, whatever formatter shaped what it says."""
+
+ONLY_OUTSIDE = frozenset(
+    {
+        "EE_ENCRYPTED_DATA",
+        "EE_EVENT_TYPE",
+        "EE_FORMATTER",
+        "EE_IS_ENCRYPTED",
+        "EE_PAYLOAD_PATH",
+        "SB_IMPLEMENTATION",
+        *UNSIGNED_KEYS,
+    }
+)
+"""What is told outside of a formatter's shape, and believed nowhere else."""
+
+BOOKKEEPING = ONLY_OUTSIDE | {key for key in ENVELOPE if key.startswith("EE_")}
+"""What nodes note on every message."""
 
 
 class Event(Enum):
@@ -111,7 +133,7 @@ def path_from(message: Mapping[str, Any]) -> InstancePath:
     if stated is None:
         return InstancePath()
     steps = as_list(stated, "EE_PAYLOAD_PATH")
-    if len(steps) != _PATH_LENGTH or not all(step is None or type(step) is str for step in steps):
+    if len(steps) != _PATH_LENGTH or not _STEP_TYPES.issuperset(map(type, steps)):
         raise misshapen("EE_PAYLOAD_PATH is not a list of four texts or nulls")
     return InstancePath(*steps[1:])
 

@@ -1,8 +1,9 @@
 """Formatters: shapings of a message's body within this dialect.
 
 You are in the PyE2 serializer (PyE2 wire protocol, section 11). ``raw`` leaves the body as it is;
-PyE2 calls it ``default``. Others come from plugins, by a ``FormatterDescriptor`` of the dialect
-``pye2`` whose implementation is a class that is a :class:`Formatter`, made without arguments.
+PyE2 calls it ``default``. The others, ours too, are found where plugins offer them: by a
+``FormatterDescriptor`` of the dialect ``pye2`` whose implementation is a class that is a
+:class:`Formatter`, made without arguments.
 """
 
 from __future__ import annotations
@@ -29,10 +30,17 @@ class Formatter(Protocol):
     """A shaping of the messages that nodes send."""
 
     def encode(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Shape a message before its path and signature are added."""
+        """Shape a message, which is made of what JSON has.
+
+        What surrounds it (``pye2_wire.envelope.ENVELOPE``, the path, the signature) is laid over
+        the outcome, so that it need not be in it.
+
+        Raises:
+            UnsendableValue: the message has no such shape.
+        """
 
     def decode(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Restore a message that was received.
+        """Restore a message that was received, with what surrounds it.
 
         Raises:
             MessageRejected: reason "shape": it is not what :meth:`encode` makes.

@@ -1,7 +1,8 @@
 """Heartbeats: signs of life, with the state that a node publishes.
 
 You are in the PyE2 serializer (PyE2 wire protocol, section 9). In version 2 the state is compressed
-inside of the message, in version 1 it lies open; both are read, version 2 is sent.
+inside of the message, in version 1 it lies open; both are read, and a node's owner chooses which
+one is sent.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pye2_wire.reading import (
     read_object,
     text_at,
 )
+from pye2_wire.settings import HeartbeatVersion
 from pye2_wire.signing import UNSIGNED_KEYS
 from pye2core.abc import MAX_MESSAGE
 from pye2core.errors import MessageRejected
@@ -32,7 +34,7 @@ from pye2core.messages import Heartbeat
 from pye2core.messages.models import NOBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pye2core.messages import Origin, PipelineConfig
 
@@ -57,23 +59,38 @@ _STATUS_NESTING_LIMIT = NESTING_LIMIT + 4
 # --- to the wire ----------------------------------------------------------------------------------
 
 
-def heartbeat_body(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
-    """What a heartbeat says, its state compressed.
+def heartbeat_body(heartbeat: Heartbeat, time: str, version: HeartbeatVersion) -> dict[str, Any]:
+    """What a heartbeat says.
 
     Args:
         heartbeat: what to say.
         time: now, as the wire writes it.
+        version: how its state is carried.
 
     Raises:
         UnsendableValue: the state cannot be written as JSON.
     """
     state = as_plain(_state(heartbeat, time), _STATUS_NESTING_LIMIT)
     return {
-        "HEARTBEAT_VERSION": "v2",
-        "ENCODED_DATA": encoded_data(spaced(state).encode()),
+        **_CARRIED_BY[version](state),
+        "HEARTBEAT_VERSION": version.value,
         **{key: state.get(key, 0) for key in _COUNTS},
         **requester_fields(NOBODY, NOBODY),
     }
+
+
+def _compressed(state: dict[str, Any]) -> dict[str, Any]:
+    return {"ENCODED_DATA": encoded_data(spaced(state).encode())}
+
+
+def _open(state: dict[str, Any]) -> dict[str, Any]:
+    return state
+
+
+_CARRIED_BY: Mapping[HeartbeatVersion, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    HeartbeatVersion.OPEN: _open,
+    HeartbeatVersion.COMPRESSED: _compressed,
+}
 
 
 def encoded_data(state: bytes) -> str:
@@ -144,10 +161,10 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
 
 
 def _status_from(message: dict[str, Any]) -> dict[str, Any]:
-    version = optional_text_at(message, "HEARTBEAT_VERSION") or "v1"
-    if version == "v1":
+    version = optional_text_at(message, "HEARTBEAT_VERSION") or HeartbeatVersion.OPEN.value
+    if version == HeartbeatVersion.OPEN.value:
         return message
-    if version != "v2":
+    if version != HeartbeatVersion.COMPRESSED.value:
         raise MessageRejected(
             f"the HEARTBEAT_VERSION {version[:64]!r} is unknown; known are v1 and v2, and perhaps"
             " more to a later version of pye2-wire",

@@ -13,5 +13,10 @@ def pye2_register_serializers() -> list[SerializerDescriptor]:
 
 @hookimpl
 def pye2_register_formatters() -> list[FormatterDescriptor]:
-    """The formatter that changes nothing."""
-    return [FormatterDescriptor("raw", "pye2", "pye2_wire.formatters:Raw")]
+    """PyE2's three; the one that changes nothing goes by PyE2's name for it, too."""
+    return [
+        FormatterDescriptor("raw", "pye2", "pye2_wire.formatters:Raw"),
+        FormatterDescriptor("default", "pye2", "pye2_wire.formatters:Raw"),
+        FormatterDescriptor("aixp1", "pye2", "pye2_wire.aixp1:Aixp1"),
+        FormatterDescriptor("cavi2", "pye2", "pye2_wire.cavi2:Cavi2"),
+    ]

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from pye2_wire.canonical import compact, mended, spaced
 from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.commands import command_envelope
-from pye2_wire.envelope import IN_CLEAR, Event, Stamps, routing_fields
-from pye2_wire.formatters import formatter_named
+from pye2_wire.envelope import ENVELOPE, IN_CLEAR, Event, Stamps, routing_fields
+from pye2_wire.formatters import formatter_named, name_on_the_wire
 from pye2_wire.heartbeats import heartbeat_body
 from pye2_wire.notifications import notification_body
 from pye2_wire.payloads import addressed, payload_body
 from pye2_wire.plain import UnsendableValue, as_plain
 from pye2_wire.sealed import parse
+from pye2_wire.settings import PLUGIN, WireSettings
 from pye2_wire.signing import UNSIGNED_KEYS, signature_fields
 from pye2core.abc import Serializer
 from pye2core.clock import SYSTEM_CLOCK
@@ -42,6 +43,10 @@ class Pye2Serializer(Serializer):
     Args:
         node_name: the name of the node that speaks; clients need none.
         clock: dates what is sent.
+        settings: the owner's choices; None has a node read them from its environment.
+
+    Raises:
+        SettingsError: they are not given, and what the environment holds cannot be used.
 
     Example:
         >>> from pye2core import Identity
@@ -56,9 +61,17 @@ class Pye2Serializer(Serializer):
         'p1'
     """
 
-    def __init__(self, node_name: str | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        node_name: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        settings: WireSettings | None = None,
+    ) -> None:
         self._node_name = node_name
         self._stamps = Stamps(clock)
+        if settings is None:
+            settings = WireSettings() if node_name is None else _settings_of_this_process()
+        self._settings = settings
 
     def recognises(self, data: bytes) -> bool:
         """Whether these bytes look like PyE2's: an object with a key of its prefix."""
@@ -88,10 +101,11 @@ class Pye2Serializer(Serializer):
             return self._sealed_payload(message, identity, encrypt_for)
         _refuse_encryption(message, encrypt_for)
         if isinstance(message, Notification):
-            body = notification_body(message, self._stamps.now())
+            body = as_plain(notification_body(message, self._stamps.now()))
             said = self._node_message(Event.NOTIFICATION, self._speaker(), message.path, body)
         else:
-            body = heartbeat_body(message, self._stamps.now())
+            version = self._settings.heartbeat_version
+            body = heartbeat_body(message, self._stamps.now(), version)
             said = self._node_message(Event.HEARTBEAT, message.name, InstancePath(), body)
         return _signed(said, identity)
 
@@ -105,8 +119,9 @@ class Pye2Serializer(Serializer):
     ) -> bytes:
         if receiver is not None:
             payload = addressed(payload, receiver)
+        body = as_plain(payload_body(payload))
         message = self._node_message(
-            Event.PAYLOAD, self._speaker(), payload.path, payload_body(payload), payload.formatter
+            Event.PAYLOAD, self._speaker(), payload.path, body, payload.formatter
         )
         if receiver is not None:
             message = _encrypted(message, identity, receiver)
@@ -122,8 +137,7 @@ class Pye2Serializer(Serializer):
     ) -> dict[str, Any]:
         said = {key: value for key, value in body.items() if key not in UNSIGNED_KEYS}
         message = {**said, **self._stamps.next(event, speaker)}
-        shaped = formatter_named(formatter).encode(message)
-        return as_plain({**shaped, **routing_fields(speaker, path, formatter)})
+        return {**_shaped(message, formatter), **routing_fields(speaker, path, formatter)}
 
     def _speaker(self) -> str:
         if self._node_name is None:
@@ -133,6 +147,21 @@ class Pye2Serializer(Serializer):
                 path="EE_ID",
             )
         return self._node_name
+
+
+def _settings_of_this_process() -> WireSettings:
+    from pye2core.settings import load_plugin_settings
+
+    return load_plugin_settings(PLUGIN, WireSettings)
+
+
+def _shaped(message: dict[str, Any], formatter: str | None) -> dict[str, Any]:
+    """A message as its formatter has it, with what surrounds it still outside."""
+    if name_on_the_wire(formatter) is None:
+        return message
+    # A formatter nests what it is given more deeply, and may be anybody's.
+    shaped = as_plain(formatter_named(formatter).encode(message))
+    return {**shaped, **{key: message[key] for key in ENVELOPE if key in message}}
 
 
 def _refuse_encryption(message: Notification | Heartbeat, encrypt_for: str | None) -> None:
