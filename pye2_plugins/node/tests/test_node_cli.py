@@ -31,13 +31,21 @@ def run(tmp_path, monkeypatch):
     return invoke
 
 
+def test_whoever_asks_about_a_home_without_a_node_is_told(run, tmp_path):
+    assert "no node has run in" in run("--home", str(tmp_path / "wrong"), "who").stderr
+
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "node.pem").touch()
+    assert "no node has run" not in run("--home", str(tmp_path / "home"), "who").stderr
+
+
 def test_addresses_are_allowed_listed_and_denied(run, tmp_path):
     home = ("--home", str(tmp_path / "home"))
 
     assert "nobody" in run(*home, "who").output
     assert f"{LAPTOP}: allowed" in run(*home, "allow", LAPTOP, "--alias", "laptop").output
     assert "was allowed already" in run(*home, "allow", LAPTOP).output
-    assert run(*home, "who").output == f"{LAPTOP}  laptop\n"
+    assert run(*home, "who").stdout == f"{LAPTOP}  laptop\n"
     assert "not allowed any more" in run(*home, "deny", LAPTOP).output
     assert "was not allowed" in run(*home, "deny", LAPTOP).output
     assert "nobody" in run(*home, "who").output

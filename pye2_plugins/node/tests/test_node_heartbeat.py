@@ -125,7 +125,34 @@ def test_instances_are_told_with_what_they_did(facilities, registry):
         "i",
     )
     assert (active["PROCESS_DELAY"], active["TOTAL_PAYLOAD_COUNT"]) == (3, 5)
+    assert active["FREQUENCY"] == 0.333
     assert status["NR_PAYLOADS"] == 5
+
+
+@pytest.mark.parametrize("delay", [None, 0, -1, True, "soon", [1]])
+def test_an_odd_delay_has_no_frequency(facilities, delay):
+    odd = puppet(PROCESS_DELAY=delay)
+    instance = RunningInstance(
+        odd,
+        desired(pipeline("p", odd)),
+        facilities,
+        is_confidential=refuses_nothing,
+        on_state=lambda each: None,
+    )
+
+    (active,) = status_of({}, [instance], 10, SYSTEM_CLOCK.now())["ACTIVE_PLUGINS"]
+
+    assert active["FREQUENCY"] is None
+
+
+def test_a_status_has_all_keys_of_a_pye2_node(tmp_path, facilities):
+    """PyE2 wire protocol, section 9; the others are added on the wire."""
+    keys = {"IN_KB", "OUT_KB", "LOOPS_TIMINGS", "TIMERS", "DEVICE_LOG", "ERROR_LOG", "STOP_LOG"}
+    keys |= {"DCT_STATS", "COMM_STATS", "SERVING_PIDS", "GIT_BRANCH", "CONDA_ENV", "GPUS"}
+    keys |= {"PY_VER", "MACHINE_IP", "MACHINE_MEMORY", "PROCESS_MEMORY", "UPTIME", "TIMESTAMP"}
+    machine = Machine(tmp_path, SYSTEM_CLOCK)
+
+    assert keys <= status_of(machine.sample(), [], 10, SYSTEM_CLOCK.now()).keys()
 
 
 def test_the_machines_figures_make_sense(tmp_path):

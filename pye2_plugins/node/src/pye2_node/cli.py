@@ -20,7 +20,7 @@ import click
 
 from pye2_node import allow_file
 from pye2_node.doorbell import ring
-from pye2_node.home import Home, allow_file_of, default_home
+from pye2_node.home import Home, allow_file_of, default_home, key_file_of
 from pye2_node.settings import (
     HEARTBEAT_SECONDS,
     LONGEST_HEARTBEAT_SECONDS,
@@ -298,6 +298,8 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
         click.echo(json.dumps(line) if as_json else _shown(guest))
     if not content.guests and not as_json:
         click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
+    if not key_file_of(home).exists():
+        click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
 
 
 def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:

@@ -33,6 +33,16 @@ a short job are told at once."""
 AT_LEAST_BETWEEN: Final = 0.5
 """Seconds between two heartbeats, however much changes."""
 
+_NOT_MEASURED: Final[Mapping[str, Any]] = {
+    "IN_KB": None,
+    "OUT_KB": None,
+    "LOOPS_TIMINGS": {},
+    "TIMERS": None,
+    "DEVICE_LOG": None,
+    "ERROR_LOG": None,
+}
+"""Keys of PyE2's status that are there for whoever reads them by name."""
+
 
 class HeartbeatSchedule:
     """When the next heartbeat is due.
@@ -125,6 +135,7 @@ def status_of(
         "DCT_STATS": {},
         "COMM_STATS": {},
         "SERVING_PIDS": [],
+        **_NOT_MEASURED,
     }
 
 
@@ -137,6 +148,7 @@ def _active_plugin(instance: RunningInstance) -> dict[str, Any]:
         "SIGNATURE": instance.path.signature,
         "INSTANCE_ID": instance.path.instance_id,
         "PROCESS_DELAY": delay,
+        "FREQUENCY": _frequency(delay),
         "INIT_TIMESTAMP": instance.started_at,
         "EXEC_TIMESTAMP": context.last_payload_at,
         "LAST_CONFIG_TIMESTAMP": context.pipeline.updated_at,
@@ -149,6 +161,12 @@ def _active_plugin(instance: RunningInstance) -> dict[str, Any]:
         "TOTAL_PAYLOAD_COUNT": context.iteration,
         "INFO": instance.state.value,
     }
+
+
+def _frequency(delay: Any) -> float | None:
+    """Runs a second, if the instance says how long it waits between two."""
+    is_number = isinstance(delay, int | float) and not isinstance(delay, bool)
+    return round(1 / delay, 3) if is_number and delay > 0 else None
 
 
 def farewell(name: str, address: str) -> Heartbeat:

@@ -26,7 +26,7 @@ class SessionNodes(SessionParts):
             Whether one is.
         """
         if verbose:
-            self.P(f"Waiting {timeout:g} s for any node to appear online …")
+            self.P(f"Waiting at most {timeout:g} s for any node to appear online …")
         found = self.peers.wait_until(self.peers.online, timeout)
         if verbose:
             names = sorted(printable(each.name) for each in self.peers.online().values())
@@ -51,7 +51,7 @@ class SessionNodes(SessionParts):
         if self.peers.is_online(node):
             return True
         if verbose:
-            self.P(f"Waiting {timeout:g} s for node {node} to appear online …")
+            self.P(f"Waiting at most {timeout:g} s for node {node} to appear online …")
         self.commands.ask_for_heartbeat(node)
         found = self.peers.wait_until(lambda: self.peers.is_online(node), timeout)
         if verbose:

@@ -1,0 +1,161 @@
+"""What the tests on the wire share: brokers, nodes of ours on them, and peers that are not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pytest
+from attrs import define, field
+
+from pye2_cli.fleet import Fleet
+from pye2_testing.fixtures import require_mosquitto
+from pye2_testing.mosquitto import Mosquitto
+from pye2core.identity import load_or_create_key
+
+# In pytest's importlib mode test files find each other only by the path.
+sys.path.append(str(Path(__file__).parent))
+
+from wire_client import KnownNode, WireClient
+from wire_format import WireKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BROKERS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.mosquitto)]
+
+
+@pytest.fixture(scope="session", params=BROKERS)
+def broker_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Each broker, empty at first."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "mosquitto":
+        require_mosquitto()
+        with Mosquitto(folder) as mosquitto:
+            yield mosquitto.url
+        return
+    from pye2_broker import EmbeddedBroker
+
+    with EmbeddedBroker(folder) as embedded:
+        yield embedded.url
+
+
+@pytest.fixture(scope="session")
+def wire_key() -> WireKey:
+    """The key of the client that is not ours."""
+    return WireKey()
+
+
+@pytest.fixture(scope="session")
+def our_key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key file of our client."""
+    path = tmp_path_factory.mktemp("client") / "key.pem"
+    load_or_create_key(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fleet(
+    broker_url: str,
+    wire_key: WireKey,
+    our_key_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Fleet]:
+    """Three nodes of ours that allow both clients."""
+    allowed = (wire_key.address, load_or_create_key(our_key_file).address)
+    with Fleet(tmp_path_factory.mktemp("fleet"), 3, broker_url, allowed) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["encrypted", "clear"])
+def connected_client(
+    request: pytest.FixtureRequest, broker_url: str, wire_key: WireKey
+) -> Iterator[WireClient]:
+    """A client that is not ours, whose commands are encrypted or not."""
+    encrypts = request.param == "encrypted"
+    with WireClient(broker_url, key=wire_key, encrypts=encrypts) as connected:
+        yield connected
+
+
+@pytest.fixture
+def client(connected_client: WireClient) -> Iterator[WireClient]:
+    """A client that is not ours; nothing that it hears may be unsigned or deafen it."""
+    connected_client.forget()
+    yield connected_client
+    assert connected_client.unverified == []
+    assert connected_client.deafened_by == []
+
+
+@pytest.fixture
+def node(client: WireClient, fleet: Fleet) -> KnownNode:
+    """The node of ours that is driven, as its heartbeats tell of it."""
+    address = fleet.nodes[0].address
+    return client.nodes.get(address) or client.meet(address)
+
+
+@pytest.fixture
+def pipeline_name(client: WireClient, node: KnownNode) -> Iterator[str]:
+    """The name of a pipeline; whatever is deployed under it is archived in the end."""
+    name = f"wire-{uuid.uuid4().hex[:8]}"
+    yield name
+    client.archive(node, name)
+
+
+@define
+class NodeProcess:
+    """One node of ours as a process of its own, which is quiet unless asked."""
+
+    url: str
+    home: Path
+    name: str
+    allow: str
+    process: subprocess.Popen[str] = field(init=False)
+    address: str = field(init=False)
+
+    def __enter__(self) -> Self:
+        self.address = load_or_create_key(self.home / "node.pem").address
+        command = [sys.executable, "-m", "pye2_node", "--name", self.name]
+        command += ["--home", str(self.home), "--json", "--parent-death"]
+        command += ["--allow", self.allow, "--heartbeat-interval", "30"]
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, "PYE2_BROKER": self.url},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self) -> None:
+        """Read on until it says that it takes commands."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if json.loads(line).get("event") == "ready":
+                return
+        raise AssertionError("the node ended before it was ready")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def lone_node(
+    broker_url: str, tmp_path: Path, wire_key: WireKey
+) -> Iterator[tuple[NodeProcess, WireClient]]:
+    """A node of ours that the test may stop, and a client that is not ours."""
+    name = f"lone-{uuid.uuid4().hex[:6]}"
+    with (
+        WireClient(broker_url, key=wire_key) as client,
+        NodeProcess(broker_url, tmp_path / "node", name, wire_key.address) as running,
+    ):
+        yield running, client
+    assert client.deafened_by == []
