@@ -42,29 +42,29 @@ def test_whoever_asks_about_a_home_without_a_node_is_told(run, tmp_path):
 def test_addresses_are_allowed_listed_and_denied(run, tmp_path):
     home = ("--home", str(tmp_path / "home"))
 
-    assert "nobody" in run(*home, "who").output
+    assert "nobody" in run(*home, "who").stdout
     assert f"{LAPTOP}: allowed" in run(*home, "allow", LAPTOP, "--alias", "laptop").output
     assert "was allowed already" in run(*home, "allow", LAPTOP).output
     assert run(*home, "who").stdout == f"{LAPTOP}  laptop\n"
     assert "not allowed any more" in run(*home, "deny", LAPTOP).output
     assert "was not allowed" in run(*home, "deny", LAPTOP).output
-    assert "nobody" in run(*home, "who").output
+    assert "nobody" in run(*home, "who").stdout
 
 
 def test_the_home_can_be_named_before_and_behind_the_subcommand(run, tmp_path):
     home = str(tmp_path / "home")
 
     run("allow", LAPTOP, "--home", home)
-    assert LAPTOP in run("--home", home, "who").output
+    assert LAPTOP in run("--home", home, "who").stdout
     run("allow", PHONE, "--name", "kitchen")
-    assert PHONE in run("--name", "kitchen", "who").output
+    assert PHONE in run("--name", "kitchen", "who").stdout
     assert (tmp_path / ".pye2" / "kitchen" / "allow.toml").exists()
 
 
 def test_the_list_can_be_had_for_programs(run):
     run("allow", LAPTOP, PHONE)
 
-    lines = [json.loads(line) for line in run("who", "--json").output.splitlines()]
+    lines = [json.loads(line) for line in run("who", "--json").stdout.splitlines()]
 
     assert lines == [{"address": LAPTOP, "alias": None}, {"address": PHONE, "alias": None}]
 
@@ -74,7 +74,7 @@ def test_pye2s_list_can_be_taken_over(run, tmp_path):
 
     run("allow", "--from-pye2", "authorized_addrs")
 
-    assert run("who").output == f"{LAPTOP}  laptop\n{PHONE}\n"
+    assert run("who").stdout == f"{LAPTOP}  laptop\n{PHONE}\n"
 
 
 def test_what_is_no_address_is_refused(run):

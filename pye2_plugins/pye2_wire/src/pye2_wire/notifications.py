@@ -48,7 +48,7 @@ def notification_body(notification: Notification, time: str) -> dict[str, Any]:
         "NOTIFICATION_CODE": None if code is None else int(code),
         "NOTIFICATION_TAG": NotificationCode(code).name if code in _CODES else None,
         "ERROR_CODE": int(code) if notification.failed and code is not None else None,
-        "INFO": notification.info,
+        "INFO": notification.info or "",
         "STREAM_NAME": path.pipeline,
         "TIMESTAMP": time,
     }
@@ -65,7 +65,7 @@ def notification_from(message: dict[str, Any], origin: Origin) -> Notification:
         text=optional_text_at(message, "NOTIFICATION") or "",
         code=_code_from(message),
         path=path_from(message),
-        info=optional_text_at(message, "INFO"),
+        info=optional_text_at(message, "INFO") or None,
         module=optional_text_at(message, "MODULE") or "",
         requester=requester_from(message),
         fields=message,
