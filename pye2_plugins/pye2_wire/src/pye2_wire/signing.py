@@ -41,7 +41,10 @@ class SignatureVerdict:
 
 def signed_part(message: dict[str, Any]) -> dict[str, Any]:
     """The message without what is not signed."""
-    return {key: value for key, value in message.items() if key not in UNSIGNED_KEYS}
+    signed = message.copy()
+    for key in UNSIGNED_KEYS:
+        signed.pop(key, None)
+    return signed
 
 
 def digest_of(message: dict[str, Any]) -> bytes:
