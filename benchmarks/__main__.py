@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.table import progress, show
 
-NAMES = ("imports", "deploy", "primes", "idle")
+NAMES = ("imports", "deploy", "primes", "idle", "wire", "flood")
 
 
 def main(names: list[str]) -> int:

@@ -23,6 +23,8 @@ def connected_client(url: str, topic: str, on_message: Callable[..., Any]) -> Cl
     """A raw paho client that is connected and subscribed to ``topic`` at QoS 1."""
     subscribed = threading.Event()
     client = Client(CallbackAPIVersion.VERSION2, client_id=f"echo-{os.getpid()}")
+    # As our transport does: with its usual limit, paho searches all that waits at each answer.
+    client.max_inflight_messages_set(0)
     client.on_message = on_message
     client.on_subscribe = lambda *_: subscribed.set()
     # As our transport does; without it an echo takes 40 ms, and anything would look fast beside it.

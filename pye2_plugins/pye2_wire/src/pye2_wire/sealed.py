@@ -59,6 +59,7 @@ class Pye2SealedMessage(SealedMessage):
     path: InstancePath
     is_command: bool
     asks_for_sign_of_life: bool
+    _size: int
     _message: dict[str, Any] = field(repr=False)
     _event: Event | None
     _encrypted: bool
@@ -88,19 +89,32 @@ class Pye2SealedMessage(SealedMessage):
     def open(self, identity: Identity) -> Message:
         """Decrypt what is encrypted for ``identity``, and give the message's meaning.
 
+        It need not be verified before: ``Origin.verified`` says whether it was.
+
         Raises:
             MessageRejected: reason "decryption", "shape" or "unsupported".
         """
+        return self._opened(identity, self.sender)
+
+    def open_sent(self, identity: Identity) -> Message:
+        """Decrypt what ``identity`` encrypted for another, for whoever looks at what was sent.
+
+        Nobody who acts on messages may use it: it opens what is for somebody else.
+
+        Raises:
+            MessageRejected: reason "decryption", "shape" or "unsupported".
+        """
+        return self._opened(identity, self.recipient or "")
+
+    def _opened(self, identity: Identity, peer: str) -> Message:
         try:
-            return self._opened(identity)
+            return self._meaning(identity, peer)
         except MessageRejected as rejection:
             rejection.sender = self.sender
             raise
 
-    def _opened(self, identity: Identity) -> Message:
-        decrypted = (
-            decrypted_object(self._message, identity, self.sender) if self._encrypted else None
-        )
+    def _meaning(self, identity: Identity, peer: str) -> Message:
+        decrypted = decrypted_object(self._message, identity, peer) if self._encrypted else None
         if self._event is None:
             said = self._message if decrypted is None else decrypted
             return command_from(self._message, said, self._origin(self._message))
@@ -115,6 +129,7 @@ class Pye2SealedMessage(SealedMessage):
             sent_at=moment_of(message.get("EE_TIMESTAMP"), message.get("EE_TIMEZONE")),
             verified=self._verified,
             encrypted=self._encrypted,
+            size=self._size,
         )
 
 
@@ -139,6 +154,7 @@ def parse(data: bytes) -> Pye2SealedMessage:
             path=path_from(message),
             is_command=event is None,
             asks_for_sign_of_life=in_clear and asks_for_sign_of_life(message),
+            size=len(data),
             message=message,
             event=event,
             encrypted=encrypted,

@@ -42,7 +42,8 @@ class Payload(UserDict[str, Any]):
         verified: bool = False,
         path: InstancePath = _NOWHERE,
     ) -> None:
-        super().__init__(fields)
+        super().__init__()
+        self.data = dict(fields or {})  # at once: UserDict copies key by key
         self.sender = sender
         self.verified = verified
         self.path = path

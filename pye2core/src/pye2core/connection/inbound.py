@@ -120,7 +120,7 @@ class Inbound:
         self.gate(sealed)
         opened = sealed.open(self.identity)
         self.dialects.heard(sealed.sender, place)
-        if opened.origin is None:
+        if opened.origin is None or opened.origin.size == size:
             return opened
         return evolve(opened, origin=evolve(opened.origin, size=size))
 

@@ -30,7 +30,7 @@ class Origin:
         sent_at: when the sender says that it was sent; None where it says nothing usable.
         verified: whether the signature was checked and is good.
         encrypted: whether the body came encrypted for this receiver.
-        size: bytes of the message as it was delivered; 0 where it was not.
+        size: bytes of the message as it was received; 0 where it was not.
     """
 
     sender: str

@@ -348,7 +348,8 @@ class Connection:
                 return
             del self._unacknowledged[mid]
             self._client.ack(mid, 1)
-        self._wake.wake()
+        if not self.runs_here:  # the loop itself writes what is queued before it waits again
+            self._wake.wake()
 
     # --- the end ------------------------------------------------------------------------------
 
