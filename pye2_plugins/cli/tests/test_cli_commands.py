@@ -157,6 +157,60 @@ def test_an_unknown_preset_is_told_with_what_is_installed(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_an_unknown_preset_is_told_with_those_that_run_takes(tmp_path: Path) -> None:
+    told = pye2("run", "nosuch", cwd=tmp_path).stderr
+
+    assert "primes, primes-brute-force, primes-sieve, primes-trial-division" in told
+    assert "PRIMES" not in told
+    assert "FINISH_CONDITION" not in told
+
+
+def test_a_preset_that_is_one_function_of_a_job_cannot_be_run(tmp_path: Path) -> None:
+    done = pye2("run", "finish_condition___aggregated_data_more_than_x", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "not a whole one" in done.stderr
+
+
+def test_a_preset_of_a_plugin_that_is_switched_off_says_so(tmp_path: Path) -> None:
+    told = pye2("run", "primes", cwd=tmp_path, PYE2_DISABLE_PLUGINS="primes").stderr
+
+    assert "pye2-primes" in told
+    assert "PYE2_DISABLE_PLUGINS" in told
+
+
+@pytest.mark.parametrize("command", [("run", "primes"), ("demo", "primes")])
+def test_a_wrong_parameter_is_all_that_is_told(tmp_path: Path, command: tuple[str, str]) -> None:
+    done = pye2(*command, "--method", "guessing", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "`method`" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_plugins_breaks_no_name_over_lines(tmp_path: Path) -> None:
+    told = pye2("plugins", cwd=tmp_path, COLUMNS="40").stdout
+
+    longest = "PROCESS_REAL_TIME_COLLECTED_DATA__KEEP_UNIQUES_IN_AGGREGATED_COLLECTED_DATA"
+    assert longest in told
+    assert "pye2-custom-code 0.1.0" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("primes-sieve", "parameter upto [1000]"),
+        ("FINISH_CONDITION___AGGREGATED_DATA_MORE_THAN_X", "parameter X [required]"),
+        ("custom_exec_01", "setting   PROCESS_DELAY [0.05]"),
+        ("mqtts", "transport mqtts, from mqtt (pye2-mqtt)"),
+    ],
+)
+def test_info_takes_what_plugins_offer(tmp_path: Path, name: str, shown: str) -> None:
+    told = pye2("plugins", "info", name, cwd=tmp_path).stdout
+
+    assert shown in told.splitlines()
+
+
 def test_a_preset_shows_its_parameters_as_options(tmp_path: Path) -> None:
     told = pye2("run", "primes", "--help", cwd=tmp_path).stdout
 

@@ -29,6 +29,8 @@ def primes(
     *, upto: int, size: int, workers: int, method: str, broker_url: str | None, as_json: bool
 ) -> None:
     """Find prime numbers on several nodes: real processes, a real broker, real keys."""
+    job = JobRun("primes", {"upto": upto, "workers": workers, "method": method})
+    job.check()
     with tempfile.TemporaryDirectory(prefix="pye2-demo-") as folder:
         key = Path(folder) / "client.pem"
         client = load_or_create_key(key).address
@@ -39,7 +41,5 @@ def primes(
             Session(broker=fleet.url, key_file=key, silent=True) as session,
         ):
             main_node = fleet.nodes[0].address
-            session.wait_for_node(main_node, verbose=False)
-            job = JobRun("primes", {"upto": upto, "workers": workers, "method": method})
             result = job.run(session, main_node, show_progress=not as_json)
     tell_result(result, as_json=as_json)

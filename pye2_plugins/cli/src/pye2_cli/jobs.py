@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 from attrs import define
 
+from pye2core import installed_plugins
+from pye2core.errors import NodeNotOnline
+from pye2core.printable import printable
+
 if TYPE_CHECKING:
     from pye2core import Payload, Pipeline, Session
+
+_WAITING = "waiting for a node to say that it is there, at most every 10 s"
+_NAMES_TOLD = 10
 
 
 @define
@@ -28,10 +35,20 @@ class JobRun:
     result: Any = None
     finished: bool = False
     _percent: float = 0.0
-    _state: str = "starting"
+    _state: str = ""
+
+    def check(self) -> None:
+        """Check the parameters, before anything is connected or started.
+
+        Raises:
+            PresetParameterError: the preset cannot use its parameters.
+        """
+        from pye2core.client.jobs import stages_of
+
+        stages_of(installed_plugins(), self.preset, self.parameters)
 
     def run(self, session: Session, node: str | None, *, show_progress: bool) -> Any:
-        """Deploy the job on a node and wait for its result.
+        """Deploy the job on a node and wait for its result; closing it is the session's part.
 
         Args:
             session: whose job it is.
@@ -43,21 +60,24 @@ class JobRun:
             NoNodeOnline: no node that this client may use is online.
             JobFailedError: the job cannot succeed.
             PresetParameterError: the preset cannot use its parameters.
-            click.Abort: Ctrl-C came before the result.
+            KeyboardInterrupt: Ctrl-C came before the result.
         """
-        if node is not None:
-            session.wait_for_node(node, verbose=False)
         with _progress_bar(self.preset, shown=show_progress) as bar:
+            bar.update(0, _WAITING)
+            if node is not None and not session.wait_for_node(node, verbose=False):
+                raise NodeNotOnline(_tell_absence(session, node), node=node)
 
             def on_data(pipeline: Pipeline, payload: Payload) -> None:
                 del pipeline
                 self._follow(payload)
                 bar.update(self._percent, self._state)
 
-            session.create_job(self.preset, node=node, on_data=on_data, **self.parameters)
-            session.run(wait=lambda: not self.finished, close_session=False, close_pipelines=True)
-        if not self.finished:
-            raise click.Abort
+            pipeline, _ = session.create_job(
+                self.preset, node=node, on_data=on_data, deploy=False, **self.parameters
+            )
+            bar.update(0, "deploying")
+            pipeline.deploy()
+            session.sleep(lambda: not self.finished)
         return self.result
 
     def _follow(self, payload: Payload) -> None:
@@ -69,6 +89,21 @@ class JobRun:
         if payload.get("STATE") != "FAILED" and progress == 100:  # noqa: PLR2004 - percent
             self.result = payload.get("DATA")
             self.finished = True
+
+
+def _tell_absence(session: Session, node: str) -> str:
+    """What whoever typed the command can do about a node that does not appear."""
+    names = sorted(printable(each.name) for each in session.peers.online().values())
+    if not names:
+        return (
+            f"the node {node!r} has not been heard from, nor has any other; check that it runs on"
+            f" this broker, {session.server}"
+        )
+    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+    return (
+        f"the node {node!r} has not been heard from; online are {', '.join(names[:_NAMES_TOLD])}"
+        f"{more}. Name one of these with --node, or watch with `pye2 nodes` who appears"
+    )
 
 
 class _NoBar:
@@ -96,13 +131,14 @@ class _Bar(_NoBar):
             TextColumn,
             TimeElapsedColumn,
         )
+        from rich.table import Column
 
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
-            BarColumn(),
+            BarColumn(20),
             TaskProgressColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", table_column=Column(overflow="fold")),
             console=Console(stderr=True),
         )
         self._task = self._progress.add_task(title, total=100, state="")

@@ -19,7 +19,11 @@ _OWN = {
     "plugins": ("pye2_cli.plugins:plugins", "List what is installed, and what is broken."),
     "run": ("pye2_cli.run:run", "Run a whole-job preset on nodes that are online."),
     "up": ("pye2_cli.up:up", "Run a broker and several nodes on this machine."),
+    "wire": ("pye2_cli.wire.commands:wire", "Show and check what passes on a network."),
 }
+
+_INTERRUPTED = 128 + 2
+"""What shells take for an end by SIGINT, which is signal 2."""
 
 
 class _Pye2(click.Group):
@@ -39,6 +43,14 @@ class _Pye2(click.Group):
         except NotProvided as error:
             ctx.fail(f"{error}; pye2 itself has: {', '.join(_OWN)}")
         return _command(registry.load(descriptor, descriptor.implementation))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; Ctrl-C ends it with one line and the exit code that shells expect."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("pye2: interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands from what is known without importing them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pye2_cli.cells import cell
+from pye2_cli.tables import print_whole, width_of
 from pye2core import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
     from rich.table import Table
 
     from pye2core.messages import Heartbeat
+
+_COLUMNS = ("name", "address", "allows me", "seen", "pipelines", "CPU %", "free GB")
+_NEEDED_COLUMNS = 2
 
 
 @click.command()
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 def nodes(*, broker: str | None, once: bool, seconds: float, as_json: bool) -> None:
     """Watch who is online; Ctrl-C ends.
 
-    Nodes say that they are there every 10 seconds.
+    Nodes say that they are there every 10 seconds. With --once, the exit code is 1 if none did.
     """
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
@@ -35,31 +43,38 @@ def nodes(*, broker: str | None, once: bool, seconds: float, as_json: bool) -> N
         broker=broker, silent=True, on_heartbeat=lambda *_: heard.set(), name="pye2-nodes"
     ) as session:
         if once:
-            session.run(wait=seconds, close_session=False)
-            _print_once(session, as_json=as_json)
+            session.sleep(seconds)
+            _print_once(session, seconds, as_json=as_json)
         else:
             with suppress(KeyboardInterrupt):
                 _watch(session, heard)
 
 
-def _print_once(session: Session, *, as_json: bool) -> None:
-    if as_json:
-        for heartbeat in session.peers.online().values():
-            click.echo(json.dumps(_as_object(session, heartbeat)))
-        return
-    from rich.console import Console
+def _print_once(session: Session, seconds: float, *, as_json: bool) -> None:
+    online = session.peers.online()
+    if not online:
+        waited = f"nothing heard within {seconds:g} s"
+        click.echo(f"{waited}; nodes say every 10 s that they are there", err=True)
+        sys.exit(1)
+    if not as_json:
+        from rich.console import Console
 
-    Console().print(_table(session))
+        console = Console()
+        fitting = _table_within(session, console)
+        print_whole(fitting if console.is_terminal else _table(session, _COLUMNS))
+        return
+    for heartbeat in online.values():
+        click.echo(json.dumps(_as_object(session, heartbeat)))
 
 
 def _watch(session: Session, heard: threading.Event) -> None:
     from rich.live import Live
 
-    with Live(_table(session), auto_refresh=False) as live:
+    with Live(auto_refresh=False) as live:
         while True:
+            live.update(_table_within(session, live.console), refresh=True)
             heard.wait(1.0)
             heard.clear()
-            live.update(_table(session), refresh=True)
 
 
 def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
@@ -75,24 +90,33 @@ def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
     }
 
 
-def _table(session: Session) -> Table:
+def _table_within(session: Session, console: Console) -> Table:
+    """The table without the columns, from the last one on, for which there is no room."""
+    for shown in range(len(_COLUMNS), _NEEDED_COLUMNS, -1):
+        table = _table(session, _COLUMNS[:shown])
+        if width_of(table, console) <= console.width:
+            return table
+    return _table(session, _COLUMNS[:_NEEDED_COLUMNS])
+
+
+def _table(session: Session, columns: Sequence[str]) -> Table:
     from rich.table import Table
 
     online = sorted(session.peers.online().values(), key=lambda each: each.name)
     table = Table(title=f"{len(online)} nodes online at {session.server}")
-    for column in ("name", "address"):
-        table.add_column(column, overflow="fold")  # an address that is cut is of no use
-    for column in ("allows me", "pipelines", "CPU %", "free GB", "seen"):
-        table.add_column(column, justify="right")
+    for column in columns:
+        is_text = column in {"name", "address"}
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=True)
     for heartbeat in online:
         row = _as_object(session, heartbeat)
-        table.add_row(
+        cells = (
             cell(row["name"]),
             cell(row["address"]),
             cell("yes", "green") if row["allowed"] else cell("no", "red"),
+            cell(f"{row['seconds_ago'] or 0:.0f} s ago"),
             cell(row["pipelines"]),
             cell(row["cpu_percent"]),
             cell(row["available_gb"]),
-            cell(f"{row['seconds_ago'] or 0:.0f} s ago"),
         )
+        table.add_row(*cells[: len(columns)])
     return table

@@ -1,6 +1,7 @@
 """``pye2 plugins``: what is installed, what it offers, what is broken and why.
 
-``pye2 plugins info NAME`` says all of one plugin, the settings that it understands included.
+``pye2 plugins info NAME`` says all of one plugin or of one thing that is offered, with the settings
+and parameters that it understands.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import attrs
 import click
 
 from pye2_cli.cells import cell
-from pye2core import PluginRegistry, installed_plugins
+from pye2_cli.tables import print_whole
+from pye2core import PluginRegistry, Stage, installed_plugins
 from pye2core.plugins import PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from pye2core import SignatureDescriptor, TransportDescriptor
+    from pye2core import PresetDescriptor, SignatureDescriptor, TransportDescriptor
     from pye2core.plugins import PluginRecord
 
 
@@ -57,8 +59,9 @@ def _print_table(registry: PluginRegistry) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("plugin", "from", "state", title="pye2 plugins")
-    table.add_column("offers", overflow="fold")
+    table = Table(title="pye2 plugins")
+    for column in ("plugin", "from", "state", "offers"):
+        table.add_column(column, no_wrap=True)
     for record in registry.records:
         colour = "green" if record.state is PluginState.LOADED else "red"
         table.add_row(
@@ -67,8 +70,8 @@ def _print_table(registry: PluginRegistry) -> None:
             cell(record.state.value, colour),
             cell("\n".join(_offers(record, registry))),
         )
-    console = Console()
-    console.print(table)
+    print_whole(table)
+    console = Console(soft_wrap=True)
     for record in registry.records:
         if record.error:
             told = cell(f" ({record.phase.value}): {record.error}")
@@ -81,15 +84,37 @@ def _print_table(registry: PluginRegistry) -> None:
 @plugins.command()
 @click.argument("name")
 def info(name: str) -> None:
-    """Say all of one plugin, with the settings that it understands."""
+    """Say all of one plugin, or of one thing that a plugin offers.
+
+    NAME is a plugin's, or a preset's, a signature's, a URL scheme's, …, in any case. The settings
+    and parameters that it understands are shown.
+    """
     registry = installed_plugins()
     records = [record for record in registry.records if record.name == name]
-    if not records:
-        known = ", ".join(record.name for record in registry.records) or "none"
-        raise click.ClickException(f"no plugin is called {name!r}; installed are: {known}")
     for record in records:
-        for line in _lines(record, registry):
-            click.echo(line)
+        _echo_all(_lines(record, registry))
+    if records:
+        return
+    found = [
+        (record, kind, offered)
+        for record in registry.records
+        for kind, offered in registry.offers(record.name)
+        if offered.lower() == name.lower()
+    ]
+    if not found:
+        known = ", ".join(record.name for record in registry.records) or "none"
+        raise click.ClickException(
+            f"no plugin is called {name!r}, and none offers it; installed are: {known}"
+            " (`pye2 plugins` lists what they offer)"
+        )
+    for record, kind, offered in found:
+        click.echo(f"{kind} {offered}, from {record.name} ({record.distribution})")
+        _echo_all(_details(kind, offered, registry))
+
+
+def _echo_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
@@ -106,6 +131,36 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
     for signature in registry.signatures().values():
         if registry.plugin_of(signature) == record.name:
             yield from _instance_settings(signature, registry)
+    for preset in registry.presets().values():
+        if registry.plugin_of(preset) == record.name:
+            yield from _parameters(preset, registry)
+
+
+def _details(kind: str, name: str, registry: PluginRegistry) -> Iterator[str]:
+    """What one offered thing can be told, where it can be told anything."""
+    if kind == "transport":
+        yield from _variables(registry.transport(name), registry)
+    elif kind == "signature":
+        yield from _instance_settings(registry.signature(name), registry)
+    elif kind == "preset":
+        preset = registry.preset(name)
+        yield preset.summary
+        yield from _parameters(preset, registry)
+
+
+def _parameters(preset: PresetDescriptor, registry: PluginRegistry) -> Iterator[str]:
+    """What a preset can be told: a whole job its class's fields, one function what it names."""
+    if preset.stage is Stage.JOB:
+        job = registry.load(preset, preset.implementation)
+        told = [
+            f"{each.name} [{_default(each.default)}]" for each in attrs.fields(job) if each.init
+        ]
+    else:
+        told = [f"{each} [{_default(attrs.NOTHING)}]" for each in preset.parameters]
+    if told:
+        yield f"parameters of the preset {preset.name}:"
+    for parameter in told:
+        yield f"parameter {parameter}"
 
 
 def _variables(transport: TransportDescriptor, registry: PluginRegistry) -> Iterator[str]:

@@ -13,6 +13,8 @@ import click
 
 from pye2_cli.jobs import JobRun, tell_result
 from pye2core import Session, Stage, installed_plugins
+from pye2core.errors import UnknownPreset
+from pye2core.plugins.known import distribution_for
 
 if TYPE_CHECKING:
     from pye2core import PresetDescriptor
@@ -25,12 +27,24 @@ class _Presets(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return sorted(preset.name for preset in job_presets())
+        return sorted(preset.name.lower() for preset in job_presets())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        descriptor = installed_plugins().preset(cmd_name)
-        return _command_for(descriptor) if descriptor.stage is Stage.JOB else None
+        """A whole job by its preset's name, in any case; of another name, says what there is."""
+        try:
+            descriptor = installed_plugins().preset(cmd_name)
+        except UnknownPreset as error:
+            if distribution_for("preset", cmd_name) is not None:
+                raise  # it says how to get that one
+            ctx.fail(f"there is no preset {error.name.lower()!r}; {self._offered(ctx)}")
+        if descriptor.stage is not Stage.JOB:
+            what = f"{descriptor.name} is one function of a job ({descriptor.stage.value})"
+            ctx.fail(f"{what}, not a whole one; {self._offered(ctx)}")
+        return _command_for(descriptor)
+
+    def _offered(self, ctx: click.Context) -> str:
+        known = ", ".join(self.list_commands(ctx)) or "none"
+        return f"whole jobs are: {known} (`pye2 plugins` tells of plugins that are broken)"
 
 
 def job_presets() -> list[PresetDescriptor]:
@@ -58,13 +72,14 @@ def preset_options(descriptor: PresetDescriptor) -> list[click.Option]:
 
 def _command_for(descriptor: PresetDescriptor) -> click.Command:
     def callback(*, broker: str | None, node: str | None, as_json: bool, **parameters: Any) -> None:
+        job = JobRun(descriptor.name, parameters)
+        job.check()
         session = Session(broker=broker, silent=True)
         try:
-            job = JobRun(descriptor.name, parameters)
             result = job.run(session, node, show_progress=not as_json)
         finally:
             # A job whose deployment was not confirmed in time may run all the same.
-            session.close(close_pipelines=True)
+            session.close(close_pipelines=True, wait_close=True)
         tell_result(result, as_json=as_json)
 
     common: list[click.Parameter] = [

@@ -1,0 +1,249 @@
+"""Reads one message as far as it goes, and keeps every reason why it goes no further.
+
+You are in ``pye2 wire``. A session or a node stops at the first thing that is wrong with a message;
+here it is shown with all that can be known of it. What a dialect looks like is its serializer's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from attrs import evolve, frozen
+
+from pye2core.abc import MAX_MESSAGE, ChannelKind
+from pye2core.errors import MessageRejected
+from pye2core.identity import Identity, is_address, same_address
+from pye2core.messages import (
+    Command,
+    Heartbeat,
+    InstancePath,
+    InstanceUpdate,
+    Notification,
+    PipelineCommand,
+    PipelineConfig,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pye2core import PluginRegistry
+    from pye2core.abc import Channel, SealedMessage, Serializer
+    from pye2core.messages import Message
+
+_SHOWN = 200
+"""Characters of an unforeseen error's text that are shown: it may quote the whole message."""
+
+_KIND_ON = {
+    ChannelKind.CTRL: "heartbeat",
+    ChannelKind.NOTIF: "notification",
+    ChannelKind.PAYLOADS: "payload",
+    ChannelKind.INBOX: "payload",
+    ChannelKind.CONFIG: "command",
+}
+
+
+@frozen
+class Problem:
+    """One thing for which a receiver would refuse a message.
+
+    Attributes:
+        reason: as ``MessageRejected.reason``: "signature", "decryption", "shape", …
+        text: what is wrong.
+    """
+
+    reason: str
+    text: str
+
+
+@frozen
+class Reading:
+    """A message as far as it could be read.
+
+    Attributes:
+        data: the bytes.
+        sealed: its shape; None if it has none that is known.
+        message: what it says; None if that could not be read.
+        verified: whether its signature is good.
+        problems: why it was not verified or could not be read; none if all is well.
+        channel: where it was heard, if it was.
+    """
+
+    data: bytes
+    sealed: SealedMessage | None = None
+    message: Message | None = None
+    verified: bool = False
+    problems: tuple[Problem, ...] = ()
+    channel: Channel | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """What kind of message it is; None where nothing tells."""
+        if self.message is not None:
+            return _kind_of(self.message)
+        if self.sealed is not None and self.sealed.is_command:
+            return "command"
+        # Only results are for one receiver.
+        if self.sealed is not None and self.sealed.recipient is not None:
+            return "payload"
+        return _KIND_ON[self.channel.kind] if self.channel is not None else None
+
+    @property
+    def sender(self) -> str | None:
+        """The address that it claims to come from."""
+        return (self.sealed.sender or None) if self.sealed is not None else None
+
+    @property
+    def recipient(self) -> str | None:
+        """Whom it is for: an address, a node's name, or None for everybody."""
+        return self.sealed.recipient if self.sealed is not None else None
+
+    @property
+    def node_name(self) -> str | None:
+        """The name that the sending node states."""
+        if isinstance(self.message, Heartbeat):
+            return self.message.name
+        origin = self.message.origin if self.message is not None else None
+        return origin.name if origin is not None else None
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is encrypted for one receiver."""
+        origin = self.message.origin if self.message is not None else None
+        if origin is not None:
+            return origin.encrypted
+        return any(problem.reason == "decryption" for problem in self.problems)
+
+    @property
+    def path(self) -> InstancePath:
+        """What it is about."""
+        if isinstance(self.message, Command):
+            return _path_of(self.message)
+        return self.sealed.path if self.sealed is not None else InstancePath()
+
+    @property
+    def pipelines(self) -> frozenset[str] | None:
+        """The pipelines it is about; None where that cannot be read."""
+        if self.message is None and self.path.pipeline is None:
+            return None
+        if isinstance(self.message, Command) and isinstance(self.message.body, tuple):
+            return frozenset(update.pipeline for update in self.message.body)
+        return frozenset([self.path.pipeline] if self.path.pipeline else [])
+
+    def heard_on(self, channel: Channel) -> Reading:
+        """The same message as a receiver on ``channel`` has it."""
+        heard = evolve(self, channel=channel)
+        if self.sealed is None or self.sealed.is_command is (channel.kind is ChannelKind.CONFIG):
+            return heard
+        misplaced = Problem("shape", f"such a message does not belong on {channel.kind.value}")
+        return evolve(heard, problems=(*self.problems, misplaced))
+
+
+@runtime_checkable
+class _OpensSent(Protocol):
+    """A dialect's message that its sender, too, can read."""
+
+    def open_sent(self, identity: Identity) -> Message:
+        """Decrypt what ``identity`` encrypted for another."""
+
+
+class Reader:
+    """Reads messages of every installed dialect.
+
+    Args:
+        registry: the installed plugins.
+        keys: whose encrypted messages can be read: those for them, and those from them.
+    """
+
+    def __init__(self, registry: PluginRegistry, keys: Sequence[Identity] = ()) -> None:
+        self._dialects: list[Serializer] = [
+            registry.load(each, each.implementation)() for each in registry.serializers()
+        ]
+        self.keys = tuple(keys)
+        self._nobody = Identity.generate()
+
+    def read(self, data: bytes) -> Reading:
+        """Read one message as far as it goes; never raises."""
+        try:
+            sealed = self._parsed(data)
+        except Exception as error:  # noqa: BLE001 - whatever it provokes is what is to be shown
+            return Reading(data, problems=(_problem(error),))
+        unverified = _problem_of_signature(sealed)
+        message, unread = self._opened(sealed)
+        return Reading(
+            data,
+            sealed,
+            message,
+            verified=unverified is None,
+            problems=tuple(problem for problem in (unverified, unread) if problem is not None),
+        )
+
+    def _parsed(self, data: bytes) -> SealedMessage:
+        if len(data) > MAX_MESSAGE:
+            raise MessageRejected(
+                f"it has {len(data):,} bytes and a message may have {MAX_MESSAGE:,}", reason="size"
+            )
+        for dialect in self._dialects:
+            if dialect.recognises(data):
+                return dialect.parse(data)
+        raise MessageRejected("no installed wire dialect recognises it", reason="shape")
+
+    def _opened(self, sealed: SealedMessage) -> tuple[Message | None, Problem | None]:
+        # What is not encrypted opens for anybody.
+        for identity in (*self.keys, self._nobody):
+            try:
+                return _opened_by(identity, sealed), None
+            except Exception as error:  # noqa: BLE001 - as in read
+                problem = _problem(error)
+            if problem.reason != "decryption":
+                return None, problem
+        return None, self._why_it_stays_shut(sealed)
+
+    def _why_it_stays_shut(self, sealed: SealedMessage) -> Problem:
+        receiver = sealed.recipient or "somebody who is not named"
+        if any(same_address(key.address, receiver) for key in self.keys):
+            why = f"the key of {receiver}, whom it is for, does not decrypt it: it is damaged"
+        else:
+            why = f"it is encrypted for {receiver}; give that key's file with --key"
+        return Problem("decryption", why)
+
+
+def _opened_by(identity: Identity, sealed: SealedMessage) -> Message:
+    is_own = same_address(identity.address, sealed.sender)
+    if is_own and is_address(sealed.recipient) and isinstance(sealed, _OpensSent):
+        return sealed.open_sent(identity)
+    return sealed.open(identity)
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, MessageRejected):
+        return Problem(error.reason, str(error))
+    return Problem("shape", f"reading it raised {type(error).__name__}: {str(error)[:_SHOWN]}")
+
+
+def _problem_of_signature(sealed: SealedMessage) -> Problem | None:
+    try:
+        sealed.verify()
+    except Exception as error:  # noqa: BLE001 - as in read
+        return _problem(error)
+    return None
+
+
+def _kind_of(message: Message) -> str:
+    if isinstance(message, Command):
+        return "command"
+    if isinstance(message, Heartbeat):
+        return "heartbeat"
+    return "notification" if isinstance(message, Notification) else "payload"
+
+
+def _path_of(command: Command) -> InstancePath:
+    body = command.body
+    if isinstance(body, tuple) and len(body) == 1:
+        body = body[0]
+    if isinstance(body, InstanceUpdate):
+        return InstancePath(body.pipeline, body.signature, body.instance_id)
+    if isinstance(body, PipelineConfig):
+        return InstancePath(body.name)
+    if isinstance(body, PipelineCommand):
+        return InstancePath(body.pipeline)
+    return InstancePath(body if isinstance(body, str) else None)

@@ -1,0 +1,138 @@
+"""Goes through a folder of vector files. Whatever a file holds, the answer is a report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from pye2_cli.wire.vectors.cases import Mismatch, cut_repr
+from pye2_cli.wire.vectors.keys import KeyRing
+from pye2core import Pye2Error
+from pye2core.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pye2_cli.wire.vectors.cases import Case
+
+    Cases = Callable[[dict[str, Any], KeyRing], Iterator[Case]]
+
+_SHOWN = 300
+
+
+class VectorsError(Pye2Error):
+    """There are no vectors where they were looked for.
+
+    Attributes:
+        folder: where that was.
+    """
+
+    def __init__(self, message: str, *, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+@frozen
+class FileReport:
+    """What came of one file.
+
+    Attributes:
+        name: the file's.
+        checked: how many of its cases were checked.
+        failures: a line for each case that failed.
+        is_known: whether files of this name are known at all.
+    """
+
+    name: str
+    checked: int = 0
+    failures: tuple[str, ...] = ()
+    is_known: bool = True
+
+
+def check_folder(folder: Path) -> Iterator[FileReport]:
+    """Check the vector files in a folder, in the order of their names.
+
+    Raises:
+        VectorsError: there is no such folder, or no vector file in it.
+    """
+    known = _known()
+    files = _files_in(folder)
+    if not any(path.name in known for path in files):
+        raise VectorsError(
+            f"{folder} has no vector file; name a folder with one of: {', '.join(sorted(known))}",
+            folder=folder,
+        )
+    ring = KeyRing.of_folder(folder)
+    for path in files:
+        if path.name in known:
+            yield _report(path, known[path.name], ring)
+        else:
+            yield FileReport(printable(path.name), is_known=False)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.is_dir())
+    except OSError as error:
+        raise VectorsError(
+            f"the folder {folder} cannot be read ({error.strerror}); name the folder that the"
+            " vector files are in",
+            folder=folder,
+        ) from error
+
+
+def _known() -> dict[str, Cases]:
+    from pye2_cli.wire.vectors import bodies, ciphers, code, hashes, keys
+
+    return {
+        "code_transfer.json": code.transfer_cases,
+        "encrypt_decrypt.json": ciphers.cipher_cases,
+        "formatters.json": bodies.formatter_cases,
+        "hash_sign_verify.json": hashes.hash_cases,
+        "heartbeat_v2.json": bodies.heartbeat_cases,
+        "keys_addresses.json": keys.key_cases,
+        "node_loop_instrumentation.json": code.loop_cases,
+        "seed_words.json": keys.word_cases,
+        "verify_edge_cases.json": hashes.edge_cases,
+    }
+
+
+def _report(path: Path, cases: Cases, ring: KeyRing) -> FileReport:
+    checked, failures = 0, []
+    try:
+        for case in cases(_content_of(path), ring):
+            checked += 1
+            failure = _failure_of(case)
+            if failure is not None:
+                failures.append(failure)
+    except Exception as error:  # noqa: BLE001 - a file of another shape is a failure to tell
+        failures.append(_told(error))
+    if not checked and not failures:
+        failures.append("it has no cases")
+    return FileReport(path.name, checked, tuple(failures))
+
+
+def _content_of(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise Mismatch(f"it cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Mismatch(f"it holds {cut_repr(content)}, not an object")
+    return content
+
+
+def _failure_of(case: Case) -> str | None:
+    try:
+        case.check()
+    except Exception as error:  # noqa: BLE001 - whatever a case provokes is that case's failure
+        return printable(f"{case.name}: {_told(error)}")
+    return None
+
+
+def _told(error: Exception) -> str:
+    text = printable(str(error))[:_SHOWN]
+    return text if isinstance(error, Mismatch) else f"{type(error).__name__}: {text}"

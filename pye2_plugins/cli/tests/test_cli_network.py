@@ -1,0 +1,143 @@
+"""What the subcommands that use a network say while nobody, or somebody, is on it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pye2_broker import EmbeddedBroker
+from pye2_cli.fleet import Fleet
+from pye2core.identity import load_or_create_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE = 30
+
+
+@pytest.fixture(scope="module")
+def nobodys_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker without any node."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker.url
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One node that allows the client of its folder, on a broker of its own."""
+    folder = tmp_path_factory.mktemp("client")
+    client = load_or_create_key(folder / "_local_cache/_data/_pk_sdk.pem").address
+    with Fleet(folder, 1, None, (client,)) as running:
+        yield running
+
+
+def environment(broker: str, **more: str) -> dict[str, str]:
+    """This environment with a broker, and without anything else of it that concerns pye2."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYE2_", "EE_", "AIXP_"))}
+    return {**kept, "PYE2_BROKER": broker, **more}
+
+
+def pye2(*arguments: str, cwd: Path, broker: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "pye2_cli", *arguments],
+        cwd=cwd,
+        env=environment(broker, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * PATIENCE,
+    )
+
+
+def read_until(terminal: int, wanted: str) -> str:
+    """What a terminal shows until it shows this."""
+    shown = ""
+    while wanted not in shown:
+        assert select.select([terminal], [], [], PATIENCE)[0], shown
+        shown += os.read(terminal, 65536).decode(errors="replace")
+    return shown
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_nodes_once_says_that_nothing_was_heard(
+    tmp_path: Path, nobodys_broker: str, more: tuple[str, ...]
+) -> None:
+    done = pye2("nodes", "--once", "--seconds", "0.2", *more, cwd=tmp_path, broker=nobodys_broker)
+
+    told = "nothing heard within 0.2 s; nodes say every 10 s that they are there\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+
+
+def test_run_says_what_it_waits_for_and_ctrl_c_ends_it_with_one_line(
+    tmp_path: Path, nobodys_broker: str
+) -> None:
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pye2_cli", "run", "primes", "--upto", "100"],
+        cwd=tmp_path,
+        env=environment(nobodys_broker, COLUMNS="200", TERM="xterm"),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+
+    read_until(ours, "waiting for a node to say that it is there, at most every 10 s")
+    running.send_signal(signal.SIGINT)
+    told = read_until(ours, "interrupted")
+
+    assert running.wait(PATIENCE) == 130
+    assert "pye2: interrupted" in told
+    assert "Aborted" not in told
+    assert "Interrupted" not in told
+    os.close(ours)
+
+
+def test_run_on_a_node_that_does_not_appear_gives_a_hint_for_the_command_line(
+    fleet: Fleet,
+) -> None:
+    done = pye2("run", "primes", "--node", "nobody", cwd=fleet.home, broker=fleet.url)
+
+    assert done.returncode == 1
+    assert "'nobody'" in done.stderr
+    assert "naeural-1" in done.stderr
+    assert "--node" in done.stderr
+    assert "session." not in done.stderr
+
+
+def test_nodes_breaks_no_address_where_it_is_piped_through_few_columns(fleet: Fleet) -> None:
+    told = pye2("nodes", "--once", cwd=fleet.home, broker=fleet.url, COLUMNS="40").stdout
+
+    row = next(line for line in told.splitlines() if fleet.nodes[0].address in line)
+    assert "naeural-1" in row
+    assert "s ago" in row
+
+
+def test_nodes_leaves_out_columns_where_a_terminal_has_no_room_for_them(fleet: Fleet) -> None:
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pye2_cli", "nodes", "--once"],
+        cwd=fleet.home,
+        env=environment(fleet.url, COLUMNS="80", TERM="xterm"),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+
+    told = read_until(ours, "└")
+
+    assert fleet.nodes[0].address in told
+    assert "allows me" in told
+    assert "free GB" not in told
+    running.wait(PATIENCE)
+    os.close(ours)

@@ -1,0 +1,291 @@
+"""``pye2 wire`` without a broker: what one message shows, and what ``decode`` says of files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pye2_cli.wire.files import messages_in
+from pye2_cli.wire.reading import Reader, Reading
+from pye2_cli.wire.selecting import NameBook, Selection
+from pye2_cli.wire.telling import as_line, as_object
+from pye2_wire.serializer import Pye2Serializer
+from pye2core import Identity, installed_plugins
+from pye2core.abc import Channel
+from pye2core.messages import (
+    Action,
+    Command,
+    Heartbeat,
+    InstancePath,
+    Notification,
+    NotificationCode,
+    NotificationKind,
+    PayloadMessage,
+    PipelineConfig,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLIENT, NODE, STRANGER = (Identity.from_private_value(bytes([byte]) * 32) for byte in (1, 2, 3))
+CLIENT_SPEAKS, NODE_SPEAKS = Pye2Serializer(), Pye2Serializer(node_name="attic")
+READER = Reader(installed_plugins())
+PATH = InstancePath("p1", "CUSTOM_EXEC_01", "i1")
+
+HEARTBEAT = NODE_SPEAKS.seal(
+    Heartbeat("attic", NODE.address, (CLIENT.address,), pipelines=(PipelineConfig("p1"),)), NODE
+)
+PAYLOAD = NODE_SPEAKS.seal(PayloadMessage(PATH, {"EXEC_RESULT": [1.0, float("nan")]}), NODE)
+NOTIFICATION = NODE_SPEAKS.seal(
+    Notification(NotificationKind.NORMAL, "[/red]done\x1b[2J", NotificationCode.PIPELINE_OK, PATH),
+    NODE,
+)
+
+
+def command(encrypt_for: str | None = None, pipeline: str = "p1") -> bytes:
+    said = Command(Action.UPDATE_PIPELINE, PipelineConfig(pipeline), target=NODE.address)
+    return CLIENT_SPEAKS.seal(said, CLIENT, encrypt_for=encrypt_for)
+
+
+def forged(data: bytes) -> bytes:
+    return data.replace(b'"p1"', b'"p2"')
+
+
+def line(reading: Reading, names: NameBook | None = None) -> str:
+    return as_line(reading, names or NameBook(), None)
+
+
+# --- one message ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "title"),
+    [
+        (HEARTBEAT, "heartbeat", "1 pipelines, 1 allowed"),
+        (NOTIFICATION, "notification", "1 NORMAL: [/red]done?[2J"),
+        (PAYLOAD, "payload", "p1/CUSTOM_EXEC_01/i1"),
+        (command(), "command", "update pipeline"),
+    ],
+)
+def test_a_good_message_of_each_kind_is_told_on_one_line(
+    data: bytes, kind: str, title: str
+) -> None:
+    reading = READER.read(data)
+
+    told = line(reading)
+    assert reading.kind == kind
+    assert title in told
+    assert told.endswith("verified")
+    assert "\n" not in told
+
+
+def test_a_changed_message_is_shown_with_what_is_wrong() -> None:
+    reading = READER.read(forged(PAYLOAD))
+
+    assert not reading.verified
+    assert reading.path.pipeline == "p2"
+    assert "NOT VERIFIED (signature: Corrupted digest!" in line(reading)
+
+
+@pytest.mark.parametrize("reader_key", [NODE, CLIENT])
+def test_either_end_of_an_encrypted_message_reads_it(reader_key: Identity) -> None:
+    data = command(encrypt_for=NODE.address)
+
+    reading = Reader(installed_plugins(), [STRANGER, reader_key]).read(data)
+
+    assert reading.path.pipeline == "p1"
+    assert reading.encrypted
+    assert line(reading).endswith("verified, encrypted")
+
+
+def test_what_nobody_here_can_decrypt_says_whose_key_is_needed() -> None:
+    reading = Reader(installed_plugins(), [STRANGER]).read(command(encrypt_for=NODE.address))
+
+    assert reading.verified
+    assert reading.kind == "command"
+    assert f"NOT READ (decryption: it is encrypted for {NODE.address}" in line(reading)
+
+
+def test_an_encrypted_result_is_known_for_one_though_nobody_can_read_it() -> None:
+    data = NODE_SPEAKS.seal(PayloadMessage(PATH, {}), NODE, encrypt_for=CLIENT.address)
+
+    reading = READER.read(data)
+
+    assert (reading.kind, reading.recipient) == ("payload", CLIENT.address)
+    assert reading.message is None
+
+
+def test_a_message_on_the_wrong_channel_says_so() -> None:
+    reading = READER.read(command()).heard_on(Channel.ctrl())
+
+    assert "does not belong on ctrl" in line(reading)
+
+
+@settings(deadline=None)
+@given(
+    st.binary()
+    | st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)
+    ).map(lambda value: json.dumps({"EE_SENDER": value, "ACTION": value, "EE_ID": "x"}).encode())
+)
+def test_whatever_comes_is_one_line_and_one_json_object(data: bytes) -> None:
+    reading = READER.read(data).heard_on(Channel.payloads())
+
+    assert reading.problems
+    assert line(reading).isprintable()
+    assert json.loads(json.dumps(as_object(reading, None)))["readable"] in (True, False)
+
+
+def test_json_has_what_the_message_says_and_no_numbers_that_json_has_not() -> None:
+    told = json.dumps(as_object(READER.read(PAYLOAD), None), allow_nan=False)
+
+    message = json.loads(told)["message"]
+    assert message["fields"]["EXEC_RESULT"] == [1.0, None]
+    assert "origin" not in message
+
+
+def test_json_of_what_is_not_good_has_the_message_as_it_came() -> None:
+    data = forged(PAYLOAD)
+
+    assert as_object(READER.read(data), None)["raw"] == data.decode()
+    assert as_object(READER.read(PAYLOAD), None)["raw"] is None
+
+
+# --- which are shown ------------------------------------------------------------------------------
+
+
+def named() -> NameBook:
+    names = NameBook()
+    names.learn(READER.read(HEARTBEAT))
+    return names
+
+
+@pytest.mark.parametrize("node", ["attic", NODE.address, NODE.address.removeprefix("0xai_")])
+@pytest.mark.parametrize("data", [HEARTBEAT, PAYLOAD, NOTIFICATION, command()])
+def test_a_node_is_chosen_by_name_and_by_address(node: str, data: bytes) -> None:
+    assert Selection(node=node).takes(READER.read(data), named())
+    assert not Selection(node="cellar").takes(READER.read(data), named())
+
+
+def test_a_heartbeat_that_does_not_verify_gives_nobody_a_name() -> None:
+    names = NameBook()
+    names.learn(READER.read(forged(HEARTBEAT.replace(b'"attic"', b'"cellar"'))))
+
+    assert names.name_of(NODE.address) is None
+
+
+def test_a_pipeline_is_chosen_and_what_may_be_about_it_is_shown() -> None:
+    shown = Selection(pipeline="p1")
+
+    assert shown.takes(READER.read(command()), NameBook())
+    assert shown.takes(READER.read(command(encrypt_for=NODE.address)), NameBook())
+    assert not shown.takes(READER.read(command(pipeline="p2")), NameBook())
+    assert not shown.takes(READER.read(HEARTBEAT), NameBook())
+
+
+def test_a_kind_is_chosen_also_where_only_the_channel_tells() -> None:
+    unreadable = READER.read(b"garbage").heard_on(Channel.notif())
+
+    assert Selection(kind="notification").takes(unreadable, NameBook())
+    assert not Selection(kind="payload").takes(unreadable, NameBook())
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (PAYLOAD, 1),
+        (json.dumps(json.loads(PAYLOAD), indent=1).encode(), 1),
+        (PAYLOAD + b"\n\n" + HEARTBEAT + b"\r\n", 2),
+        (PAYLOAD + b"\nnot a message\n", 2),
+        (b'{"broken":\n 1', 1),
+        (b"", 0),
+        (b" \n\n", 0),
+    ],
+)
+def test_a_file_holds_one_message_or_one_on_each_line(content: bytes, count: int) -> None:
+    assert len(messages_in(content)) == count
+
+
+def pye2_wire(
+    *arguments: str, cwd: Path, data: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ``pye2 wire`` with nothing of this environment's settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYE2_", "EE_", "AIXP_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pye2_cli", "wire", *arguments],
+        cwd=cwd,
+        env=kept,
+        input=data,
+        capture_output=True,
+        check=False,
+    )
+
+
+def lines_of(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_decode_of_good_messages_ends_with_0(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_bytes(PAYLOAD + b"\n" + HEARTBEAT)
+
+    done = pye2_wire("decode", "m.jsonl", "--json", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert [each["kind"] for each in lines_of(done)] == ["payload", "heartbeat"]
+    assert all(each["verified"] for each in lines_of(done))
+
+
+def test_decode_takes_standard_input_and_ends_with_1_if_one_does_not_verify(
+    tmp_path: Path,
+) -> None:
+    done = pye2_wire("decode", "-", cwd=tmp_path, data=PAYLOAD + b"\n" + forged(PAYLOAD))
+
+    first, second = done.stdout.decode().splitlines()
+    assert done.returncode == 1
+    assert first.endswith("verified")
+    assert "Corrupted digest!" in second
+
+
+def test_decode_reads_with_a_key_what_it_cannot_without(tmp_path: Path) -> None:
+    data = command(encrypt_for=NODE.address)
+    key = tmp_path / "node.pem"
+    key.write_bytes(NODE.to_pem())
+    key.chmod(0o600)
+
+    without = pye2_wire("decode", "-", cwd=tmp_path, data=data)
+    with_key = pye2_wire("decode", "-", "--key", "node.pem", cwd=tmp_path, data=data)
+
+    assert (without.returncode, with_key.returncode) == (1, 0)
+    assert b"update pipeline" in with_key.stdout
+
+
+def test_decode_of_nothing_says_what_to_do(tmp_path: Path) -> None:
+    done = pye2_wire("decode", "-", cwd=tmp_path, data=b"\n")
+
+    assert done.returncode == 1
+    assert b"no message" in done.stderr
+
+
+def test_wire_is_listed_and_costs_nothing_until_it_is_used(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pye2_cli.main import pye2\n"
+        "try: pye2(['--help'])\n"
+        "except SystemExit: print('pye2_cli.wire.commands' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert "\n  wire " in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"

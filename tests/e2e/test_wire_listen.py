@@ -1,0 +1,209 @@
+"""``pye2 wire listen`` beside a real session, real nodes and a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pye2_cli.fleet import Fleet
+    from pye2core import Pipeline, Session
+
+WAIT = 40.0
+
+
+class Listening:
+    """A running ``pye2 wire listen``: its lines as they come."""
+
+    def __init__(self, folder: Path, broker: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pye2_cli", "wire", "listen", "--broker", broker, *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.heard: queue.Queue[str] = queue.Queue()
+        self.told: queue.Queue[str] = queue.Queue()
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._threads = [
+            threading.Thread(target=_pump, args=(self.process.stdout, self.heard)),
+            threading.Thread(target=_pump, args=(self.process.stderr, self.told)),
+        ]
+        for thread in self._threads:
+            thread.start()
+        self.until_told("listening at")
+
+    def until_told(self, words: str) -> str:
+        """The first line on standard error that has these words."""
+        while words not in (line := self.told.get(timeout=WAIT)):
+            assert self.process.poll() is None, line
+        return line
+
+    def until_heard(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first message that is wanted."""
+        while not wanted(message := json.loads(self.heard.get(timeout=WAIT))):
+            pass
+        return message
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to stop; its exit code."""
+        self.process.send_signal(how)
+        code = self.process.wait(WAIT)
+        for thread in self._threads:
+            thread.join(WAIT)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+def _pump(stream: IO[str], lines: queue.Queue[str]) -> None:
+    for line in stream:
+        lines.put(line)
+
+
+@pytest.fixture
+def listen(tmp_path: Path, fleet: Fleet) -> Iterator[Callable[..., Listening]]:
+    running: list[Listening] = []
+
+    def start(*arguments: str) -> Listening:
+        running.append(Listening(tmp_path, fleet.url, *arguments))
+        return running[-1]
+
+    yield start
+    for each in running:
+        if each.process.returncode is None:
+            each.stop()
+
+
+def deploy(pipeline: Pipeline) -> None:
+    pipeline.create_custom_plugin_instance(
+        instance_id="one", custom_code="return 41 + 1", process_delay=0.2
+    )
+    pipeline.deploy()
+
+
+def test_all_kinds_of_message_are_heard_decrypted_and_verified(
+    listen: Callable[..., Listening], fleet: Fleet, pipeline: Pipeline
+) -> None:
+    node = fleet.nodes[0]
+    listening = listen("--json", "--node", node.name, "--key", str(node.home / "node.pem"))
+    listening.until_told(f"config of {node.address}")
+
+    deploy(pipeline)
+
+    heard = [
+        listening.until_heard(lambda each, kind=kind: each["kind"] == kind)
+        for kind in ("command", "notification", "payload")
+    ]
+    heard.append(listening.until_heard(lambda each: each["kind"] == "heartbeat"))
+    assert all(each["verified"] and each["readable"] for each in heard)
+    assert heard[2]["message"]["fields"]["EXEC_RESULT"] == 42
+    assert {heard[0]["recipient"], heard[3]["sender"]} == {node.address}
+
+
+def test_a_command_is_not_read_without_its_nodes_key_and_says_so(
+    listen: Callable[..., Listening], fleet: Fleet, pipeline: Pipeline
+) -> None:
+    node = fleet.nodes[0]
+    listening = listen("--json", "--kind", "command", "--node", node.address)
+
+    deploy(pipeline)
+
+    command = listening.until_heard(lambda each: each["encrypted"])
+    assert command["verified"]
+    assert not command["readable"]
+    assert node.address in command["problems"][0]["text"]
+
+
+def test_only_what_is_about_a_pipeline_is_shown(
+    listen: Callable[..., Listening], session: Session, fleet: Fleet, pipeline: Pipeline
+) -> None:
+    other = session.create_pipeline(
+        node=fleet.nodes[0].address, name=f"other-{uuid.uuid4().hex[:8]}"
+    )
+    listening = listen("--json", "--kind", "payload", "--pipeline", pipeline.name)
+
+    deploy(other)
+    deploy(pipeline)
+
+    heard = [listening.until_heard(lambda _: True)["pipeline"] for _ in range(3)]
+    other.close()
+    assert heard == [pipeline.name] * 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_with_0_when_it_is_told_to(
+    listen: Callable[..., Listening], how: signal.Signals
+) -> None:
+    listening = listen()
+
+    assert listening.stop(how) == 0
+    assert not any("Traceback" in line for line in listening.told.queue)
+
+
+def test_it_ends_quietly_when_nobody_reads_any_more(
+    fleet: Fleet, tmp_path: Path, pipeline: Pipeline
+) -> None:
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pye2_cli", "wire", "listen", "--broker", fleet.url],
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert process.stderr is not None
+    assert "listening at" in process.stderr.readline()
+    os.close(reading)
+
+    deploy(pipeline)
+
+    _, complained = process.communicate(timeout=WAIT)
+    assert process.returncode == 0
+    assert "Traceback" not in complained
+    assert "Broken pipe" not in complained
+
+
+def test_it_comes_back_after_the_broker_was_away(tmp_path: Path) -> None:
+    from pye2_broker import EmbeddedBroker
+
+    broker = EmbeddedBroker(tmp_path / "broker")
+    with broker:
+        url = broker.url
+        listening = Listening(tmp_path, url, "--json")
+    listening.until_told("lost the broker")
+    port = int(url.rpartition(":")[2])
+    with EmbeddedBroker(tmp_path / "broker", "127.0.0.1", port):
+        listening.until_told("listening again")
+        assert listening.stop() == 0
+
+
+def test_a_broker_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pye2_cli", "wire", "listen", "--broker", "mqtt://127.0.0.1:9"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
