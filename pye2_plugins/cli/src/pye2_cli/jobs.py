@@ -48,7 +48,7 @@ class JobRun:
         stages_of(installed_plugins(), self.preset, self.parameters)
 
     def run(self, session: Session, node: str | None, *, show_progress: bool) -> Any:
-        """Deploy the job on a node and wait for its result; closing it is the session's part.
+        """Deploy the job on a node and wait for its result, then close it; a job that fails is left to the session's end.
 
         Args:
             session: whose job it is.
@@ -78,6 +78,7 @@ class JobRun:
             bar.update(0, "deploying")
             pipeline.deploy()
             session.sleep(lambda: not self.finished)
+            session.run(wait=False, close_session=False, close_pipelines=True)
         return self.result
 
     def _follow(self, payload: Payload) -> None:
