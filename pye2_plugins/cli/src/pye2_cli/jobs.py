@@ -48,7 +48,9 @@ class JobRun:
         stages_of(installed_plugins(), self.preset, self.parameters)
 
     def run(self, session: Session, node: str | None, *, show_progress: bool) -> Any:
-        """Deploy the job on a node and wait for its result, then close it; a job that fails is left to the session's end.
+        """Deploy the job on a node, wait for its result and close it.
+
+        A job that fails is closed with the session, if that is told to.
 
         Args:
             session: whose job it is.
