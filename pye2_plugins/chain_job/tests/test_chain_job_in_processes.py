@@ -78,6 +78,7 @@ def test_the_collected_data_lives_in_the_process() -> None:
             result = await callbacks.make(Aggregate(final=False))
             assert result.value == {"0": [], "1": [2]}
             assert result.size == len('{"0":[],"1":[2]}')
+            assert await value_of(callbacks, Aggregate(final=True)) == {"0": [], "1": [2]}
             assert await value_of(callbacks, MeasureProgress()) == 12.5
 
     asyncio.run(main())

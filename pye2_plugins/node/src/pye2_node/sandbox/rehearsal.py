@@ -1,8 +1,9 @@
-"""What a worker that was forked in advance does while it waits: all that a first request needs.
+"""What a worker does while nothing has been asked of it yet: all that a first request needs.
 
 A forked process shares its memory with the zygote until it writes there, and each first write costs
 a copy of that page. Compiling a function writes to hundreds of them: several milliseconds that
-nobody waits for when they are spent here.
+nobody waits for when a worker that was forked in advance spends them here. One that was forked on
+demand may begin with this, too, where its first request is not there yet.
 """
 
 from __future__ import annotations
