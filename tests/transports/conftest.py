@@ -26,9 +26,10 @@ from pye2core.errors import BrokerUnreachable
 from pye2core.settings import parse_broker_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pye2core.abc import LastWill
     from pye2core.settings import BrokerAddress
 
 PATIENCE = 30.0
@@ -131,12 +132,16 @@ class Bench(ABC):
         severable: bool = False,
         connected: bool = True,
         address: BrokerAddress | None = None,
+        last_will: Callable[[], LastWill | None] | None = None,
     ) -> Client:
         """A client; ``severable`` ones can be given to :meth:`sever`."""
         address = address or self.address
         cable = self.lay_cable() if severable else None
         options = TransportOptions(
-            evolve(address, port=cable.port) if cable else address, client_id, persistent
+            evolve(address, port=cable.port) if cable else address,
+            client_id,
+            persistent,
+            last_will=last_will,
         )
         deliveries: queue.Queue[Delivery] = queue.Queue()
         states: queue.Queue[tuple[ConnectionState, str]] = queue.Queue()
@@ -148,6 +153,11 @@ class Bench(ABC):
         if connected:
             transport.connect(PATIENCE)
         return client
+
+    def require(self, feature: str) -> None:
+        """Skip the test where the transport does not claim to have that feature."""
+        if not getattr(self.implementation.features, feature):
+            pytest.skip(f"{self.implementation.__name__} does not have the feature {feature!r}")
 
     def lay_cable(self) -> Cable | None:
         """Something between client and broker that can be cut, where there is a network."""

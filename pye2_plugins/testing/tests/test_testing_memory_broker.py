@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from pye2_testing import MemoryBroker, MemoryTransport
-from pye2core.abc import Channel, ConnectionState, TransportOptions
+from pye2core.abc import Channel, ConnectionState, LastWill, TransportOptions
 from pye2core.errors import BrokerUnreachable, NotConnected
 from pye2core.settings import parse_broker_url
 
@@ -29,10 +29,10 @@ def connect():
     """Makes connected transports; what they tell is in their ``deliveries`` and ``states``."""
     made = []
 
-    def make(broker, client_id="client", *, persistent=False):
+    def make(broker, client_id="client", **options):
         deliveries, states = queue.Queue(), queue.Queue()
         transport = MemoryTransport(
-            TransportOptions(parse_broker_url(broker.url), client_id, persistent),
+            TransportOptions(parse_broker_url(broker.url), client_id, **options),
             deliveries.put,
             lambda state, reason: states.put((state, reason)),
         )
@@ -133,6 +133,100 @@ def test_what_is_stalled_is_lost_with_the_connection_of_its_sender_only(broker, 
     assert isinstance(lost.exception(PATIENCE), NotConnected)
     assert kept.result(PATIENCE) is None
     assert [one.data for one in broker.published] == [b"kept"]
+
+
+def wills(*texts):
+    """What a client is given to leave these wills, one for each connection."""
+    waiting = iter(texts)
+    return lambda: LastWill(Channel.ctrl(), next(waiting))
+
+
+def said_on(broker):
+    return [(one.client_id, one.data) for one in broker.published]
+
+
+def test_dropping_a_client_publishes_its_last_will_as_said_by_it(broker, connect):
+    connect(broker, "mortal", last_will=wills(b"lost"))
+
+    broker.drop("mortal")
+    broker.drop("mortal")
+
+    assert said_on(broker) == [("mortal", b"lost")]
+
+
+def test_stopping_it_publishes_the_last_wills_of_all(broker, connect):
+    for name in ("one", "two"):
+        connect(broker, name, last_will=wills(name.encode()))
+
+    broker.stop()
+
+    assert said_on(broker) == [("one", b"one"), ("two", b"two")]
+
+
+@pytest.mark.parametrize("persistent", [True, False], ids=["persistent", "clean"])
+def test_a_takeover_publishes_the_last_will_of_the_connection_before(broker, connect, persistent):
+    connect(broker, "twin", persistent=persistent, last_will=wills(b"first"))
+
+    connect(broker, "twin", persistent=persistent, last_will=wills(b"second"))
+
+    assert said_on(broker) == [("twin", b"first")]
+
+
+def test_connecting_anew_publishes_the_last_will_of_the_connection_before(broker, connect):
+    mortal = connect(broker, "mortal", last_will=wills(b"first", b"second", b"third"))
+    mortal.connect(PATIENCE)
+
+    broker.drop("mortal")
+    mortal.connect(PATIENCE)
+
+    assert said_on(broker) == [("mortal", b"first"), ("mortal", b"second")]
+
+
+@pytest.mark.parametrize("way", ["close", "detach"])
+def test_a_goodbye_publishes_no_last_will(broker, connect, way):
+    mortal = connect(broker, "mortal", persistent=True, last_will=wills(b"lost"))
+
+    getattr(mortal, way)(PATIENCE)
+    broker.drop("mortal")
+
+    assert said_on(broker) == []
+
+
+def test_a_stalled_broker_publishes_last_wills_when_it_is_resumed(broker, connect):
+    connect(broker, "mortal", last_will=wills(b"lost"))
+    broker.stall()
+    broker.drop("mortal")
+    assert said_on(broker) == []
+
+    broker.resume()
+
+    assert said_on(broker) == [("mortal", b"lost")]
+
+
+def test_last_wills_of_a_broker_that_is_stopped_while_stalled_are_lost(broker, connect):
+    connect(broker, "mortal", last_will=wills(b"lost"))
+    broker.stall()
+
+    broker.stop()
+    broker.start()
+    broker.stall()
+    broker.resume()
+
+    assert said_on(broker) == []
+
+
+def test_a_client_of_overlapping_subscriptions_is_given_each_message_once(broker, connect):
+    listener, sender = connect(broker, "listener"), connect(broker, "sender")
+    for channel in (Channel.every_inbox(), Channel.inbox("A")):
+        listener.subscribe(channel, PATIENCE)
+
+    for data in (b"0", b"1", b"2"):
+        sender.publish(Channel.inbox("A"), data)
+
+    arrived = [listener.deliveries.get(timeout=PATIENCE) for _ in range(3)]
+    assert [(one.channel, one.data) for one in arrived] == [
+        (Channel.inbox("A"), data) for data in (b"0", b"1", b"2")
+    ]
 
 
 def test_no_thread_is_left_behind(broker, connect):

@@ -13,6 +13,7 @@ from pye2core.abc import (
     Channel,
     ConnectionState,
     Delivery,
+    LastWill,
     SealedMessage,
     Serializer,
     Transport,
@@ -42,12 +43,15 @@ ME = cast("Identity", object())
 class ScriptedTransport(Transport):
     """Does as it is told; ``calls`` is what the connection asked of it."""
 
-    features = TransportFeatures(max_message=1000, max_unacknowledged=7)
+    features = TransportFeatures(
+        last_will=True, max_message=1000, max_unacknowledged=7, wildcards=True
+    )
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.calls: list[str] = []
         self.published: list[tuple[str, Future[None]]] = []
+        self.wills: list[LastWill | None] = []
         self.is_connected = False
         self.during: dict[str, Callable[[], object]] = {}
         self.changed = threading.Condition()
@@ -59,6 +63,8 @@ class ScriptedTransport(Transport):
         self.during.get(what, lambda: None)()
 
     def connect(self, timeout: float) -> None:
+        if self.features.last_will:
+            self.wills.append(self.options.last_will() if self.options.last_will else None)
         self._called("connect")
         self.is_connected = True
 
@@ -187,6 +193,9 @@ class Registry:
     def load(self, descriptor: TransportDescriptor, import_string: str) -> type[Transport]:
         return ScriptedTransport
 
+    def settings_of(self, descriptor: TransportDescriptor, environment: object = None) -> None:
+        return None
+
     def observe(self, hook: str, **arguments: Any) -> None:
         self.told.append((hook, arguments))
 
@@ -206,6 +215,7 @@ class Bench:
     """One connection, its transport, and all that is told to others."""
 
     settings = ConnectionSettings(parse_broker_url(URL), "client-1", connect_timeout=PATIENCE)
+    transport_class = ScriptedTransport
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -213,7 +223,9 @@ class Bench:
         self.clock = ManualClock()
         self.made: list[Connection] = []
 
-    def connection(self, settings: ConnectionSettings = settings, jitter: float = 0) -> Connection:
+    def connection(
+        self, settings: ConnectionSettings = settings, jitter: float = 0, **options: Any
+    ) -> Connection:
         """A connection that was not started; reconnects without delay unless there is jitter."""
         self.made.append(
             Connection(
@@ -223,13 +235,16 @@ class Bench:
                 cast("PluginRegistry", self.registry),
                 rng=FixedJitter(jitter),
                 clock=self.clock,
+                **options,
             )
         )
         return self.made[-1]
 
-    def started(self, settings: ConnectionSettings = settings, jitter: float = 0) -> Connection:
+    def started(
+        self, settings: ConnectionSettings = settings, jitter: float = 0, **options: Any
+    ) -> Connection:
         """A connection that is connected."""
-        connection = self.connection(settings, jitter)
+        connection = self.connection(settings, jitter, **options)
         connection.start()
         return connection
 

@@ -98,7 +98,7 @@ class Bench:
             cast("PluginRegistry", self.observers),
             lambda sealed: self.script.step("gate"),
         )
-        for channel in (PAYLOADS, Channel.config("me")):
+        for channel in (PAYLOADS, Channel.config("me"), Channel.roll_call()):
             self.listen(channel)
 
     def listen(
@@ -215,7 +215,12 @@ def test_what_no_dialect_recognises_is_rejected_for_its_shape(bench: Bench) -> N
 
 
 @pytest.mark.parametrize(
-    ("data", "channel"), [(b"command", PAYLOADS), (b"payload", Channel.config("me"))]
+    ("data", "channel"),
+    [
+        (b"command", PAYLOADS),
+        (b"payload", Channel.config("me")),
+        (b"payload", Channel.roll_call()),
+    ],
 )
 def test_commands_and_other_messages_have_channels_of_their_own(
     bench: Bench, data: bytes, channel: Channel
@@ -226,8 +231,9 @@ def test_commands_and_other_messages_have_channels_of_their_own(
     assert "verify" not in bench.script.steps
 
 
-def test_a_command_is_taken_where_commands_belong(bench: Bench) -> None:
-    bench.receive(b"command", Channel.config("me"))
+@pytest.mark.parametrize("channel", [Channel.config("me"), Channel.roll_call()])
+def test_a_command_is_taken_where_commands_belong(bench: Bench, channel: Channel) -> None:
+    bench.receive(b"command", channel)
 
     assert len(bench.handled) == 1
 
@@ -251,6 +257,31 @@ def test_a_message_that_is_rejected_goes_no_further_and_is_acknowledged_counted_
     assert bench.observers.told == [("pye2_message_rejected", expected)]
     assert f"rejected a message from {SENDER} on payloads (replay): bad luck" in caplog.text
     assert all(not each.exc_info for each in caplog.records)
+
+
+def test_who_wants_to_is_told_of_what_was_let_in_and_cannot_be_opened(bench: Bench) -> None:
+    told: list[tuple[str, MessageRejected]] = []
+    bench.inbound.on_unreadable = lambda sealed, error: told.append((sealed.sender, error))
+    error = MessageRejected("it is garbled", reason="shape")
+    bench.script.failures["open"] = error
+
+    bench.receive()
+
+    assert told == [(SENDER, error)]
+    assert bench.counts == {"shape": 1}
+    assert bench.acknowledged == 1
+
+
+@pytest.mark.parametrize("step", ["parse", "verify", "gate"])
+def test_nobody_is_told_so_of_what_was_not_let_in(bench: Bench, step: str) -> None:
+    told: list[SealedMessage] = []
+    bench.inbound.on_unreadable = lambda sealed, error: told.append(sealed)
+    bench.script.failures[step] = MessageRejected("no", reason="shape")
+
+    bench.receive()
+
+    assert told == []
+    assert bench.counts == {"shape": 1}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -323,6 +354,56 @@ def test_a_flood_from_senders_that_are_made_up_does_not_fill_the_log(
     assert bench.counts == {"signature": 3000, "name-taken": 1}
     assert len(warnings) == MOST_WARNINGS + 1
     assert "name-taken" in warnings[-1].getMessage()
+
+
+# --- all owners at once ---------------------------------------------------------------------------
+
+
+def test_who_listens_to_all_owners_hears_what_nobody_listens_to_on_the_owners_channel(
+    bench: Bench,
+) -> None:
+    bench.listen(Channel.every_inbox())
+
+    bench.receive(channel=Channel.inbox("0xai_somebody"))
+
+    assert len(bench.handled) == 1
+    (told,) = bench.observers.told
+    assert told[1]["channel"] == Channel.inbox("0xai_somebody")
+
+
+def test_who_listens_on_the_owners_channel_comes_before_who_listens_to_all_owners(
+    bench: Bench,
+) -> None:
+    heard: list[Message] = []
+    bench.listen(Channel.every_inbox())
+    bench.inbound.listeners[Channel.inbox("me")] = Listener(
+        lambda message, acknowledge: heard.append(message)
+    )
+
+    bench.receive(channel=Channel.inbox("me"))
+
+    assert heard == [bench.script.message]
+    assert bench.handled == []
+
+
+def test_who_listens_to_all_inboxes_does_not_hear_what_is_no_inbox(bench: Bench) -> None:
+    bench.listen(Channel.every_inbox())
+
+    bench.receive(channel=Channel.notif())
+    bench.receive(b"command", Channel.config("0xai_other"))
+
+    assert bench.handled == []
+    assert bench.acknowledged == 2
+
+
+def test_commands_to_every_node_can_be_listened_to(bench: Bench) -> None:
+    bench.listen(Channel.every_config())
+
+    bench.receive(b"command", Channel.config("0xai_other"))
+    bench.receive(b"payload", Channel.config("0xai_other"))
+
+    assert len(bench.handled) == 1
+    assert bench.counts == {"shape": 1}
 
 
 # --- interest -------------------------------------------------------------------------------------

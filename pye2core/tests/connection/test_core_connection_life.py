@@ -100,7 +100,7 @@ def test_what_was_sent_before_the_start_is_sent_then(bench: Any) -> None:
 
 
 def test_it_says_how_many_deliveries_may_be_unacknowledged(bench: Any) -> None:
-    assert bench.connection().max_unacknowledged == 7
+    assert bench.connection().features.max_unacknowledged == 7
 
 
 # --- listening ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import define
@@ -99,13 +99,15 @@ class ScriptedBroker:
         self._lines.append(line)
         return line
 
-    def welcome(self) -> tuple[Line, Line]:
-        """Accept the two connections of a client: the main one and the one for payloads."""
+    def welcome(self) -> tuple[Line, Line, Line]:
+        """Accept a client's connections: the main one, those for payloads and for inboxes."""
         lines = {}
-        for _ in range(2):
+        for _ in range(3):
             line = self.line()
-            lines[line.accept().endswith("-p")] = line
-        return lines[False], lines[True]
+            lines[line.accept()[-2:]] = line
+        payloads, inboxes = lines.pop("-p"), lines.pop("-i")
+        (main,) = lines.values()
+        return main, payloads, inboxes
 
     def close(self) -> None:
         for line in self._lines:
@@ -145,13 +147,11 @@ def make_transport():
     """Makes transports and ends them after the test."""
     made: list[MqttTransport] = []
 
-    def make(
-        address: BrokerAddress, client_id: str = "client", *, persistent: bool = False
-    ) -> Told:
+    def make(address: BrokerAddress, client_id: str = "client", **options: Any) -> Told:
         deliveries: queue.Queue[Delivery] = queue.Queue()
         states: queue.Queue[tuple[ConnectionState, str]] = queue.Queue()
         transport = MqttTransport(
-            TransportOptions(address, client_id, persistent),
+            TransportOptions(address, client_id, **options),
             deliveries.put,
             lambda state, reason: states.put((state, reason)),
         )

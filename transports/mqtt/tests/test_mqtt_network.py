@@ -149,7 +149,7 @@ def test_small_packets_are_not_held_back_by_the_system(mosquitto, make_transport
     client = make_transport(parse_broker_url(mosquitto.url))
     client.transport.connect(PATIENCE)
 
-    for connection in (client.transport._pair.main, client.transport._pair.payloads):
+    for connection in client.transport._bundle._all():
         sending = connection._client.socket()
         assert sending.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

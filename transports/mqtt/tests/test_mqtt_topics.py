@@ -23,11 +23,23 @@ OWNERS = st.text(min_size=1, max_size=60).filter(
         (Channel.notif(), "naeural/notif"),
         (Channel.payloads(), "naeural/payloads"),
         (Channel.inbox("0xai_A"), "naeural/0xai_A/payloads"),
+        (Channel.roll_call(), "naeural/rollcall"),
     ],
 )
 def test_topics_are_those_of_the_protocol(channel, topic):
     assert TOPICS.topic_of(channel) == topic
+    assert TOPICS.filter_of(channel) == topic
     assert TOPICS.channel_of(topic) == channel
+
+
+@pytest.mark.parametrize(
+    ("channel", "topics"),
+    [(Channel.every_config(), "naeural/+/config"), (Channel.every_inbox(), "naeural/+/payloads")],
+)
+def test_all_owners_are_subscribed_to_with_one_filter_and_published_to_with_none(channel, topics):
+    assert TOPICS.filter_of(channel) == topics
+    with pytest.raises(ValueError, match="all owners at once"):
+        TOPICS.topic_of(channel)
 
 
 @given(root=st.sampled_from(["naeural", "a/b", "/x"]), owner=OWNERS)
@@ -52,10 +64,11 @@ def test_foreign_topics_are_no_channels(topic):
     assert TOPICS.channel_of(topic) is None
 
 
-@pytest.mark.parametrize("owner", ["+", "#", "a+b", "a/#", "nul\0", "", None, "\udc80"])
+@pytest.mark.parametrize("owner", ["+", "#", "a+b", "a/#", "nul\0", "", "\udc80"])
 def test_names_that_would_reach_others_or_nobody_are_refused(owner):
-    with pytest.raises(ValueError, match=r"name|owner"):
-        TOPICS.topic_of(Channel.config(owner))
+    for translate in (TOPICS.topic_of, TOPICS.filter_of):
+        with pytest.raises(ValueError, match=r"name|owner"):
+            translate(Channel.config(owner))
 
 
 def test_a_topic_has_a_longest_length():

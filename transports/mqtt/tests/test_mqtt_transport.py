@@ -36,21 +36,22 @@ def subscribed(client, line, channel=CONFIG, code=1):
         return topic, done.exception()
 
 
-def test_payloads_have_a_connection_of_their_own(scripted, client):
-    main, payloads = established(scripted, client)
+def test_payloads_and_inboxes_have_connections_of_their_own(scripted, client):
+    main, payloads, inboxes = established(scripted, client)
 
     client.transport.publish(Channel.payloads(), b"payload")
     client.transport.publish(Channel.inbox("0xai_A"), b"inbox")
     client.transport.publish(Channel.notif(), b"notification")
     client.transport.publish(CONFIG, b"command")
 
-    assert [b"/payloads" in payloads.await_packet(PUBLISH) for _ in range(2)] == [True, True]
+    assert b"naeural/payloads" in payloads.await_packet(PUBLISH)
+    assert b"naeural/0xai_A/payloads" in inboxes.await_packet(PUBLISH)
     assert b"/notif" in main.await_packet(PUBLISH)
     assert b"/config" in main.await_packet(PUBLISH)
 
 
 def test_a_large_payload_that_is_being_written_does_not_hold_up_a_command(scripted, client):
-    main, _nobody_reads_payloads = established(scripted, client)
+    main, *_nobody_reads_payloads = established(scripted, client)
     payload = client.transport.publish(Channel.payloads(), bytes(16 * 1024 * 1024))
 
     command = client.transport.publish(CONFIG, b"command")
@@ -62,7 +63,7 @@ def test_a_large_payload_that_is_being_written_does_not_hold_up_a_command(script
 
 
 def test_heartbeats_are_sent_with_qos_0_and_all_else_with_qos_1(scripted, client):
-    main, payloads = established(scripted, client)
+    main, payloads, _ = established(scripted, client)
 
     for channel in (Channel.ctrl(), CONFIG):
         client.transport.publish(channel, b"x")
@@ -80,7 +81,7 @@ def test_a_heartbeat_is_done_when_it_is_written(scripted, client):
 
 
 def test_nothing_is_acknowledged_before_the_handler_says_so(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
     main.publish(TOPIC, b"one", 1)
     main.publish(TOPIC, b"two", 2)
     first, second = client.take(), client.take()
@@ -92,7 +93,7 @@ def test_nothing_is_acknowledged_before_the_handler_says_so(scripted, client):
 
 
 def test_what_a_broker_repeats_on_a_living_connection_is_delivered_once(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
     main.publish(TOPIC, b"one", 1)
     main.publish(TOPIC, b"one", 1, again=True)
     main.publish(TOPIC, b"two", 2)
@@ -101,7 +102,7 @@ def test_what_a_broker_repeats_on_a_living_connection_is_delivered_once(scripted
 
 
 def test_what_a_broker_repeats_after_its_acknowledgement_is_delivered_again(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
     main.publish(TOPIC, b"one", 1)
     client.take().ack()
 
@@ -112,7 +113,7 @@ def test_what_a_broker_repeats_after_its_acknowledgement_is_delivered_again(scri
 
 
 def test_a_repeated_ack_does_not_touch_a_later_message_of_the_same_number(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
     main.publish(TOPIC, b"one", 1)
     old = client.take()
     old.ack()
@@ -127,7 +128,7 @@ def test_a_repeated_ack_does_not_touch_a_later_message_of_the_same_number(script
 
 
 def test_messages_to_foreign_topics_are_acknowledged_and_ignored(scripted, client, caplog):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
 
     main.publish("elsewhere/x", b"?", 7)
     main.publish(TOPIC, b"ours", 8)
@@ -138,7 +139,7 @@ def test_messages_to_foreign_topics_are_acknowledged_and_ignored(scripted, clien
 
 
 def test_a_subscription_that_is_refused_says_so(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
 
     topic, error = subscribed(client, main, code=0x80)
 
@@ -155,7 +156,7 @@ def test_a_subscription_that_is_not_answered_ends_after_its_time(scripted, clien
 
 
 def test_a_loss_fails_a_subscription_that_waits(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
     with ThreadPoolExecutor(1) as aside:
         waiting = aside.submit(client.transport.subscribe, CONFIG, PATIENCE)
         main.await_packet(8)
@@ -165,10 +166,11 @@ def test_a_loss_fails_a_subscription_that_waits(scripted, client):
         assert isinstance(waiting.exception(PATIENCE), NotConnected)
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["main", "payloads"])
-def test_the_loss_of_either_connection_is_the_loss_of_both(scripted, client, which):
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["main", "payloads", "inboxes"])
+def test_the_loss_of_any_connection_is_the_loss_of_all(scripted, client, which):
     lines = established(scripted, client)
-    waiting = [client.transport.publish(channel, b"") for channel in (CONFIG, Channel.payloads())]
+    channels = (CONFIG, Channel.payloads(), Channel.inbox("0xai_A"))
+    waiting = [client.transport.publish(channel, b"") for channel in channels]
 
     lines[which].hang_up()
 
@@ -176,17 +178,15 @@ def test_the_loss_of_either_connection_is_the_loss_of_both(scripted, client, whi
     assert state is ConnectionState.LOST
     for future in waiting:
         assert isinstance(future.exception(0), NotConnected)
-    kinds = set()
-    while (kind := lines[1 - which].read()[0]) != 0:
-        kinds.add(kind)
-    assert kinds == {PUBLISH}
+    for other in (*lines[:which], *lines[which + 1 :]):
+        assert {kind for kind, _ in iter(other.read, (0, b""))} == {PUBLISH}
     client.transport.detach(PATIENCE)
     assert client.states.empty()
 
 
 @pytest.mark.parametrize("noise", [b"\xff" * 50, b"\x00" * 50, b"HTTP/1.1 400 Bad Request\r\n" * 9])
 def test_noise_from_the_broker_is_a_loss_and_not_a_dead_thread(scripted, client, noise):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
 
     main.send(noise)
 
@@ -194,8 +194,8 @@ def test_noise_from_the_broker_is_a_loss_and_not_a_dead_thread(scripted, client,
 
 
 def test_a_fault_in_the_loop_is_a_loss_that_is_logged(scripted, client, monkeypatch, caplog):
-    main, _ = established(scripted, client)
-    broken = client.transport._pair.main._client
+    main, *_ = established(scripted, client)
+    broken = client.transport._bundle.main._client
 
     def fail() -> None:
         raise RuntimeError("a fault in paho")
@@ -251,7 +251,7 @@ def test_names_that_would_reach_all_nodes_are_refused(scripted, client, owner):
 
 @pytest.mark.slow
 def test_more_messages_than_mqtt_can_number_are_refused_not_lost(scripted, client):
-    main, _ = established(scripted, client)
+    main, *_ = established(scripted, client)
     reading = threading.Thread(target=lambda: [main.read() for _ in range(65_535)])
     reading.start()
     futures = [client.transport.publish(CONFIG, b"") for _ in range(65_535)]

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from pye2core.abc import Channel
+    from pye2core.abc import Channel, LastWill
     from pye2core.errors import TransportError
 
 _PAYLOAD_KINDS = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
+_FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
 
 
 @frozen
@@ -49,6 +50,7 @@ class Session:
         client_id: whose it is.
         persistent: whether it outlives the connection.
         on_lost: tells the connection that it is lost; None while there is none.
+        last_will: what is published when the connection is lost; None for nothing.
         subscriptions: the channels that it receives.
         main: all but payloads.
         payloads: payloads and the inbox.
@@ -57,15 +59,14 @@ class Session:
     client_id: str
     persistent: bool
     on_lost: Callable[[str], None] | None = None
+    last_will: LastWill | None = None
     subscriptions: set[Channel] = field(factory=set)
     main: Lane = field(factory=Lane)
     payloads: Lane = field(factory=Lane)
 
     def put(self, message: Message) -> None:
-        """Queue ``message`` if it was subscribed to."""
-        if message.channel not in self.subscriptions:
-            return
-        if message.channel.kind is ChannelKind.CTRL:
+        """Queue ``message``."""
+        if message.channel.kind in _FLEETING_KINDS:
             self.main.put_best_effort(message)
         elif message.channel.kind in _PAYLOAD_KINDS:
             self.payloads.put(message)
@@ -160,7 +161,7 @@ class MemoryBroker:
             self._running[self.name] = self
 
     def stop(self) -> None:
-        """Lose all connections and take no more; what is stalled is lost."""
+        """Lose all connections and take no more; what is stalled is lost, last wills too."""
         with self._registry:
             if self._running.get(self.name) is self:
                 del self._running[self.name]
@@ -170,6 +171,7 @@ class MemoryBroker:
             self.drop(client_id, "the broker was stopped")
         with self._condition:
             self._stalled = False
+            self._unconfirmed = []
 
     def drop(self, client_id: str, reason: str = "the broker dropped the connection") -> None:
         """Lose the connection of one client; nothing happens where it has none."""
@@ -177,7 +179,7 @@ class MemoryBroker:
             session = self._sessions.get(client_id)
             on_lost = session.on_lost if session else None
         if session is not None and on_lost is not None:
-            self.disconnect(session, on_lost)
+            self.lose(session, on_lost)
             on_lost(reason)
 
     def stall(self) -> None:
@@ -202,7 +204,12 @@ class MemoryBroker:
         return self._user is None or (user, password) == (self._user, self._password)
 
     def connect(
-        self, client_id: str, on_lost: Callable[[str], None], *, persistent: bool
+        self,
+        client_id: str,
+        on_lost: Callable[[str], None],
+        *,
+        persistent: bool,
+        last_will: LastWill | None = None,
     ) -> Session:
         """Give a client its session, a new one unless one was kept; takes it from who has it."""
         self.drop(client_id, "another connection has the same client id")
@@ -211,14 +218,25 @@ class MemoryBroker:
             if session is None or not persistent or not session.persistent:
                 session = self._sessions[client_id] = Session(client_id, persistent)
             session.on_lost = on_lost
+            session.last_will = last_will
             return session
 
     def disconnect(self, session: Session, on_lost: Callable[[str], None]) -> None:
         """End the connection that ``on_lost`` stands for; the session stays if it is persistent."""
+        self._end(session, on_lost)
+
+    def lose(self, session: Session, on_lost: Callable[[str], None]) -> None:
+        """Like :meth:`disconnect`, but without a goodbye: the last will is published."""
+        will = self._end(session, on_lost)
+        if will is not None:
+            self.publish(session, will.channel, will.data)
+
+    def _end(self, session: Session, on_lost: Callable[[str], None]) -> LastWill | None:
+        """End a connection, if it is still there; its last will."""
         with self._condition:
             if session.on_lost is not on_lost:
-                return
-            session.on_lost = None
+                return None
+            will, session.last_will, session.on_lost = session.last_will, None, None
             if not session.persistent:
                 self._discard(session)
             failed = [
@@ -227,6 +245,7 @@ class MemoryBroker:
             self._unconfirmed = [one for one in self._unconfirmed if one not in failed]
         for one in failed:
             one.future.set_exception(self.lost(f"a message on {one.published.channel}"))
+        return will
 
     def forget(self, session: Session) -> None:
         """End a session for good."""
@@ -263,7 +282,10 @@ class MemoryBroker:
             del self._sessions[session.client_id]
 
     def _take(self, published: Published) -> None:
+        """Hand a message to each session that is subscribed to it, once."""
         self._published.append(published)
+        subscribed = (published.channel, published.channel.for_all_owners)
         for session in self._sessions.values():
-            session.put(Message(published.channel, published.data))
+            if not session.subscriptions.isdisjoint(subscribed):
+                session.put(Message(published.channel, published.data))
         self._condition.notify_all()

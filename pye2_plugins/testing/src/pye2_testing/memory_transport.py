@@ -1,10 +1,11 @@
 """The transport to a ``MemoryBroker``: the same contract as over a network, without one.
 
-Each connection has two threads that deliver, one for payloads and one for all else, as MQTT's.
+Each connection has two threads that deliver, one for payloads and inboxes and one for all else.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
@@ -19,13 +20,16 @@ from pye2core.errors import (
     CredentialsRefused,
     MessageTooLarge,
     NotConnected,
+    TransportError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2_testing.memory_broker import Session
-    from pye2core.abc import Channel, Delivery, TransportOptions
+    from pye2core.abc import Channel, Delivery, LastWill, TransportOptions
+
+_log = logging.getLogger(__name__)
 
 
 class MemoryTransport(Transport):
@@ -71,10 +75,11 @@ class MemoryTransport(Transport):
                 " the address, memory://user:password@name.",
                 broker=address.url,
             )
+        last_will = self._last_will()
         with self._lock:
             if self._closed:
                 raise self._not_connected("A new connection")
-            self._connection = self._latest = _Connection(broker, self)
+            self._connection = self._latest = _Connection(broker, self, last_will)
             self._connection.open()
 
     def subscribe(self, channel: Channel, timeout: float) -> None:
@@ -93,9 +98,11 @@ class MemoryTransport(Transport):
         """Hand ``data`` to the broker.
 
         Returns:
-            A future that is done when the broker has taken it; fails with ``NotConnected`` or
-            ``MessageTooLarge``.
+            A future that is done when the broker has taken it; fails with ``NotConnected``,
+            ``MessageTooLarge`` or, for a wildcard, with ``TransportError``.
         """
+        if channel.is_wildcard:
+            return _failed(self._no_publishing_to(channel))
         connection = self._connection
         if connection is None or not connection.alive:
             return _failed(self._not_connected(f"A message on {channel}"))
@@ -130,7 +137,15 @@ class MemoryTransport(Transport):
         with self._lock:
             connection, self._connection = self._connection, None
         if connection is not None:
-            connection.end()
+            connection.abandon()
+
+    def _last_will(self) -> LastWill | None:
+        """What is to be published if the next connection is lost."""
+        will = self.options.last_will() if self.options.last_will else None
+        if will is not None and will.channel.is_wildcard:
+            _log.warning("Connecting without a last will: %s", self._no_publishing_to(will.channel))
+            return None
+        return will
 
     def lose(self, connection: _Connection, reason: str) -> None:
         """Tell that ``connection`` is gone, unless it was given up."""
@@ -147,6 +162,13 @@ class MemoryTransport(Transport):
             broker=self.options.broker.url,
         )
 
+    def _no_publishing_to(self, channel: Channel) -> TransportError:
+        return TransportError(
+            f"Nothing can be published on the {channel.kind.value} channels of all owners at once:"
+            " they can only be subscribed to. Publish on that of one owner.",
+            broker=self.options.broker.url,
+        )
+
     def _too_large(self, data: bytes) -> MessageTooLarge:
         limit = self.features.max_message
         return MessageTooLarge(
@@ -160,14 +182,19 @@ class MemoryTransport(Transport):
 class _Connection:
     """From one ``connect`` to its end: the session and the threads that deliver from it."""
 
-    def __init__(self, broker: MemoryBroker, transport: MemoryTransport) -> None:
+    def __init__(
+        self, broker: MemoryBroker, transport: MemoryTransport, last_will: LastWill | None
+    ) -> None:
         options = transport.options
         self.broker = broker
         self._transport = transport
         self._reason: str | None = None
         self._on_lost = self._lost
         self.session: Session = broker.connect(
-            options.client_id, self._on_lost, persistent=options.persistent
+            options.client_id,
+            self._on_lost,
+            persistent=options.persistent,
+            last_will=last_will,
         )
         name = f"pye2-memory-{options.client_id}"
         on_message = transport.on_message
@@ -184,8 +211,11 @@ class _Connection:
 
     def end(self) -> None:
         self.broker.disconnect(self.session, self._on_lost)
-        self._main.stop()
-        self._payloads.stop()
+        self._stop()
+
+    def abandon(self) -> None:
+        self.broker.lose(self.session, self._on_lost)
+        self._stop()
 
     def join(self, timeout: float) -> None:
         self._main.join(timeout)
@@ -193,6 +223,9 @@ class _Connection:
 
     def _lost(self, reason: str) -> None:
         self._reason = reason
+        self._stop()
+
+    def _stop(self) -> None:
         self._main.stop()
         self._payloads.stop()
 
@@ -205,7 +238,7 @@ def _nothing() -> None:
     """The main thread tells of the end, once is enough."""
 
 
-def _failed(error: NotConnected | MessageTooLarge) -> Future[None]:
+def _failed(error: TransportError) -> Future[None]:
     future: Future[None] = Future()
     future.set_exception(error)
     return future

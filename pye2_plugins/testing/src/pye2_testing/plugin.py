@@ -8,7 +8,14 @@ from __future__ import annotations
 from pye2core import TransportDescriptor, hookimpl
 from pye2core.abc import TransportFeatures
 
-FEATURES = TransportFeatures(durable=True, ordered=True, manual_ack=True, max_unacknowledged=20)
+FEATURES = TransportFeatures(
+    durable=True,
+    ordered=True,
+    last_will=True,
+    manual_ack=True,
+    max_unacknowledged=20,
+    wildcards=True,
+)
 """What the transport within a process can do: the same as MQTT."""
 
 

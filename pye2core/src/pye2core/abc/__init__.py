@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
     from pye2core.abc.serializers import SealedMessage, Serializer
     from pye2core.abc.transports import (
+        MAX_LAST_WILL,
         MAX_MESSAGE,
         Channel,
         ChannelKind,
         ConnectionState,
         Delivery,
+        LastWill,
         Transport,
         TransportFeatures,
         TransportOptions,
     )
 
 _HOME = {
+    "MAX_LAST_WILL": "transports",
     "MAX_MESSAGE": "transports",
     "CallResult": "custom_code",
     "Channel": "transports",
@@ -42,6 +45,7 @@ _HOME = {
     "Delivery": "transports",
     "FunctionSource": "custom_code",
     "InstanceContext": "runners",
+    "LastWill": "transports",
     "Network": "runners",
     "NetworkListener": "runners",
     "Peer": "runners",
@@ -56,6 +60,7 @@ _HOME = {
 }
 
 __all__ = [
+    "MAX_LAST_WILL",
     "MAX_MESSAGE",
     "CallResult",
     "Channel",
@@ -65,6 +70,7 @@ __all__ = [
     "Delivery",
     "FunctionSource",
     "InstanceContext",
+    "LastWill",
     "Network",
     "NetworkListener",
     "Peer",

@@ -40,6 +40,7 @@ class Peer:
         load: its processor load in percent.
         pipelines: how many pipelines it runs.
         signatures: the signatures it says it can run; None where it does not say.
+        is_lost: whether its connection was lost; it may come back.
     """
 
     address: str
@@ -48,6 +49,7 @@ class Peer:
     load: float = 0.0
     pipelines: int = 0
     signatures: frozenset[str] | None = None
+    is_lost: bool = False
 
 
 class NetworkListener(Protocol):

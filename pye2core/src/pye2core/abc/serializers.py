@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pye2core.identity import Identity
-    from pye2core.messages import InstancePath, Message
+    from pye2core.messages import InstancePath, Message, Requester
 
 
 class SealedMessage(ABC):
@@ -25,6 +25,7 @@ class SealedMessage(ABC):
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it is a command, in clear, that only asks a node to show
             itself: nodes answer that to anybody.
+        is_encrypted: whether only its receiver can read what it says.
     """
 
     sender: str
@@ -32,6 +33,17 @@ class SealedMessage(ABC):
     path: InstancePath
     is_command: bool
     asks_for_sign_of_life: bool = False
+    is_encrypted: bool = False
+
+    @property
+    def requester(self) -> Requester:
+        """Of a command: who says that they ask, known before it is opened.
+
+        Whom to answer where it cannot be opened; as much of it as the dialect has in clear.
+        """
+        from pye2core.messages import Requester
+
+        return Requester(address=self.sender)
 
     @property
     @abstractmethod
@@ -43,7 +55,10 @@ class SealedMessage(ABC):
         """Check the signature against ``sender``.
 
         Raises:
-            MessageRejected: reason "signature".
+            MessageRejected: reason "signature"; or a reason of its own for a known defect of
+                senders that leaves no doubt that ``sender`` signed this content, which a receiver
+                may tolerate: "numpy2-signature" in PyE2's dialect. The message can be opened then,
+                and what :meth:`open` gives is not verified.
         """
 
     @abstractmethod
@@ -59,7 +74,8 @@ class Serializer(ABC):
     """Turns messages into bytes and back: a wire dialect.
 
     A session makes one with no arguments, a node with ``node_name=`` its name; an implementation
-    takes both.
+    takes both. If its descriptor names a class of settings, it is given an object of that class as
+    ``settings=`` besides.
     """
 
     @abstractmethod

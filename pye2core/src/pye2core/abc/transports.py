@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 16 * 1024 * 1024
 """Bytes that one encoded message may have, checked before sending and on receipt."""
 
+MAX_LAST_WILL = 65_535
+"""Bytes that a last will may have: MQTT counts them in two bytes. The kernel checks it."""
+
 
 class ChannelKind(Enum):
     """The kinds of channel of a network."""
@@ -30,6 +33,10 @@ class ChannelKind(Enum):
     NOTIF = "notif"
     PAYLOADS = "payloads"
     INBOX = "inbox"
+    ROLL_CALL = "rollcall"
+
+
+_OWNED = frozenset({ChannelKind.CONFIG, ChannelKind.INBOX})
 
 
 @frozen
@@ -38,7 +45,8 @@ class Channel:
 
     Attributes:
         kind: which channel.
-        owner: the node (config) or receiver (inbox) it belongs to; None for the shared ones.
+        owner: the node (config) or receiver (inbox) it belongs to; None for the shared ones, and
+            for those of all owners at once, see :attr:`is_wildcard`.
     """
 
     kind: ChannelKind
@@ -69,13 +77,45 @@ class Channel:
         """Where one receiver alone listens."""
         return cls(ChannelKind.INBOX, address)
 
+    @classmethod
+    def roll_call(cls) -> Channel:
+        """Where all nodes are asked at once to show themselves.
+
+        As on :meth:`ctrl`, the broker keeps nothing for who is away.
+        """
+        return cls(ChannelKind.ROLL_CALL)
+
+    @classmethod
+    def every_config(cls) -> Channel:
+        """The config channels of all nodes, to be subscribed to only."""
+        return cls(ChannelKind.CONFIG)
+
+    @classmethod
+    def every_inbox(cls) -> Channel:
+        """The inboxes of all receivers, to be subscribed to only."""
+        return cls(ChannelKind.INBOX)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for the channels of all owners.
+
+        It can be subscribed to where the transport has ``TransportFeatures.wildcards``. Nothing is
+        published to it, and what arrives through it names the channel that it was published to.
+        """
+        return self.owner is None and self.kind in _OWNED
+
+    @property
+    def for_all_owners(self) -> Channel:
+        """The wildcard that stands for it; itself where it is shared."""
+        return Channel(self.kind)
+
 
 @frozen
 class Delivery:
     """Bytes that arrived.
 
     Attributes:
-        channel: where they arrived.
+        channel: where they were published; never a wildcard.
         data: the bytes.
         ack: tells the broker that they are taken care of; from any thread, at most once. A
             transport without manual acknowledgement gives a function that does nothing.
@@ -87,17 +127,32 @@ class Delivery:
 
 
 @frozen
+class LastWill:
+    """What the broker publishes in our place when a connection ends without a goodbye.
+
+    Attributes:
+        channel: where; no wildcard.
+        data: the bytes, at most :data:`MAX_LAST_WILL`.
+    """
+
+    channel: Channel
+    data: bytes = field(repr=False)
+
+
+@frozen
 class TransportFeatures:
     """What a transport can do; what needs a missing feature refuses, or does without and says so.
 
     Attributes:
         durable: commands for a node that is away are kept by the broker.
         ordered: messages of one publisher on one channel keep their order.
-        last_will: the broker announces the death of a connection.
+        last_will: the broker announces the death of a connection, see
+            ``TransportOptions.last_will``.
         manual_ack: a message whose handler died is delivered again.
         max_message: bytes that one message may have.
         max_unacknowledged: how many deliveries the broker is known to keep unacknowledged before it
             stops delivering.
+        wildcards: all config channels, and all inboxes, can be subscribed to at once.
     """
 
     durable: bool = False
@@ -106,6 +161,7 @@ class TransportFeatures:
     manual_ack: bool = False
     max_message: int = MAX_MESSAGE
     max_unacknowledged: int = 20
+    wildcards: bool = False
 
 
 class ConnectionState(Enum):
@@ -126,6 +182,12 @@ class TransportOptions:
         persistent: whether the broker is to keep subscriptions and messages while it is away.
         root: the root of all channel names.
         settings: the plugin's own settings object, if its descriptor names a class.
+        last_will: makes what the broker is to publish should the connection end without a goodbye;
+            None, or a function that returns None, for nothing. A transport without the feature
+            ``last_will`` takes no notice of it. Others ask for it anew in every
+            :meth:`Transport.connect` and leave it with the broker as they connect; it is kept for
+            no later subscriber. It does not raise. A will that cannot be left, because of its
+            channel, is logged and not left: that is no reason not to connect.
     """
 
     broker: BrokerAddress
@@ -133,6 +195,7 @@ class TransportOptions:
     persistent: bool = False
     root: str = "naeural"
     settings: Any = None
+    last_will: Callable[[], LastWill | None] | None = None
 
 
 class Transport(ABC):
@@ -166,7 +229,9 @@ class Transport(ABC):
     def connect(self, timeout: float) -> None:
         """Connect, or connect again after a loss or an unconfirmed subscription.
 
-        What is left of an earlier connection is dropped first.
+        What is left of an earlier connection is dropped first, without a goodbye, as is that of
+        another process with the same client id. Whether their last will is then published is the
+        broker's choice: Mosquitto does so if their session ends with them, nats-server never.
 
         Raises:
             BrokerUnreachable: nothing answers within ``timeout`` seconds.
@@ -177,23 +242,40 @@ class Transport(ABC):
     def subscribe(self, channel: Channel, timeout: float) -> None:
         """Receive what is published on ``channel``; returns when the broker has confirmed.
 
+        ``channel`` is a wildcard only where the transport has the feature ``wildcards``. Wildcards
+        overlap with the channels that they stand for. What is published where two subscriptions
+        reach arrives once, or once for each: the same bytes, under the channel that they were
+        published to, acknowledged each for itself. Whoever subscribes to both must expect to see
+        a message twice.
+
         Raises:
             NotConnected: the connection was lost, or the broker did not confirm in time.
+            CredentialsRefused: the broker's access rules forbid it, and the broker says so.
+            TransportError: there cannot be such a channel.
         """
 
     @abstractmethod
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
         """Hand ``data`` to the broker, without waiting for it; called by one thread at a time.
 
+        The broker keeps it for subscribers that are away and have persistent sessions (with the
+        feature ``durable``), except what is published on the channels ``ctrl`` and ``roll_call``:
+        there only what is new counts, and who is away must not be handed the old when back.
+
         Returns:
             A future that is done when the broker has taken the message, and fails with
             ``NotConnected`` when the connection is lost before that: no later than
-            :meth:`connect` is called again, as the kernel then publishes it anew.
+            :meth:`connect` is called again, as the kernel then publishes it anew. It fails with
+            another ``TransportError`` where nothing can be published: to a wildcard, or under a
+            name that the transport cannot carry.
         """
 
     @abstractmethod
     def close(self, timeout: float) -> None:
         """Send what was published, then disconnect for good; a persistent session ends as well.
+
+        The goodbye is said in good order: no last will is published, unless the broker cannot be
+        told in time.
 
         May be called from any thread, also from within ``on_message``, while :meth:`connect` runs
         in another, without a connection, and again.

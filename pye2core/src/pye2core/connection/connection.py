@@ -9,11 +9,17 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from pye2core.abc import MAX_MESSAGE, ConnectionState, TransportOptions
+from pye2core.abc import (
+    MAX_LAST_WILL,
+    MAX_MESSAGE,
+    ConnectionState,
+    LastWill,
+    TransportOptions,
+)
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection.backoff import Backoff
 from pye2core.connection.inbound import Inbound, Listener
@@ -25,12 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from pye2core.abc import Channel, SealedMessage, Transport
+    from pye2core.abc import Channel, SealedMessage, Transport, TransportFeatures
     from pye2core.clock import Clock
     from pye2core.connection.dialects import Dialects
-    from pye2core.connection.inbound import Gate, Handler, Interest
+    from pye2core.connection.inbound import Gate, Handler, Interest, OnUnreadable
     from pye2core.connection.rejections import Rejections
-    from pye2core.descriptors import TransportDescriptor
     from pye2core.errors import MessageRejected
     from pye2core.identity import Identity
     from pye2core.messages import Message
@@ -81,8 +86,16 @@ class Connection:
         registry: installed plugins, for the transport and the observers.
         gate: called for each verified message before it is decrypted; raises ``MessageRejected``
             for those that must not be acted on (recipient, replay, allow-list).
+        tolerated: reasons of ``MessageRejected`` for which a message that does not verify is handed
+            on all the same, its ``origin.verified`` being False, if the gate lets it pass. None by
+            default, and never any for a node, which acts on what it is told.
+        on_unreadable: told of a message that was verified and let in by the gate, and cannot be
+            opened; it is rejected all the same. Called from the transport's threads.
         rng: for the jitter of reconnection.
         clock: says how long a connection lasted.
+        last_will: what the broker is to say for us, and where, should the connection be lost. Asked
+            for anew, from whatever thread connects, at each attempt to connect. A transport that
+            cannot leave one with its broker does without.
 
     Raises:
         UnknownTransport: no installed plugin serves the broker's scheme.
@@ -97,14 +110,18 @@ class Connection:
         registry: PluginRegistry,
         *,
         gate: Gate = _open_gate,
+        tolerated: frozenset[str] = frozenset(),
+        on_unreadable: OnUnreadable | None = None,
         rng: random.Random | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        last_will: Callable[[], tuple[Message, Channel]] | None = None,
     ) -> None:
         self.settings = settings
         self.identity = identity
         self._dialects = dialects
         self._registry = registry
         self._clock = clock
+        self._last_will = last_will
         self._backoff = Backoff(rng or random.Random())  # noqa: S311 - jitter is no secret
         self._changed = threading.Condition()
         self._started = False
@@ -114,7 +131,9 @@ class Connection:
         self._last_obstacle = ""
         self._closing = False
         self._disconnect_late: Callable[[], None] | None = None
-        self._inbound = Inbound(identity, dialects, registry, gate)
+        self._inbound = Inbound(identity, dialects, registry, gate, tolerated)
+        if on_unreadable is not None:
+            self._inbound.on_unreadable = on_unreadable
         self._transport = self._make_transport()
         self._outbound = Outbound(self._transport.publish, settings.broker.url)
         self._supervisor = threading.Thread(
@@ -130,19 +149,17 @@ class Connection:
             client_id=self.settings.client_id,
             persistent=self.settings.persistent,
             root=self.settings.root,
-            settings=self._plugin_settings(descriptor),
+            settings=self._registry.settings_of(descriptor, self.settings.environment),
+            last_will=self._seal_last_will if self._last_will else None,
         )
         transport: Transport = implementation(options, self._inbound.receive, self._on_state)
+        if self._last_will and not transport.features.last_will:
+            _log.info(
+                "the transport for %s leaves no last will: should this connection be lost, others"
+                " notice only that nothing more comes",
+                broker.url,
+            )
         return transport
-
-    def _plugin_settings(self, descriptor: TransportDescriptor) -> Any:
-        if descriptor.settings is None:
-            return None
-        from pye2core.settings.plugin import load_plugin_settings
-
-        settings_class = self._registry.load(descriptor, descriptor.settings)
-        environment = self.settings.environment
-        return load_plugin_settings(descriptor.name, settings_class, environment=environment)
 
     # --- what can be asked ------------------------------------------------------------------------
 
@@ -152,9 +169,9 @@ class Connection:
         return self._connected
 
     @property
-    def max_unacknowledged(self) -> int:
-        """How many deliveries the broker keeps unacknowledged before it stops delivering."""
-        return self._transport.features.max_unacknowledged
+    def features(self) -> TransportFeatures:
+        """What its transport can do."""
+        return self._transport.features
 
     @property
     def rejections(self) -> Rejections:
@@ -183,7 +200,8 @@ class Connection:
         Returns:
             A future that is done when the broker has the message. While the message waits it can be
             cancelled, which withdraws the message. It fails with ``NotConnected`` if the connection
-            is closed before the broker has the message.
+            is closed before the broker has the message, with another ``TransportError`` if nothing
+            can be published on that channel.
 
         Raises:
             MessageTooLarge: it is larger than a message may be.
@@ -193,15 +211,15 @@ class Connection:
         """
         serializer = self._dialects.for_peer(encrypt_for)
         data = serializer.seal(message, self.identity, encrypt_for=encrypt_for)
-        self._check_size(len(data))
+        self._check_size(len(data), MAX_MESSAGE)
         done = self._outbound.post(Entry(channel, data, conflate))
         self._registry.observe(
             "pye2_message_sent", message=message, channel=channel, size=len(data)
         )
         return done
 
-    def _check_size(self, size: int) -> None:
-        limit = min(MAX_MESSAGE, self._transport.features.max_message)
+    def _check_size(self, size: int, most: int) -> None:
+        limit = min(most, self._transport.features.max_message)
         if size <= limit:
             return
         raise MessageTooLarge(
@@ -220,7 +238,8 @@ class Connection:
         for it waits for the broker.
 
         Args:
-            channel: where to listen.
+            channel: where to listen. Whoever listens to all owners at once hears what nobody
+                listens to on the owner's own channel.
             handler: takes the messages.
             wanted: tells of a message that was not checked yet whether it is of use; what is not is
                 dropped unread. Called from the transport's threads.
@@ -229,6 +248,7 @@ class Connection:
             NotConnected: the broker did not confirm in time; it is asked again when it is back.
             TransportError: there cannot be such a channel, or the broker forbids it.
         """
+        self._require_reachable(channel)
         timeout = self.settings.connect_timeout
         with self._changed:
             self._inbound.listeners[channel] = Listener(handler, wanted)
@@ -245,6 +265,16 @@ class Connection:
         except TransportError:
             del self._inbound.listeners[channel]  # or no reconnection would ever succeed
             raise
+
+    def _require_reachable(self, channel: Channel) -> None:
+        if not channel.is_wildcard or self._transport.features.wildcards:
+            return
+        url, kind = self.settings.broker.url, channel.kind.value
+        raise TransportError(
+            f"the transport for {url} cannot listen on the {kind} channels of all owners at once;"
+            f" listen on Channel.{kind}(address) of each, or use a broker that can (MQTT)",
+            broker=url,
+        )
 
     def reject(self, error: MessageRejected, channel: Channel, size: int) -> None:
         """Count, log and announce a message that is not acted on."""
@@ -338,6 +368,18 @@ class Connection:
         else:
             self._last_obstacle = ""
             _log.warning("back at the broker %s", url)
+
+    def _seal_last_will(self) -> LastWill | None:
+        """What the broker is to publish should the next connection be lost; None if that fails."""
+        assert self._last_will is not None
+        try:
+            message, channel = self._last_will()
+            data = self._dialects.for_peer(None).seal(message, self.identity)
+            self._check_size(len(data), MAX_LAST_WILL)
+        except Exception:  # noqa: BLE001 - whatever it is, it is no reason not to connect
+            _log.exception("connecting to %s without a last will", self.settings.broker.url)
+            return None
+        return LastWill(channel, data)
 
     def _establish(self) -> None:
         """Connect, subscribe, and publish again what was not confirmed."""

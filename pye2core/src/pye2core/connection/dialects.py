@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from pye2core.errors import MessageRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pye2core.abc import SealedMessage, Serializer
+    from pye2core.descriptors import SerializerDescriptor
+    from pye2core.plugins import PluginRegistry
 
 
 class Dialects:
@@ -22,6 +24,38 @@ class Dialects:
     def __init__(self, serializers: Sequence[Serializer]) -> None:
         self._serializers = tuple(serializers)
         self._spoken: dict[str, int] = {}
+
+    @classmethod
+    def installed(
+        cls,
+        registry: PluginRegistry,
+        *,
+        node_name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Dialects:
+        """All that plugins offer.
+
+        Args:
+            registry: the plugins.
+            node_name: the name of the node that speaks; None for a client.
+            environment: what the dialects' settings are read from; None for the variables of this
+                process and of ``.env``.
+
+        Raises:
+            NotProvided: none is offered.
+            PluginBroken: the only one, or what it names, is broken.
+            PluginConflict: two plugins offer the same.
+            SettingsError: a setting cannot be used.
+        """
+        given = {} if node_name is None else {"node_name": node_name}
+
+        def make(descriptor: SerializerDescriptor) -> Serializer:
+            settings = registry.settings_of(descriptor, environment)
+            own = given if settings is None else {**given, "settings": settings}
+            made: Serializer = registry.load(descriptor, descriptor.implementation)(**own)
+            return made
+
+        return cls([make(each) for each in registry.serializers()])
 
     def for_peer(self, address: str | None) -> Serializer:
         """The strongest dialect that this peer is known to speak."""

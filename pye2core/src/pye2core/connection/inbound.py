@@ -15,6 +15,7 @@ from attrs import define, evolve, field, frozen
 from pye2core.abc import MAX_MESSAGE, ChannelKind
 from pye2core.connection.rejections import Rejections
 from pye2core.errors import MessageRejected
+from pye2core.identity import same_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
     Handler = Callable[[Message, Callable[[], None]], None]
     Gate = Callable[[SealedMessage], None]
     Interest = Callable[[SealedMessage], bool]
+    OnUnreadable = Callable[[SealedMessage, MessageRejected], None]
 
 _log = logging.getLogger("pye2core.connection")
 
+_FOR_COMMANDS = frozenset({ChannelKind.CONFIG, ChannelKind.ROLL_CALL})
+
 _SHOWN = 200
 """Characters of an unforeseen error's text that are shown: it may quote the whole message."""
+
+
+def _nobody_answers(sealed: SealedMessage, error: MessageRejected) -> None:
+    """A session need not say that it could not read something."""
+    del sealed, error
 
 
 @define(eq=False)
@@ -69,12 +78,18 @@ class Listener:
 class Inbound:
     """Takes deliveries: size, shape, interest, signature, gate, decryption; then the handler.
 
+    What a node encrypted for somebody else is of no interest here, whoever listens.
+
     Attributes:
         identity: opens what is encrypted for it.
         dialects: the wire dialects.
         registry: the plugins that observe.
         gate: raises ``MessageRejected`` for verified messages that must not be acted on.
-        listeners: who listens on each channel.
+        tolerated: reasons for which a message that does not verify is handed on all the same, its
+            ``origin.verified`` being False.
+        on_unreadable: told of a message that was verified and let in, and cannot be opened.
+        listeners: who listens on each channel; who listens on a wildcard hears what nobody listens
+            to on the channel itself.
         rejections: what was not acted on.
     """
 
@@ -82,13 +97,15 @@ class Inbound:
     dialects: Dialects
     registry: PluginRegistry
     gate: Gate
+    tolerated: frozenset[str] = frozenset()
+    on_unreadable: OnUnreadable = _nobody_answers
     listeners: dict[Channel, Listener] = field(factory=dict)
     rejections: Rejections = field(factory=Rejections)
 
     def receive(self, delivery: Delivery) -> None:
         """Take one delivery; never raises, and acknowledges whatever no handler took."""
         acknowledge = _Acknowledgement(delivery)
-        listener = self.listeners.get(delivery.channel)
+        listener = self._listener_of(delivery.channel)
         if listener is None:
             _log.debug("nobody listens on %s", delivery.channel)
             acknowledge()
@@ -104,6 +121,9 @@ class Inbound:
             return
         self._hand_over(message, listener.handler, delivery, acknowledge)
 
+    def _listener_of(self, channel: Channel) -> Listener | None:
+        return self.listeners.get(channel) or self.listeners.get(channel.for_all_owners)
+
     def _open(self, delivery: Delivery, listener: Listener) -> Message | None:
         """The message in a delivery; None if it is of no use."""
         size = len(delivery.data)
@@ -111,18 +131,50 @@ class Inbound:
             message = f"it has {size:,} bytes and a message may have {MAX_MESSAGE:,}"
             raise MessageRejected(message, reason="size")
         place, sealed = self.dialects.parse(delivery.data)
-        if sealed.is_command is not (delivery.channel.kind is ChannelKind.CONFIG):
+        if sealed.is_command is not (delivery.channel.kind in _FOR_COMMANDS):
             message = f"such a message does not belong on {delivery.channel.kind.value}"
             raise MessageRejected(message, reason="shape", sender=sealed.sender)
+        if self._is_for_another(sealed):
+            return None
         if listener.wanted is not None and not listener.wanted(sealed):
             return None
-        sealed.verify()
+        verified = self._is_verified(sealed)
         self.gate(sealed)
-        opened = sealed.open(self.identity)
-        self.dialects.heard(sealed.sender, place)
-        if opened.origin is None or opened.origin.size == size:
+        opened = self._opened(sealed, verified=verified)
+        if verified:
+            self.dialects.heard(sealed.sender, place)
+        origin = opened.origin
+        if origin is None or (origin.size == size and origin.verified is verified):
             return opened
-        return evolve(opened, origin=evolve(opened.origin, size=size))
+        return evolve(opened, origin=evolve(origin, size=size, verified=verified))
+
+    def _opened(self, sealed: SealedMessage, *, verified: bool) -> Message:
+        try:
+            return sealed.open(self.identity)
+        except MessageRejected as error:
+            if verified:
+                self.on_unreadable(sealed, error)
+            raise
+
+    def _is_for_another(self, sealed: SealedMessage) -> bool:
+        """Whether a node encrypted it for somebody else; of a command, the gate judges that."""
+        if sealed.is_command or sealed.recipient is None:
+            return False
+        return not same_address(sealed.recipient, self.identity.address)
+
+    def _is_verified(self, sealed: SealedMessage) -> bool:
+        """Whether its signature is good; False only for what is tolerated here.
+
+        Raises:
+            MessageRejected: it is not, and that is not tolerated.
+        """
+        try:
+            sealed.verify()
+        except MessageRejected as error:
+            if error.reason not in self.tolerated:
+                raise
+            return False
+        return True
 
     def _turn_down(self, delivery: Delivery, error: Exception) -> None:
         if isinstance(error, MessageRejected):

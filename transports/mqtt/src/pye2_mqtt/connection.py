@@ -52,6 +52,21 @@ _NO_SIGN_OF_LIFE = 141
 
 
 @frozen
+class Will:
+    """What the broker is to publish when a connection ends without a goodbye.
+
+    Attributes:
+        topic: where.
+        data: the bytes, at most 65,535.
+        qos: how safely; it is never retained.
+    """
+
+    topic: str
+    data: bytes = field(repr=False)
+    qos: int
+
+
+@frozen
 class Endpoint:
     """Where a connection goes and as whom.
 
@@ -62,6 +77,7 @@ class Endpoint:
         clean: whether the broker forgets the session when the connection ends.
         keepalive: seconds of silence after which the two sides ask each other for a sign of life.
         tls: checks the broker's certificate; None for an unencrypted connection.
+        will: announces the connection's loss; None for no announcement.
     """
 
     broker: BrokerAddress
@@ -70,6 +86,7 @@ class Endpoint:
     clean: bool
     keepalive: int
     tls: ssl.SSLContext | None = None
+    will: Will | None = None
 
 
 @frozen
@@ -289,6 +306,8 @@ class Connection:
             client.username_pw_set(endpoint.broker.user, endpoint.broker.password)
         if endpoint.tls is not None:
             client.tls_set_context(endpoint.tls)
+        if endpoint.will is not None:
+            client.will_set(endpoint.will.topic, endpoint.will.data, endpoint.will.qos)
         client.on_socket_open = _send_at_once
         client.on_socket_register_write = _leave_writing_to_loop
         client.on_connect = self._answered

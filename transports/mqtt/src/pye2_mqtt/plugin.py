@@ -14,9 +14,10 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 FEATURES = TransportFeatures(
     durable=True,
     ordered=True,
-    last_will=False,
+    last_will=True,
     manual_ack=True,
     max_unacknowledged=20,
+    wildcards=True,
 )
 """What this transport can do; 20 is what Mosquitto leaves unacknowledged on a connection."""
 

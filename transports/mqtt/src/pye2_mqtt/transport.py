@@ -1,6 +1,6 @@
 """The transport that the kernel uses.
 
-Channels, sizes and states are dealt with here; ``pair`` holds the connections. Nothing is queued,
+Channels, sizes and states are dealt with here; ``bundle`` holds the connections. Nothing is queued,
 repeated or reconnected here: that is the kernel's.
 """
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from pye2_mqtt import failures
-from pye2_mqtt.connection import Endpoint
-from pye2_mqtt.pair import Pair
+from pye2_mqtt.bundle import Bundle
+from pye2_mqtt.connection import Endpoint, Will
 from pye2_mqtt.plugin import DEFAULT_PORTS, FEATURES
 from pye2_mqtt.topics import Topics
 from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_PAYLOAD_KINDS = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
+_FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
+
+_WILL_QOS = 1
+"""More than a heartbeat's: nothing newer follows soon."""
 
 _KEEPALIVE = 30
 _PAYLOAD_KEEPALIVE = 120
@@ -44,10 +47,11 @@ _NOT_OPEN = "there is no connection"
 
 
 class MqttTransport(Transport):
-    """MQTT 3.1.1: QoS 1 for all but heartbeats, acknowledged by whoever handles a delivery.
+    """MQTT 3.1.1: QoS 1 for all but heartbeats and roll calls, acknowledged by whoever handles it.
 
-    ``on_message`` is called by two threads: one brings payloads and inboxes, the other all else.
-    A session that is kept has two names at the broker, the client id and the client id with ``-p``.
+    ``on_message`` is called by three threads: one brings payloads, one what goes to inboxes, the
+    third all else. A session that is kept has three names at the broker: the client id, and the
+    client id with ``-p`` and with ``-i``.
     """
 
     features = FEATURES
@@ -62,7 +66,7 @@ class MqttTransport(Transport):
         self._topics = Topics(options.root)
         self._clock = SYSTEM_CLOCK
         self._lock = threading.Lock()
-        self._pair: Pair | None = None
+        self._bundle: Bundle | None = None
         self._has_sessions = False
         self._closed = False
 
@@ -75,15 +79,15 @@ class MqttTransport(Transport):
             NotConnected: the transport was closed.
             SettingsError: the file with the broker's authority cannot be used.
         """
-        pair = self._make_pair(clean=not self.options.persistent)
+        bundle = self._make_bundle(clean=not self.options.persistent, will=self._last_will())
         try:
-            before = self._adopt(pair)
+            before = self._adopt(bundle)
             if before is not None:
                 before.drop("a new connection replaces it")
-            pair.open(timeout)
+            bundle.open(timeout)
         except TransportError:
-            self._forget(pair)
-            pair.drop("the connection could not be made")
+            self._forget(bundle)
+            bundle.drop("the connection could not be made")
             if self._closed:
                 raise self._refuse_connecting() from None
             raise
@@ -97,7 +101,7 @@ class MqttTransport(Transport):
             CredentialsRefused: the broker's access rules forbid it.
             TransportError: the channel's owner cannot be part of a topic.
         """
-        topic = self._topic_of(channel)
+        topic = self._filter_of(channel)
         granted = self._connection_for(channel).subscribe(topic, _qos_of(channel))
         try:
             granted.result(timeout)
@@ -112,9 +116,10 @@ class MqttTransport(Transport):
         """Hand ``data`` to the broker.
 
         Returns:
-            A future that is done when the broker has confirmed (heartbeats: when it is written),
-            and fails with ``NotConnected`` when the connection is lost before that, with
-            ``MessageTooLarge`` or, for a channel that MQTT cannot have, with ``TransportError``.
+            A future that is done when the broker has confirmed (heartbeats and roll calls: when it
+            is written), and fails with ``NotConnected`` when the connection is lost before that,
+            with ``MessageTooLarge`` or, for a wildcard and for a channel that MQTT cannot have,
+            with ``TransportError``.
         """
         try:
             self._check_size(data)
@@ -140,7 +145,18 @@ class MqttTransport(Transport):
 
     # --- making and ending connections --------------------------------------------------------
 
-    def _make_pair(self, *, clean: bool) -> Pair:
+    def _last_will(self) -> Will | None:
+        """What is to be published if the next connection is lost."""
+        will = self.options.last_will() if self.options.last_will else None
+        if will is None:
+            return None
+        try:
+            return Will(self._topic_of(will.channel), will.data, _WILL_QOS)
+        except TransportError as error:
+            _log.warning("Connecting without a last will, its channel cannot be had: %s", error)
+            return None
+
+    def _make_bundle(self, *, clean: bool, will: Will | None = None) -> Bundle:
         broker = self.options.broker
         encrypted = broker.tls is not None or broker.scheme == "mqtts"
         main = Endpoint(
@@ -150,28 +166,32 @@ class MqttTransport(Transport):
             clean=clean,
             keepalive=_KEEPALIVE,
             tls=_tls_context(broker.tls or TlsSettings()) if encrypted else None,
+            will=will,
         )
-        payloads = evolve(main, client_id=f"{main.client_id}-p", keepalive=_PAYLOAD_KEEPALIVE)
-        return Pair(main, payloads, self._received, self._lost, self._clock)
+        payloads = evolve(
+            main, client_id=f"{main.client_id}-p", keepalive=_PAYLOAD_KEEPALIVE, will=None
+        )
+        inboxes = evolve(payloads, client_id=f"{main.client_id}-i")
+        return Bundle(main, payloads, inboxes, self._received, self._lost, self._clock)
 
-    def _adopt(self, pair: Pair) -> Pair | None:
-        """Make ``pair`` the current one; returns the one before it."""
+    def _adopt(self, bundle: Bundle) -> Bundle | None:
+        """Make ``bundle`` the current one; returns the one before it."""
         with self._lock:
             if self._closed:
                 raise self._refuse_connecting()
-            before, self._pair = self._pair, pair
+            before, self._bundle = self._bundle, bundle
             return before
 
-    def _forget(self, pair: Pair) -> bool:
-        """Whether ``pair`` was the current one, which it is no more."""
+    def _forget(self, bundle: Bundle) -> bool:
+        """Whether ``bundle`` was the current one, which it is no more."""
         with self._lock:
-            if self._pair is not pair:
+            if self._bundle is not bundle:
                 return False
-            self._pair = None
+            self._bundle = None
             return True
 
-    def _lost(self, pair: Pair, reason: str) -> None:
-        if self._forget(pair):
+    def _lost(self, bundle: Bundle, reason: str) -> None:
+        if self._forget(bundle):
             self.on_state(ConnectionState.LOST, reason)
 
     def _refuse_connecting(self) -> TransportError:
@@ -181,23 +201,23 @@ class MqttTransport(Transport):
         with self._lock:
             self._closed = True
             self._has_sessions = False
-            pair, self._pair = self._pair, None
-        if pair is not None and pair.runs_here:
+            bundle, self._bundle = self._bundle, None
+        if bundle is not None and bundle.runs_here:
             # The callback that we are in must return before its connection can send the rest.
-            pair.silence()
+            bundle.silence()
             threading.Thread(
                 target=self._leave,
-                args=(pair, timeout, end_sessions),
+                args=(bundle, timeout, end_sessions),
                 name=f"pye2-mqtt-{self.options.client_id}-leaving",
             ).start()
         else:
-            self._leave(pair, timeout, end_sessions)
+            self._leave(bundle, timeout, end_sessions)
 
     def _leave(
-        self, pair: Pair | None, timeout: float, end_sessions: Callable[[float], None]
+        self, bundle: Bundle | None, timeout: float, end_sessions: Callable[[float], None]
     ) -> None:
         deadline = self._clock.monotonic() + timeout
-        if pair is not None and not pair.leave(timeout):
+        if bundle is not None and not bundle.leave(timeout):
             _log.warning(
                 "Closed the connection to %s before all messages were confirmed",
                 self.options.broker.url,
@@ -208,12 +228,12 @@ class MqttTransport(Transport):
         """Connect as ourselves with nothing to keep; the broker then forgets what it has kept."""
         deadline = self._clock.monotonic() + timeout
         try:
-            pair = self._make_pair(clean=True)
+            bundle = self._make_bundle(clean=True)
             try:
-                pair.open(timeout)
-                pair.leave(max(deadline - self._clock.monotonic(), 0))
+                bundle.open(timeout)
+                bundle.leave(max(deadline - self._clock.monotonic(), 0))
             finally:
-                pair.drop(_CLOSED)
+                bundle.drop(_CLOSED)
         except Pye2Error as error:
             _log.warning(
                 "The broker %s still keeps the session %s: %s",
@@ -233,24 +253,37 @@ class MqttTransport(Transport):
         self.on_message(Delivery(channel, message.data, message.ack))
 
     def _connection_for(self, channel: Channel) -> Connection:
-        pair = self._pair
-        if pair is None:
+        bundle = self._bundle
+        if bundle is None:
             raise failures.disconnected(
                 self.options.broker,
-                f"What was asked on {self._topic_of(channel)!r}",
+                f"What was asked on {self._filter_of(channel)!r}",
                 _CLOSED if self._closed else _NOT_OPEN,
             )
-        return pair.payloads if channel.kind in _PAYLOAD_KINDS else pair.main
+        if channel.kind is ChannelKind.PAYLOADS:
+            return bundle.payloads
+        return bundle.inboxes if channel.kind is ChannelKind.INBOX else bundle.main
 
     def _topic_of(self, channel: Channel) -> str:
+        """Where ``channel`` is published."""
         try:
             return self._topics.topic_of(channel)
         except ValueError as error:
-            raise TransportError(
-                f"No {channel.kind.value} channel can be had over MQTT: {error}."
-                " Use the node's address, or a name of letters, digits, '_' and '-'.",
-                broker=self.options.broker.url,
-            ) from None
+            raise self._impossible(channel, error) from None
+
+    def _filter_of(self, channel: Channel) -> str:
+        """What to subscribe to for ``channel``."""
+        try:
+            return self._topics.filter_of(channel)
+        except ValueError as error:
+            raise self._impossible(channel, error) from None
+
+    def _impossible(self, channel: Channel, why: ValueError) -> TransportError:
+        return TransportError(
+            f"No {channel.kind.value} channel can be had over MQTT: {why}."
+            " Use the node's address, or a name of letters, digits, '_' and '-'.",
+            broker=self.options.broker.url,
+        )
 
     def _check_size(self, data: bytes) -> None:
         limit = self.features.max_message
@@ -265,8 +298,8 @@ class MqttTransport(Transport):
 
 
 def _qos_of(channel: Channel) -> int:
-    """Heartbeats are soon followed by newer ones; all else is confirmed."""
-    return 0 if channel.kind is ChannelKind.CTRL else 1
+    """Heartbeats are soon followed by newer ones, roll calls answered at once or not at all."""
+    return 0 if channel.kind in _FLEETING_KINDS else 1
 
 
 def _end_no_sessions(_timeout: float) -> None:

@@ -1,8 +1,12 @@
-"""Two connections to one broker that live and die together.
+"""Three connections to one broker that live and die together.
 
-One carries payloads, both ways, the other all else: a broker delivers nothing more on a connection
-while 20 payloads wait there for their acknowledgement, and a payload of some megabytes holds up
-what is behind it. The loss of one is the loss of both, so that their user has one state to mind.
+One carries payloads, one what goes to inboxes, the third all else: a broker delivers nothing more
+on a connection while 20 messages wait there for their acknowledgement, and a payload of some
+megabytes holds up what is behind it. Payloads and inboxes are apart because of nats-server: of two
+busy subscriptions of one session it delivers some messages late and out of order (those for which
+the session had no room, after its ``ack_wait``).
+
+The loss of one is the loss of all, so that their user has one state to mind.
 """
 
 from __future__ import annotations
@@ -24,27 +28,30 @@ _SHORTEST_WAIT = 0.001
 """Seconds; some waits take no zero."""
 
 
-class Pair:
-    """The two connections, from :meth:`open` to :meth:`leave`, :meth:`drop` or a loss.
+class Bundle:
+    """The connections, from :meth:`open` to :meth:`leave`, :meth:`drop` or a loss.
 
     Args:
-        main: where and as whom for all but payloads.
+        main: where and as whom for all but payloads and inboxes.
         payloads: where and as whom for payloads.
+        inboxes: where and as whom for what goes to inboxes.
         on_message: called for each message by the thread of its connection.
-        on_loss: called once with this pair and the reason when it is lost after it was open.
+        on_loss: called once with this bundle and the reason when it is lost after it was open.
         clock: where time-outs are measured.
 
     Attributes:
-        main: carries all but payloads.
+        main: carries all but payloads and inboxes.
         payloads: carries payloads.
+        inboxes: carries what goes to inboxes.
     """
 
     def __init__(
         self,
         main: Endpoint,
         payloads: Endpoint,
+        inboxes: Endpoint,
         on_message: Callable[[Inbound], None],
-        on_loss: Callable[[Pair, str], None],
+        on_loss: Callable[[Bundle, str], None],
         clock: Clock,
     ) -> None:
         self._endpoint = main
@@ -57,15 +64,16 @@ class Pair:
         self._failure: str | None = None
         self.main = Connection(main, self._deliver, self._ended)
         self.payloads = Connection(payloads, self._deliver, self._ended)
+        self.inboxes = Connection(inboxes, self._deliver, self._ended)
 
     def open(self, timeout: float) -> None:
-        """Connect both, at the same time.
+        """Connect all, at the same time.
 
         Raises:
             BrokerUnreachable: nothing answers within ``timeout`` seconds.
             CredentialsRefused: the broker says no.
         """
-        opening = [one.open(max(timeout, _SHORTEST_WAIT)) for one in self._both()]
+        opening = [one.open(max(timeout, _SHORTEST_WAIT)) for one in self._all()]
         concluded = wait(opening, timeout, return_when=FIRST_EXCEPTION)
         for one in concluded.done:
             one.result()
@@ -78,15 +86,15 @@ class Pair:
             raise failures.hung_up(self._endpoint.broker, self._endpoint.port, failure)
 
     def drop(self, reason: str) -> None:
-        """End both at once; nothing is called any more but what is running now."""
+        """End all at once; nothing is called any more but what is running now."""
         self.silence()
-        for one in self._both():
+        for one in self._all():
             one.drop(reason)
 
     @property
     def runs_here(self) -> bool:
         """Whether this is asked from within a callback."""
-        return any(one.runs_here for one in self._both())
+        return any(one.runs_here for one in self._all())
 
     def silence(self) -> None:
         """Call nothing any more but what is running now."""
@@ -105,26 +113,26 @@ class Pair:
         if not is_open:
             self.drop("the connection is closed")
             return True
-        outstanding = [future for one in self._both() for future in one.outstanding()]
+        outstanding = [future for one in self._all() for future in one.outstanding()]
         unsent = wait(outstanding, timeout).not_done
-        for one in self._both():
+        for one in self._all():
             one.leave()
-        ended = [one.join(self._left(deadline)) for one in self._both()]
+        ended = [one.join(self._left(deadline)) for one in self._all()]
         self.drop("the connection is closed")
         return not unsent and all(ended)
 
     def _left(self, deadline: float) -> float:
         return max(deadline - self._clock.monotonic(), _SHORTEST_WAIT)
 
-    def _both(self) -> tuple[Connection, Connection]:
-        return self.main, self.payloads
+    def _all(self) -> tuple[Connection, ...]:
+        return self.main, self.payloads, self.inboxes
 
     def _deliver(self, message: Inbound) -> None:
         if not self._silent:
             self._on_message(message)
 
     def _ended(self, reason: str) -> None:
-        """One is lost: give up the other, and tell unless :meth:`open` will."""
+        """One is lost: give up the others, and tell unless :meth:`open` will."""
         with self._lock:
             if self._failure is not None:
                 return
