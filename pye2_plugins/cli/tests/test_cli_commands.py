@@ -211,6 +211,13 @@ def test_info_takes_what_plugins_offer(tmp_path: Path, name: str, shown: str) ->
     assert shown in told.splitlines()
 
 
+@pytest.mark.parametrize("name", ["wire", "pye2"])
+def test_info_shows_the_settings_of_a_wire_dialect(tmp_path: Path, name: str) -> None:
+    told = pye2("plugins", "info", name, cwd=tmp_path).stdout
+
+    assert "setting   PYE2_WIRE_HEARTBEAT_VERSION: one of 'v1', 'v2' ['v2'] v1 leaves" in told
+
+
 def test_a_preset_shows_its_parameters_as_options(tmp_path: Path) -> None:
     told = pye2("run", "primes", "--help", cwd=tmp_path).stdout
 

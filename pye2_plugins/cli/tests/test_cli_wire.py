@@ -20,6 +20,7 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core import Identity, installed_plugins
 from pye2core.abc import Channel
 from pye2core.messages import (
+    EVERY_NODE,
     Action,
     Command,
     Heartbeat,
@@ -29,6 +30,7 @@ from pye2core.messages import (
     NotificationKind,
     PayloadMessage,
     PipelineConfig,
+    Presence,
 )
 
 if TYPE_CHECKING:
@@ -43,10 +45,20 @@ HEARTBEAT = NODE_SPEAKS.seal(
     Heartbeat("attic", NODE.address, (CLIENT.address,), pipelines=(PipelineConfig("p1"),)), NODE
 )
 PAYLOAD = NODE_SPEAKS.seal(PayloadMessage(PATH, {"EXEC_RESULT": [1.0, float("nan")]}), NODE)
+PAYLOAD_OF_CELLAR = Pye2Serializer(node_name="cellar").seal(PayloadMessage(PATH, {}), STRANGER)
 NOTIFICATION = NODE_SPEAKS.seal(
     Notification(NotificationKind.NORMAL, "[/red]done\x1b[2J", NotificationCode.PIPELINE_OK, PATH),
     NODE,
 )
+
+ROLL_CALL = CLIENT_SPEAKS.seal(Command(Action.FULL_HEARTBEAT, None, target=EVERY_NODE), CLIENT)
+
+
+def sign_of_life(presence: Presence = Presence.ONLINE) -> bytes:
+    said = Heartbeat(
+        "attic", NODE.address, presence=presence, is_brief=True, life="0a1b2c3d", revision=7
+    )
+    return NODE_SPEAKS.seal(said, NODE)
 
 
 def command(encrypt_for: str | None = None, pipeline: str = "p1") -> bytes:
@@ -122,10 +134,54 @@ def test_an_encrypted_result_is_known_for_one_though_nobody_can_read_it() -> Non
     assert reading.message is None
 
 
-def test_a_message_on_the_wrong_channel_says_so() -> None:
-    reading = READER.read(command()).heard_on(Channel.ctrl())
+@pytest.mark.parametrize(
+    ("presence", "words"),
+    [
+        (Presence.ONLINE, "brief, state 7"),
+        (Presence.LEAVING, "farewell: goes offline"),
+        (Presence.LOST, "last will: its connection was lost"),
+    ],
+)
+def test_brief_heartbeats_farewells_and_wills_are_told_in_words(
+    presence: Presence, words: str
+) -> None:
+    reading = READER.read(sign_of_life(presence)).heard_on(Channel.ctrl())
 
-    assert "does not belong on ctrl" in line(reading)
+    told = as_object(reading, None)
+    assert f"  {words}  " in line(reading)
+    assert (told["kind"], told["title"]) == ("heartbeat", words)
+    assert (told["message"]["presence"], told["message"]["is_brief"]) == (presence.value, True)
+    assert (told["message"]["life"], told["message"]["revision"]) == ("0a1b2c3d", 7)
+
+
+def test_a_roll_call_is_told_in_words() -> None:
+    reading = READER.read(ROLL_CALL).heard_on(Channel.roll_call())
+
+    told = as_object(reading, None)
+    assert f"{CLIENT.address} > all nodes  roll call: send a full heartbeat" in line(reading)
+    assert (told["channel"], told["recipient"]) == ("rollcall", EVERY_NODE)
+    assert told["title"] == "roll call: send a full heartbeat"
+    assert told["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "channel"),
+    [
+        (command(), Channel.ctrl()),
+        (command(), Channel.roll_call()),
+        (HEARTBEAT, Channel.roll_call()),
+        (HEARTBEAT, Channel.config(NODE.address)),
+    ],
+)
+def test_a_message_on_the_wrong_channel_says_so(data: bytes, channel: Channel) -> None:
+    reading = READER.read(data).heard_on(channel)
+
+    assert f"does not belong on {channel.kind.value}" in line(reading)
+
+
+@pytest.mark.parametrize("data", [HEARTBEAT, sign_of_life()])
+def test_a_heartbeat_may_be_an_answer_in_an_inbox(data: bytes) -> None:
+    assert READER.read(data).heard_on(Channel.inbox(CLIENT.address)).problems == ()
 
 
 @settings(deadline=None)
@@ -172,6 +228,17 @@ def named() -> NameBook:
 def test_a_node_is_chosen_by_name_and_by_address(node: str, data: bytes) -> None:
     assert Selection(node=node).takes(READER.read(data), named())
     assert not Selection(node="cellar").takes(READER.read(data), named())
+
+
+def test_a_command_to_a_node_that_was_not_heard_may_be_for_the_one_that_is_chosen_by_name() -> None:
+    assert Selection(node="attic").takes(READER.read(command()), NameBook())
+    assert not Selection(node=STRANGER.address).takes(READER.read(command()), NameBook())
+    assert not Selection(node="attic").takes(READER.read(PAYLOAD_OF_CELLAR), NameBook())
+
+
+@pytest.mark.parametrize("node", ["attic", "cellar"])
+def test_a_roll_call_is_for_whatever_node_is_chosen(node: str) -> None:
+    assert Selection(node=node).takes(READER.read(ROLL_CALL), named())
 
 
 def test_a_heartbeat_that_does_not_verify_gives_nobody_a_name() -> None:

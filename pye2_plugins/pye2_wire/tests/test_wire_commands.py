@@ -216,6 +216,43 @@ def test_what_is_no_command_is_rejected(changes: dict[str, Any], reason: str) ->
     assert (rejection.reason, rejection.sender) == (reason, CLIENT.address)
 
 
+@pytest.mark.parametrize(
+    ("changes", "pipeline"),
+    [
+        ({"ACTION": "UPDATE_CONFIG", "PAYLOAD": {"NAME": "p"}}, "p"),
+        ({"ACTION": "UPDATE_CONFIG", "PAYLOAD": {"name": "p"}}, "p"),
+        ({"ACTION": "DANCE", "PAYLOAD": {"NAME": "p"}}, "p"),
+        ({"ACTION": "DANCE", "PAYLOAD": "p"}, "p"),
+        ({"ACTION": "BATCH_UPDATE_PIPELINE_INSTANCE", "PAYLOAD": [{"NAME": "p"}] * 2}, "p"),
+        ({"ACTION": "UPDATE_PIPELINE_INSTANCE", "PAYLOAD": [{"NAME": "p"}, {"NAME": "q"}]}, None),
+        ({"ACTION": "UPDATE_PIPELINE_INSTANCE", "PAYLOAD": [{"NAME": "p"}, 5]}, None),
+        ({"ACTION": "UPDATE_CONFIG", "PAYLOAD": {"NAME": 5}}, None),
+        ({"ACTION": "UPDATE_CONFIG", "PAYLOAD": {"NAME": ""}}, None),
+        ({"ACTION": "UPDATE_CONFIG", "PAYLOAD": ""}, None),
+        ({"ACTION": "UPDATE_CONFIG", "PAYLOAD": [[[]]]}, None),
+        ({"ACTION": "UPDATE_CONFIG"}, None),
+    ],
+)
+def test_a_command_that_cannot_be_read_names_its_pipeline_if_that_can_be_told(
+    changes: dict[str, Any], pipeline: str | None
+) -> None:
+    assert rejection_of(wired(command(Action.STOP)) | changes).pipeline == pipeline
+
+
+@pytest.mark.parametrize("encrypt_for", [None, NODE.address], ids=["plain", "encrypted"])
+def test_who_asks_is_known_before_a_command_is_opened(encrypt_for: str | None) -> None:
+    sealed = DIALECT.parse(DIALECT.seal(command(Action.STOP), CLIENT, encrypt_for=encrypt_for))
+
+    assert sealed.requester == SESSION
+    assert sealed.is_encrypted is (encrypt_for is not None)
+
+
+def test_of_who_asks_what_is_no_text_is_left_out() -> None:
+    wire = wired(command(Action.STOP)) | {"SESSION_ID": 5, "INITIATOR_ID": ["x"]}
+
+    assert DIALECT.parse(json.dumps(wire).encode()).requester == Requester(CLIENT.address)
+
+
 def test_an_unknown_action_is_told_what_is_known() -> None:
     rejection = rejection_of(wired(command(Action.STOP)) | {"ACTION": "FORMAT_DISK"})
 

@@ -65,7 +65,7 @@ def test_keys_become_upper_case_at_the_top_of_pipelines_and_instances_only() -> 
     read = pipeline_config({"name": "p", "type": "Void", "plugins": plugins, "url": {"a": 1}})
 
     assert read.settings == {"URL": {"a": 1}}
-    assert read.instances == (InstanceConfig("CUSTOM_EXEC_01", "i1", {"CODE": {"inner": 1}}),)
+    assert read.instances == (InstanceConfig("custom_exec_01", "i1", {"CODE": {"inner": 1}}),)
 
 
 def test_what_a_node_noted_on_a_pipeline_is_no_setting() -> None:
@@ -104,7 +104,7 @@ PLUGIN = {"SIGNATURE": "S", "INSTANCES": [{"INSTANCE_ID": "i"}]}
         ),
         (
             {"PLUGINS": [PLUGIN, {"SIGNATURE": "t", "INSTANCES": []}]},
-            "pipeline 'p1': plugin 2 (T): INSTANCES is missing or empty",
+            "pipeline 'p1': plugin 2 (t): INSTANCES is missing or empty",
         ),
         (
             {"PLUGINS": [{"SIGNATURE": "S"}]},
@@ -135,7 +135,14 @@ UPDATE = {"NAME": "p", "SIGNATURE": "s", "INSTANCE_ID": "i", "INSTANCE_CONFIG": 
 
 
 def test_an_update_is_read_with_upper_case_changes() -> None:
-    assert instance_update(UPDATE) == InstanceUpdate("p", "S", "i", {"A": 1})
+    assert instance_update(UPDATE) == InstanceUpdate("p", "s", "i", {"A": 1})
+
+
+def test_a_signature_is_the_same_in_any_case() -> None:
+    plugins = [PLUGIN, {**PLUGIN, "SIGNATURE": "s"}]
+
+    with pytest.raises(MessageRejected, match="S has two instances 'i'"):
+        pipeline_config(wire_pipeline(PLUGINS=plugins))
 
 
 def test_the_id_among_the_changes_is_no_change() -> None:

@@ -16,11 +16,13 @@ from pye2_wire.plain import NESTING_LIMIT
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.settings import HeartbeatVersion, WireSettings
 from pye2_wire.signing import signature_fields, signed_part
+from pye2core import installed_plugins
 from pye2core.abc import MAX_MESSAGE
 from pye2core.clock import ManualClock
+from pye2core.connection import Dialects
 from pye2core.errors import MessageRejected, SettingsError
 from pye2core.identity import Identity, without_prefix
-from pye2core.messages import Heartbeat, InstanceConfig, PipelineConfig
+from pye2core.messages import Capability, Heartbeat, InstanceConfig, PipelineConfig, Presence
 
 VECTORS_FILE = Path(__file__).parents[3] / "tests/data/vectors/heartbeat_v2.json"
 VECTORS = {v["name"]: v for v in json.loads(VECTORS_FILE.read_text("utf-8"))["vectors"]}
@@ -246,7 +248,9 @@ def test_a_node_finds_the_version_in_its_environment(
 ) -> None:
     monkeypatch.setenv("PYE2_WIRE_HEARTBEAT_VERSION", variable)
 
-    wire = json.loads(Pye2Serializer("naeural-1", ManualClock()).seal(HEARTBEAT, NODE))
+    dialect = Dialects.installed(installed_plugins(), node_name="naeural-1").for_peer(None)
+
+    wire = json.loads(dialect.seal(HEARTBEAT, NODE))
 
     assert wire["HEARTBEAT_VERSION"] == version
 
@@ -257,7 +261,7 @@ def test_a_version_that_does_not_exist_is_said_before_the_node_runs(
     monkeypatch.setenv("PYE2_WIRE_HEARTBEAT_VERSION", "v3")
 
     with pytest.raises(SettingsError, match=r"PYE2_WIRE_HEARTBEAT_VERSION is 'v3'.*'v1', 'v2'"):
-        Pye2Serializer("naeural-1")
+        Dialects.installed(installed_plugins(), node_name="naeural-1")
 
 
 def test_who_speaks_is_taken_from_what_was_verified() -> None:
@@ -336,3 +340,65 @@ def test_a_pipeline_as_deep_as_a_command_may_bring_it_can_be_published() -> None
     assert received(wired(Heartbeat("n", NODE.address, pipelines=(pipeline,)))).pipelines == (
         pipeline,
     )
+
+
+# --- ours -----------------------------------------------------------------------------------------
+
+BRIEF = Heartbeat(
+    "n" * 64,
+    NODE.address,
+    is_brief=True,
+    life="0a1b2c3d",
+    revision=10**9,
+    load=99.9,
+    free_memory=1.5,
+)
+
+
+def test_a_brief_heartbeat_is_one_of_version_1_that_shows_no_pipelines() -> None:
+    wire = wired(BRIEF)
+
+    assert wire["HEARTBEAT_VERSION"] == "v1"
+    assert wire["EE_ID"] == "n" * 64
+    assert not {"CONFIG_STREAMS", "ENCODED_DATA", "EE_HASH"} & wire.keys()
+
+
+def test_a_brief_heartbeat_of_the_longest_name_has_less_than_half_a_kibibyte() -> None:
+    assert len(DIALECT.seal(BRIEF, NODE)) < 512
+
+
+@pytest.mark.parametrize("presence", [Presence.LEAVING, Presence.LOST])
+def test_the_end_of_a_life_is_less_than_a_kibibyte(presence: Presence) -> None:
+    sealed = DIALECT.seal(evolve(BRIEF, presence=presence), NODE)
+
+    assert len(sealed) < 1024
+    assert json.loads(sealed)["DEVICE_STATUS"] == {"LEAVING": "OFFLINE"}.get(presence.name, "LOST")
+
+
+def test_a_brief_heartbeat_says_nothing_of_who_is_allowed() -> None:
+    """Without this, all would seem to be: PyE2's nodes that state nothing take anybody."""
+    assert received(wired(BRIEF)).secured
+
+
+@pytest.mark.parametrize("stated", [None, "inbox", 7, {"inbox": 1}])
+def test_a_node_whose_capabilities_are_no_list_states_none(stated: Any) -> None:
+    assert received(with_state(PYE2_CAPABILITIES=stated)).capabilities is None
+
+
+def test_capabilities_that_nobody_knows_are_of_no_concern() -> None:
+    heard = received(with_state(PYE2_CAPABILITIES=["inbox", "telepathy", 7, None, ["x"]]))
+
+    assert heard.capabilities == {Capability.INBOX}
+
+
+@pytest.mark.parametrize("stated", ["GONE", "", 7, None, [], {}])
+def test_a_device_status_that_nobody_knows_is_online(stated: Any) -> None:
+    assert received(with_state(DEVICE_STATUS=stated)).presence is Presence.ONLINE
+
+
+@pytest.mark.parametrize("key", ["PYE2_LIFE", "PYE2_STATE"])
+@pytest.mark.parametrize("stated", [None, True, [], {}, 1.5])
+def test_an_odd_life_or_revision_counts_as_not_stated(key: str, stated: Any) -> None:
+    heard = received(with_state(**{key: stated}))
+
+    assert (heard.life, heard.revision) == (None, None)

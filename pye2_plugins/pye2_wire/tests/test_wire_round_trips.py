@@ -10,6 +10,7 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core.identity import Identity
 from pye2core.messages import (
     Action,
+    Capability,
     Command,
     Heartbeat,
     InstanceConfig,
@@ -22,6 +23,7 @@ from pye2core.messages import (
     PayloadMessage,
     PipelineCommand,
     PipelineConfig,
+    Presence,
     Requester,
 )
 
@@ -54,7 +56,8 @@ pipelines = st.builds(
     settings=fields,
 )
 updates = st.builds(InstanceUpdate, names, signatures, names, fields)
-sessions = st.builds(Requester, st.just(SENDER.address), names, names)
+capabilities = st.none() | st.frozensets(st.sampled_from(Capability))
+sessions = st.builds(Requester, st.just(SENDER.address), names, names, capabilities)
 askers = st.builds(Requester, st.just(RECEIVER.address) | st.none(), optional_names, optional_names)
 editors = st.builds(Requester, optional_names, optional_names)
 paths = st.builds(InstancePath, optional_names, optional_names, optional_names)
@@ -158,6 +161,10 @@ def test_notifications(notification: Notification) -> None:
         version=st.none() | texts,
         signatures=st.none() | st.dictionaries(names, texts, max_size=3),
         is_supervisor=st.booleans(),
+        presence=st.sampled_from(Presence),
+        life=st.none() | texts,
+        revision=st.none() | st.integers(),
+        capabilities=capabilities,
         status=fields,
     )
 )
@@ -167,6 +174,25 @@ def test_heartbeats(heartbeat: Heartbeat) -> None:
     said = heartbeat.status
     assert {key: opened.status[key] for key in said} == said
     assert evolve(opened, status=said, origin=None) == heartbeat
+
+
+@settings(deadline=None)
+@given(
+    st.builds(
+        Heartbeat,
+        name=names,
+        address=st.just(SENDER.address),
+        is_brief=st.just(value=True),
+        pipelines=st.none(),
+        presence=st.sampled_from(Presence),
+        life=st.none() | texts,
+        revision=st.none() | st.integers(),
+        load=st.none() | st.floats(0, 100),
+        free_memory=st.none() | st.floats(0, 1e6),
+    )
+)
+def test_brief_heartbeats(heartbeat: Heartbeat) -> None:
+    assert evolve(arrived(heartbeat), status={}, origin=None) == heartbeat
 
 
 @settings(deadline=None)

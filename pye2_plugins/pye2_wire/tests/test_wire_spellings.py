@@ -148,8 +148,8 @@ def test_keys_of_configurations_may_have_any_case_and_what_is_inside_keeps_its(c
     }
     told = {case("NAME"): "p", case("PIPELINE_COMMAND"): INNER}
 
-    changed = InstanceUpdate("p", "CUSTOM_EXEC_01", "i", {"DATA": INNER})
-    instance = InstanceConfig("CUSTOM_EXEC_01", "i", {"DATA": INNER})
+    changed = InstanceUpdate("p", "Custom_Exec_01", "i", {"DATA": INNER})
+    instance = InstanceConfig("Custom_Exec_01", "i", {"DATA": INNER})
     assert body_of("UPDATE_PIPELINE_INSTANCE", update) == changed
     assert body_of("BATCH_UPDATE_PIPELINE_INSTANCE", [update]) == (changed,)
     assert body_of("UPDATE_CONFIG", pipeline) == PipelineConfig(

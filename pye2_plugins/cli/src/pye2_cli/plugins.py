@@ -7,6 +7,7 @@ and parameters that it understands.
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,13 +16,21 @@ import click
 from pye2_cli.cells import cell
 from pye2_cli.tables import print_whole
 from pye2core import PluginRegistry, Stage, installed_plugins
+from pye2core.errors import NotProvided, PluginError
 from pye2core.plugins import PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from pye2core import PresetDescriptor, SignatureDescriptor, TransportDescriptor
+    from pye2core import (
+        PresetDescriptor,
+        SerializerDescriptor,
+        SignatureDescriptor,
+        TransportDescriptor,
+    )
     from pye2core.plugins import PluginRecord
+
+    _Speaker = TransportDescriptor | SerializerDescriptor
 
 
 @click.group(invoke_without_command=True)
@@ -125,9 +134,10 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
     for offer in _offers(record, registry):
         yield f"offers    {offer}"
     transports = {each.name: each for each in registry.transports().values()}
-    for transport in transports.values():
-        if registry.plugin_of(transport) == record.name:
-            yield from _variables(transport, registry)
+    speakers: list[_Speaker] = [*transports.values(), *_dialects(registry)]
+    for speaking in speakers:
+        if registry.plugin_of(speaking) == record.name:
+            yield from _variables(speaking, registry)
     for signature in registry.signatures().values():
         if registry.plugin_of(signature) == record.name:
             yield from _instance_settings(signature, registry)
@@ -140,6 +150,10 @@ def _details(kind: str, name: str, registry: PluginRegistry) -> Iterator[str]:
     """What one offered thing can be told, where it can be told anything."""
     if kind == "transport":
         yield from _variables(registry.transport(name), registry)
+    elif kind == "serializer":
+        for dialect in _dialects(registry):
+            if dialect.name == name:
+                yield from _variables(dialect, registry)
     elif kind == "signature":
         yield from _instance_settings(registry.signature(name), registry)
     elif kind == "preset":
@@ -163,14 +177,22 @@ def _parameters(preset: PresetDescriptor, registry: PluginRegistry) -> Iterator[
         yield f"parameter {parameter}"
 
 
-def _variables(transport: TransportDescriptor, registry: PluginRegistry) -> Iterator[str]:
-    """The environment variables of a transport."""
-    if transport.settings is None:
+def _dialects(registry: PluginRegistry) -> Sequence[SerializerDescriptor]:
+    """The wire dialects; none where something is wrong with them, which is said elsewhere."""
+    try:
+        return registry.serializers()
+    except (NotProvided, PluginError):
+        return ()
+
+
+def _variables(speaking: _Speaker, registry: PluginRegistry) -> Iterator[str]:
+    """The environment variables of a transport or a wire dialect."""
+    if speaking.settings is None:
         return
     from pye2core.settings import plugin_settings
 
-    settings_class = registry.load(transport, transport.settings)
-    for each in plugin_settings(transport.name, settings_class):
+    settings_class = registry.load(speaking, speaking.settings)
+    for each in plugin_settings(registry.plugin_of(speaking), settings_class):
         default = "secret" if each.secret else _default(each.default)
         yield f"setting   {each.variable}: {each.type_name} [{default}] {each.help}".rstrip()
 
@@ -189,4 +211,6 @@ def _default(value: object) -> str:
     if value is attrs.NOTHING:
         return "required"
     # attrs's factories have no type that a type checker knows.
-    return "computed" if hasattr(value, "factory") else repr(value)
+    if hasattr(value, "factory"):
+        return "computed"
+    return repr(value.value if isinstance(value, Enum) else value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from pye2_wire.canonical import spaced
+from pye2_wire.capabilities import capabilities_from, capability_fields
 from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.configuration import (
     instance_update,
@@ -26,6 +27,7 @@ from pye2_wire.reading import (
     object_at,
     optional_text_at,
     text_at,
+    text_or_none,
 )
 from pye2core.errors import MessageRejected
 from pye2core.messages import (
@@ -111,7 +113,11 @@ def command_envelope(
 
 def _said(command: Command) -> dict[str, Any]:
     payload = _payload_of(command.action, command.body)
-    said = {"ACTION": _NAME_OF[command.action], "PAYLOAD": payload}
+    said = {
+        "ACTION": _NAME_OF[command.action],
+        "PAYLOAD": payload,
+        **capability_fields(command.requester.capabilities),
+    }
     if command.delegation is not None:
         said[DELEGATION] = command.delegation
     return as_plain(said)
@@ -166,8 +172,17 @@ def command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: Or
         origin: who sent it.
 
     Raises:
-        MessageRejected: reason "shape"; or "unsupported", if the action is unknown.
+        MessageRejected: reason "shape"; or "unsupported", if the action is unknown. It names the
+            pipeline, where the command does.
     """
+    try:
+        return _command_from(message, said, origin)
+    except MessageRejected as rejection:
+        rejection.pipeline = _pipeline_named_in(said.get("PAYLOAD"))
+        raise
+
+
+def _command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: Origin) -> Command:
     name = text_at(said, "ACTION")
     action = ACTIONS.get(name)
     if action is None:
@@ -183,10 +198,23 @@ def command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: Or
             address=origin.sender,
             name=optional_text_at(message, "INITIATOR_ID"),
             session_id=optional_text_at(message, "SESSION_ID"),
+            capabilities=capabilities_from(said),
         ),
         delegation=object_at(said, DELEGATION) if said.get(DELEGATION) is not None else None,
         origin=origin,
     )
+
+
+def _pipeline_named_in(payload: object) -> str | None:
+    """The pipeline that a command which cannot be read is about, as far as it can be told."""
+    if isinstance(payload, list):
+        names = {_name_in(each) for each in payload}
+        return names.pop() if len(names) == 1 else None
+    return payload or None if isinstance(payload, str) else _name_in(payload)
+
+
+def _name_in(body: object) -> str | None:
+    return text_or_none(upper_keys(body), "NAME") or None if isinstance(body, dict) else None
 
 
 def _body_from(action: Action, payload: object) -> CommandBody:

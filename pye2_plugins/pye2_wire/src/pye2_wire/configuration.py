@@ -87,23 +87,29 @@ def pipeline_config(source: object, what: str = "PAYLOAD") -> PipelineConfig:
         data_source=text_at(fields, "TYPE", where),
         instances=tuple(_instances(fields, where)),
         settings=settings,
+        initiator=_initiator_of(fields),
     )
+
+
+def _initiator_of(fields: dict[str, Any]) -> str | None:
+    stated = fields.get("INITIATOR_ADDR")
+    return stated if type(stated) is str else None
 
 
 def _instances(fields: dict[str, Any], where: str) -> Iterator[InstanceConfig]:
     taken = set()
     for number, plugin in enumerate(list_at(fields, "PLUGINS", where), 1):
         for instance in _instances_of(plugin, f"{where}plugin {number}"):
-            key = (instance.signature, instance.instance_id)
+            key = (instance.signature.upper(), instance.instance_id)
             if key in taken:
-                raise misshapen(f"{where}{instance.signature} has two instances {key[1]!r}")
+                raise misshapen(f"{where}{key[0]} has two instances {key[1]!r}")
             taken.add(key)
             yield instance
 
 
 def _instances_of(plugin: object, place: str) -> Iterator[InstanceConfig]:
     fields = upper_keys(as_object(plugin, place))
-    signature = text_at(fields, "SIGNATURE", f"{place}: ").upper()
+    signature = text_at(fields, "SIGNATURE", f"{place}: ")
     entries = list_at(fields, "INSTANCES", f"{place} ({signature}): ")
     if not entries:
         raise misshapen(f"{place} ({signature}): INSTANCES is missing or empty")
@@ -131,7 +137,7 @@ def instance_update(source: object, what: str = "PAYLOAD") -> InstanceUpdate:
     changes.pop("INSTANCE_ID", None)
     return InstanceUpdate(
         pipeline=text_at(fields, "NAME", f"{what}: "),
-        signature=text_at(fields, "SIGNATURE", f"{what}: ").upper(),
+        signature=text_at(fields, "SIGNATURE", f"{what}: "),
         instance_id=text_at(fields, "INSTANCE_ID", f"{what}: "),
         changes=changes,
     )

@@ -97,6 +97,15 @@ class Stamps:
             "EE_VERSION": __version__,
         }
 
+    def briefly(self, event: Event, node_name: str) -> dict[str, Any]:
+        """As much of it as is needed to tell who speaks of what, and when."""
+        return {
+            "EE_EVENT_TYPE": event.value,
+            "EE_ID": node_name,
+            "EE_TIMESTAMP": self.now(),
+            "EE_TIMEZONE": ZONE,
+        }
+
 
 # --- to the wire ----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from pye2_wire.canonical import spaced
+from pye2_wire.capabilities import capabilities_from, capability_fields
 from pye2_wire.configuration import pipeline_config, pipeline_object
 from pye2_wire.envelope import path_from, requester_fields
 from pye2_wire.plain import NESTING_LIMIT, as_plain
@@ -30,7 +31,7 @@ from pye2_wire.signing import UNSIGNED_KEYS
 from pye2core.abc import MAX_MESSAGE
 from pye2core.errors import MessageRejected
 from pye2core.identity import same_address, with_prefix, without_prefix
-from pye2core.messages import Heartbeat
+from pye2core.messages import Heartbeat, Presence
 from pye2core.messages.models import NOBODY
 
 if TYPE_CHECKING:
@@ -40,20 +41,35 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pye2_wire")
 
-_STAYING = "ONLINE"
-_LEAVING = "OFFLINE"
-"""Ours: PyE2's nodes always say that they are online."""
+_PRESENCE = {
+    Presence.ONLINE: "ONLINE",
+    Presence.LEAVING: "OFFLINE",
+    Presence.LOST: "LOST",
+}
+"""``DEVICE_STATUS``. The last two are ours: PyE2's nodes always say that they are online."""
+
+_PRESENCE_CALLED = {name: presence for presence, name in _PRESENCE.items()}
 
 _SIGNATURES = "PYE2_SIGNATURES"
 """Ours: the signatures that a node can run, each with its version."""
+
+_BRIEF = "PYE2_BRIEF"
+"""Ours: true in a heartbeat that leaves out all that is as before."""
+
+_LIFE = "PYE2_LIFE"
+_REVISION = "PYE2_STATE"
+"""Ours: which connection of the node's to the broker it is, and how often it changed since."""
 
 _COUNTS = ("NR_INFERENCES", "NR_PAYLOADS", "NR_STREAMS_DATA")
 
 # What says who speaks is taken from the outside, as it was verified there.
 _FROM_OUTSIDE = (*UNSIGNED_KEYS, "EE_ID", "EE_PAYLOAD_PATH")
 
-# A command is nested a little less deeply than the heartbeat that repeats its pipeline.
-_STATUS_NESTING_LIMIT = NESTING_LIMIT + 4
+STATUS_NESTING_LIMIT = NESTING_LIMIT + 4
+"""How deep lists and dictionaries may be nested in a heartbeat, sent or received.
+
+A little deeper than in a command, whose pipeline it repeats.
+"""
 
 
 # --- to the wire ----------------------------------------------------------------------------------
@@ -70,12 +86,29 @@ def heartbeat_body(heartbeat: Heartbeat, time: str, version: HeartbeatVersion) -
     Raises:
         UnsendableValue: the state cannot be written as JSON.
     """
-    state = as_plain(_state(heartbeat, time), _STATUS_NESTING_LIMIT)
+    state = as_plain(_state(heartbeat, time), STATUS_NESTING_LIMIT)
     return {
         **_CARRIED_BY[version](state),
         "HEARTBEAT_VERSION": version.value,
         **{key: state.get(key, 0) for key in _COUNTS},
         **requester_fields(NOBODY, NOBODY),
+    }
+
+
+def brief_heartbeat_body(heartbeat: Heartbeat) -> dict[str, Any]:
+    """What a brief heartbeat says.
+
+    It is of version 1 and shows no pipelines: PyE2's clients take from it that the node is online,
+    and nothing else.
+    """
+    told = heartbeat.presence is not Presence.ONLINE
+    presence = {"DEVICE_STATUS": _PRESENCE[heartbeat.presence]} if told else {}
+    return {
+        **presence,
+        "HEARTBEAT_VERSION": HeartbeatVersion.OPEN.value,
+        _BRIEF: True,
+        **_life_fields(heartbeat),
+        **_figures(heartbeat),
     }
 
 
@@ -102,18 +135,25 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
     state = {
         "EE_FORMATTER": "",
         **heartbeat.status,
-        "DEVICE_STATUS": _LEAVING if heartbeat.leaving else _STAYING,
+        "DEVICE_STATUS": _PRESENCE[heartbeat.presence],
         "CURRENT_TIME": time,
         "EE_ADDR": heartbeat.address,
         "EE_WHITELIST": [without_prefix(address) for address in heartbeat.allowed],
         "SECURED": heartbeat.secured,
         "EE_IS_SUPER": heartbeat.is_supervisor,
         **_figures(heartbeat),
+        **_life_fields(heartbeat),
+        **capability_fields(heartbeat.capabilities),
     }
     state.pop("CONFIG_STREAMS", None)
     if heartbeat.pipelines is not None:
         state["CONFIG_STREAMS"] = [pipeline_object(each) for each in heartbeat.pipelines]
     return state
+
+
+def _life_fields(heartbeat: Heartbeat) -> dict[str, Any]:
+    life = {_LIFE: heartbeat.life, _REVISION: heartbeat.revision}
+    return {key: value for key, value in life.items() if value is not None}
 
 
 def _figures(heartbeat: Heartbeat) -> dict[str, Any]:
@@ -139,6 +179,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
     name = text_at(message, "EE_ID")
     path_from(message)
     status = _status_from(message)
+    is_brief = status.get(_BRIEF) is True
     address = optional_text_at(status, "EE_ADDR")
     if address is not None and not same_address(address, origin.sender):
         raise misshapen(f"a heartbeat of {address[:64]!r} was signed by another address")
@@ -146,9 +187,13 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         name=name,
         address=origin.sender,
         allowed=tuple(_allowed_from(status)),
-        secured=flag_at(status, "SECURED"),
+        secured=is_brief or flag_at(status, "SECURED"),
         pipelines=_pipelines_from(status),
-        leaving=status.get("DEVICE_STATUS") == _LEAVING,
+        presence=_presence_from(status),
+        is_brief=is_brief,
+        life=_life_from(status),
+        revision=_revision_from(status),
+        capabilities=capabilities_from(status),
         load=_figure_from(status, "CPU_USED"),
         free_memory=_figure_from(status, "AVAILABLE_MEMORY"),
         version=_version_from(status),
@@ -171,7 +216,7 @@ def _status_from(message: dict[str, Any]) -> dict[str, Any]:
             reason="unsupported",
         )
     state = read_object(
-        decoded_data(text_at(message, "ENCODED_DATA")), "ENCODED_DATA", _STATUS_NESTING_LIMIT
+        decoded_data(text_at(message, "ENCODED_DATA")), "ENCODED_DATA", STATUS_NESTING_LIMIT
     )
     outside = {key: message[key] for key in _FROM_OUTSIDE if key in message}
     status = {**message, **state, **outside}
@@ -227,6 +272,22 @@ def _figure_from(status: Mapping[str, Any], key: str) -> float | None:
     except OverflowError:
         return None
     return figure if math.isfinite(figure) and figure >= 0 else None
+
+
+def _presence_from(status: Mapping[str, Any]) -> Presence:
+    stated = status.get("DEVICE_STATUS")
+    known = _PRESENCE_CALLED.get(stated) if type(stated) is str else None
+    return known or Presence.ONLINE
+
+
+def _life_from(status: Mapping[str, Any]) -> str | None:
+    stated = status.get(_LIFE)
+    return stated if type(stated) is str else None
+
+
+def _revision_from(status: Mapping[str, Any]) -> int | None:
+    stated = status.get(_REVISION)
+    return stated if type(stated) is int else None
 
 
 def _version_from(status: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,13 @@ from pye2core import FormatterDescriptor, SerializerDescriptor, hookimpl
 @hookimpl
 def pye2_register_serializers() -> list[SerializerDescriptor]:
     """The dialect of PyE2."""
-    return [SerializerDescriptor("pye2", "pye2_wire.serializer:Pye2Serializer")]
+    return [
+        SerializerDescriptor(
+            "pye2",
+            "pye2_wire.serializer:Pye2Serializer",
+            settings="pye2_wire.settings:WireSettings",
+        )
+    ]
 
 
 @hookimpl

@@ -42,27 +42,50 @@ def read_object(data: bytes, what: str, levels: int = NESTING_LIMIT) -> dict[str
     Raises:
         MessageRejected: reason "shape".
     """
+    message = read_object_of_any_depth(data, what)
+    require_depth(message, data, what, levels)
+    return message
+
+
+def read_object_of_any_depth(data: bytes, what: str) -> dict[str, Any]:
+    """Read a JSON object of which it is not known yet how deep it may be nested.
+
+    As :func:`read_object`; :func:`require_depth` has to follow before anybody walks through it.
+
+    Raises:
+        MessageRejected: reason "shape".
+    """
     try:
         text = data.decode()
         message = json.loads(text)
         if may_hide_surrogates(text):
             compact(message)
     except RecursionError:
-        raise _too_deep(what, levels) from None
+        raise misshapen(f"{what} is nested deeper than anything that can be read") from None
     except UnsendableValue as error:
         raise misshapen(f"{what} has a lone surrogate, at {error.path or 'a key'}") from error
     except ValueError as error:
         raise misshapen(f"{what} is not JSON in UTF-8 ({error})") from error
     if type(message) is not dict:
         raise misshapen(f"{what} is {_kind(message)}, not an object")
-    # Counting brackets settles it for nearly every message without a walk.
-    if data.count(b"[") + data.count(b"{") > levels and _is_deeper(message, levels):
-        raise _too_deep(what, levels)
     return message
 
 
-def _too_deep(what: str, levels: int) -> MessageRejected:
-    return misshapen(f"{what} is nested more than {levels} levels deep")
+def require_depth(message: dict[str, Any], data: bytes, what: str, levels: int) -> None:
+    """Refuse an object that is nested more than ``levels`` deep.
+
+    Args:
+        message: the object.
+        data: what it was read from.
+        what: what this is, for the error.
+        levels: how deep it may be nested.
+
+    Raises:
+        MessageRejected: reason "shape".
+    """
+    # Counting brackets settles it for nearly every message without a walk.
+    if data.count(b"[") + data.count(b"{") > levels and _is_deeper(message, levels):
+        raise misshapen(f"{what} is nested more than {levels} levels deep")
 
 
 def _is_deeper(message: dict[str, Any], levels: int) -> bool:
@@ -96,6 +119,12 @@ def optional_text_at(source: Mapping[str, Any], key: str, where: str = "") -> st
     if value is None or type(value) is str:
         return value
     raise misshapen(f"{where}{key} is {_kind(value)}, not a text")
+
+
+def text_or_none(source: Mapping[str, Any], key: str) -> str | None:
+    """The text at ``key``; None if there is something else, for who must not reject anything."""
+    value = source.get(key)
+    return value if type(value) is str else None
 
 
 def flag_at(source: Mapping[str, Any], key: str) -> bool:

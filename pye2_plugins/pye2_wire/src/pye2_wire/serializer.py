@@ -17,22 +17,26 @@ from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.commands import command_envelope
 from pye2_wire.envelope import ENVELOPE, IN_CLEAR, Event, Stamps, routing_fields
 from pye2_wire.formatters import formatter_named, name_on_the_wire
-from pye2_wire.heartbeats import heartbeat_body
+from pye2_wire.heartbeats import brief_heartbeat_body, heartbeat_body
 from pye2_wire.notifications import notification_body
 from pye2_wire.payloads import addressed, payload_body
 from pye2_wire.plain import UnsendableValue, as_plain
 from pye2_wire.sealed import parse
-from pye2_wire.settings import PLUGIN, WireSettings
-from pye2_wire.signing import UNSIGNED_KEYS, signature_fields
+from pye2_wire.settings import WireSettings
+from pye2_wire.signing import UNSIGNED_KEYS, short_signature_fields, signature_fields
 from pye2core.abc import Serializer
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.messages import Command, Heartbeat, InstancePath, Notification, PayloadMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pye2_wire.sealed import Pye2SealedMessage
     from pye2core.clock import Clock
     from pye2core.identity import Identity
     from pye2core.messages import Message
+
+_DEFAULTS = WireSettings()
 
 _OBJECT_OPENS = re.compile(rb"[ \t\r\n]*\{")
 
@@ -43,10 +47,7 @@ class Pye2Serializer(Serializer):
     Args:
         node_name: the name of the node that speaks; clients need none.
         clock: dates what is sent.
-        settings: the owner's choices; None has a node read them from its environment.
-
-    Raises:
-        SettingsError: they are not given, and what the environment holds cannot be used.
+        settings: the owner's choices.
 
     Example:
         >>> from pye2core import Identity
@@ -65,12 +66,10 @@ class Pye2Serializer(Serializer):
         self,
         node_name: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
-        settings: WireSettings | None = None,
+        settings: WireSettings = _DEFAULTS,
     ) -> None:
         self._node_name = node_name
         self._stamps = Stamps(clock)
-        if settings is None:
-            settings = WireSettings() if node_name is None else _settings_of_this_process()
         self._settings = settings
 
     def recognises(self, data: bytes) -> bool:
@@ -103,6 +102,10 @@ class Pye2Serializer(Serializer):
         if isinstance(message, Notification):
             body = as_plain(notification_body(message, self._stamps.now()))
             said = self._node_message(Event.NOTIFICATION, self._speaker(), message.path, body)
+        elif message.is_brief:
+            stamps = self._stamps.briefly(Event.HEARTBEAT, message.name)
+            brief = {**brief_heartbeat_body(message), **stamps}
+            return _signed(brief, identity, short_signature_fields)
         else:
             version = self._settings.heartbeat_version
             body = heartbeat_body(message, self._stamps.now(), version)
@@ -149,12 +152,6 @@ class Pye2Serializer(Serializer):
         return self._node_name
 
 
-def _settings_of_this_process() -> WireSettings:
-    from pye2core.settings import load_plugin_settings
-
-    return load_plugin_settings(PLUGIN, WireSettings)
-
-
 def _shaped(message: dict[str, Any], formatter: str | None) -> dict[str, Any]:
     """A message as its formatter has it, with what surrounds it still outside."""
     if name_on_the_wire(formatter) is None:
@@ -188,8 +185,12 @@ def _encrypted(message: dict[str, Any], identity: Identity, receiver: str) -> di
     }
 
 
-def _signed(message: dict[str, Any], identity: Identity) -> bytes:
+def _signed(
+    message: dict[str, Any],
+    identity: Identity,
+    fields: Callable[[bytes, Identity], dict[str, str]] = signature_fields,
+) -> bytes:
     text = compact(message)
-    signature = json.dumps(signature_fields(mended(text), identity), separators=(",", ":"))
+    signature = json.dumps(fields(mended(text), identity), separators=(",", ":"))
     # The text is not made a second time: the signature's fields continue it.
     return text[:-1] + b"," + signature[1:].encode()

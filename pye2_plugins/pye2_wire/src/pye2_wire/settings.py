@@ -10,9 +10,6 @@ from enum import Enum
 
 from attrs import field, frozen
 
-PLUGIN = "wire"
-"""The name under which this distribution is found, and which its variables bear."""
-
 
 class HeartbeatVersion(Enum):
     """How a heartbeat carries its state (PyE2 wire protocol, section 9)."""

@@ -7,6 +7,7 @@ top-level keys ``EE_HASH``, ``EE_SIGN`` and ``EE_SENDER``; nested ones of these 
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 UNSIGNED_KEYS = ("EE_HASH", "EE_SIGN", "EE_SENDER")
 
 SIGNATURE_OK = "<Signature OK>"
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @frozen
@@ -66,6 +69,17 @@ def signature_fields(canonical_text: bytes, identity: Identity) -> dict[str, str
     }
 
 
+def short_signature_fields(canonical_text: bytes, identity: Identity) -> dict[str, str]:
+    """The two keys without which a signed message cannot be.
+
+    Without ``EE_HASH`` it is the text itself that is signed.
+    """
+    return {
+        "EE_SIGN": urlsafe_b64encode(identity.sign(canonical_text)).decode(),
+        "EE_SENDER": identity.address,
+    }
+
+
 def check_signature(message: dict[str, Any], digest: bytes | None = None) -> SignatureVerdict:
     """Check a message that was read from JSON, as leniently as PyE2 does.
 
@@ -85,19 +99,35 @@ def check_signature(message: dict[str, Any], digest: bytes | None = None) -> Sig
     return SignatureVerdict(valid=problem is None, message=problem or SIGNATURE_OK, sender=sender)
 
 
+def signs_stated_hash(message: dict[str, Any]) -> bool:
+    """Whether the signature is good over the ``EE_HASH`` that a message states, whatever it says.
+
+    If it is, and the hash is not that of the content, then the sender did sign, but not this text.
+    """
+    stated = message.get("EE_HASH")
+    if not isinstance(stated, str) or _HASH.fullmatch(stated) is None:
+        return False
+    return _is_signed(message, bytes.fromhex(stated))
+
+
 def _problem_with(message: dict[str, Any], digest: bytes) -> str | None:
-    stated, sender, signature = message.get("EE_HASH"), message["EE_SENDER"], message["EE_SIGN"]
+    stated = message.get("EE_HASH")
     if stated and stated != digest.hex():
         return "Corrupted digest!"
-    if not isinstance(sender, str) or not isinstance(signature, str):
-        return "InvalidSignature"
     # PyE2 can sign the text itself, too; then there is no EE_HASH.
     covered = digest if stated else canonical(signed_part(message))
+    return None if _is_signed(message, covered) else "InvalidSignature"
+
+
+def _is_signed(message: dict[str, Any], covered: bytes) -> bool:
+    sender, signature = message.get("EE_SENDER"), message.get("EE_SIGN")
+    if not isinstance(sender, str) or not isinstance(signature, str):
+        return False
     try:
         verify(sender, _der(signature), covered)
     except (BadSignature, InvalidAddress, ValueError):
-        return "InvalidSignature"
-    return None
+        return False
+    return True
 
 
 def _der(text: str) -> bytes:

@@ -13,17 +13,19 @@ from typing import IO, TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from types import FrameType
 
     from pye2_cli.wire.reading import Reading
     from pye2_cli.wire.selecting import NameBook
+    from pye2_wire.vectors import FileReport
     from pye2core.identity import Identity
 
 _KINDS = ("heartbeat", "notification", "payload", "command")
 
-_FAILURES_SHOWN = 5
+_LINES_SHOWN = 5
+"""Of what failed in a file of vectors."""
 
 _key_option = click.option(
     "--key",
@@ -59,8 +61,8 @@ def listen(
 ) -> None:
     """Print every message on the network, and whether it verifies, until Ctrl-C.
 
-    Commands to a node are heard from its first verified heartbeat on (those to a --node from the
-    start), results in a client's own inbox from its first command on. Nothing is sent.
+    Also commands to nodes that are not there, roll calls, and results in clients' own inboxes.
+    Nothing is sent.
     """
     from pye2_cli.wire.listening import Listener
     from pye2_cli.wire.reading import Reader
@@ -125,21 +127,30 @@ def check(*, folder: Path) -> None:
 
     Prints a line a file, and ends with 1 if anything failed.
     """
-    from pye2_cli.wire.vectors import check_folder
+    from pye2_wire.vectors import check_folder
 
     failed = False
     for report in check_folder(folder):
         failed = failed or bool(report.failures)
-        if not report.is_known:
-            click.echo(f"{report.name}: skipped, no vectors of this name are known")
-            continue
-        click.echo(f"{report.name}: {report.checked} checked, {len(report.failures)} failed")
-        for failure in report.failures[:_FAILURES_SHOWN]:
-            click.echo(f"  {failure}")
-        if len(report.failures) > _FAILURES_SHOWN:
-            click.echo(f"  … and {len(report.failures) - _FAILURES_SHOWN} more")
+        _print_report(report)
     if failed:
         sys.exit(1)
+
+
+def _print_report(report: FileReport) -> None:
+    if not report.is_known:
+        click.echo(f"{report.name}: skipped, no vectors of this name are known")
+        return
+    click.echo(f"{report.name}: {report.checked} checked, {len(report.failures)} failed")
+    _print_first(report.failures)
+    _print_first([f"not known here, so not checked: {fact}" for fact in report.unchecked])
+
+
+def _print_first(lines: Sequence[str]) -> None:
+    for line in lines[:_LINES_SHOWN]:
+        click.echo(f"  {line}")
+    if len(lines) > _LINES_SHOWN:
+        click.echo(f"  … and {len(lines) - _LINES_SHOWN} more")
 
 
 # --- what they share ------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Listens to a whole network: its shared channels, and the nodes' and clients' own as they appear.
+"""Listens to a whole network: its shared channels, all nodes' config and all inboxes.
 
-You are in ``pye2 wire``. There is no channel of all nodes' commands, so nodes are learnt from their
-verified heartbeats, and whoever sends a verified command has an inbox. Deliveries come from the
-transport's threads; all else happens on the thread that runs :meth:`Listener.run`.
+You are in ``pye2 wire``. Where the transport has no wildcards, or the broker forbids one, own
+channels are followed one by one instead: nodes are learnt from their verified heartbeats, and
+whoever sends a verified command has an inbox. Deliveries come from the transport's threads; all
+else happens on the thread that runs :meth:`Listener.run`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from pye2core.abc import Channel, ConnectionState, Delivery, TransportOptions
+from pye2core.abc import Channel, ChannelKind, ConnectionState, Delivery, TransportOptions
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import NotConnected, TransportError
 from pye2core.identity import is_address
@@ -38,6 +39,15 @@ MOST_CHANNELS = 4096
 """Channels that are listened on: names are easily made up."""
 
 _CLOSING_SECONDS = 2.0
+
+_SHARED = (Channel.ctrl(), Channel.notif(), Channel.payloads(), Channel.roll_call())
+_OF_ALL = (Channel.every_config(), Channel.every_inbox())
+
+_FOLLOWED_FROM = {
+    ChannelKind.CONFIG: "commands to a node are heard from its first verified heartbeat on",
+    ChannelKind.INBOX: "results in a client's own inbox are heard from its first command on",
+}
+"""From when on an own channel is heard where there is no wildcard for all of its kind."""
 
 
 @frozen
@@ -75,24 +85,18 @@ class Listener:
         self._clock = clock
         self._events: queue.SimpleQueue[Delivery | _Loss] = queue.SimpleQueue()
         self._channels: dict[Channel, None] = {}
+        self._known: tuple[Channel, ...] = ()
+        self._followed: set[ChannelKind] = set()
         self._transport = self._make_transport(settings, registry)
 
     def _make_transport(self, settings: ClientSettings, registry: PluginRegistry) -> Transport:
-        from pye2core.settings import load_plugin_settings
-
         broker = settings.broker
         descriptor = registry.transport(broker.scheme)
-        own_settings = None
-        if descriptor.settings is not None:
-            settings_class = registry.load(descriptor, descriptor.settings)
-            own_settings = load_plugin_settings(
-                descriptor.name, settings_class, environment=settings.environment
-            )
         options = TransportOptions(
             broker=evolve(broker, port=broker.port or descriptor.default_ports.get(broker.scheme)),
             client_id=f"pye2-wire_{os.urandom(4).hex()}",
             root=settings.root_topic,
-            settings=own_settings,
+            settings=registry.settings_of(descriptor, settings.environment),
         )
         implementation = registry.load(descriptor, descriptor.implementation)
         made: Transport = implementation(options, self._events.put, self._on_state)
@@ -106,13 +110,18 @@ class Listener:
         """Listen; ends by an exception alone.
 
         Args:
-            nodes: names and addresses whose own channels are listened on from the start.
+            nodes: names and addresses whose own channels are listened on from the start, even
+                without wildcards.
 
         Raises:
             BrokerUnreachable: nothing answers at the broker's address.
             CredentialsRefused: the broker says no.
         """
-        self._channels = dict.fromkeys(self._first_channels(nodes))
+        self._known = (
+            *(Channel.config(node) for node in nodes),
+            *(Channel.inbox(key.address) for key in self._reader.keys),
+        )
+        self._choose_channels()
         try:
             self._establish()
             self._tell(f"listening at {self._url}; Ctrl-C ends")
@@ -121,17 +130,31 @@ class Listener:
         finally:
             self._transport.close(_CLOSING_SECONDS)
 
-    def _first_channels(self, nodes: Iterable[str]) -> Iterator[Channel]:
-        yield from (Channel.ctrl(), Channel.notif(), Channel.payloads())
-        yield from (Channel.config(node) for node in nodes)
-        yield from (Channel.inbox(key.address) for key in self._reader.keys)
+    def _choose_channels(self) -> None:
+        self._channels = dict.fromkeys(_SHARED)
+        if self._transport.features.wildcards:
+            self._channels.update(dict.fromkeys(_OF_ALL))
+            return
+        self._tell("this transport cannot listen to all nodes and clients at once")
+        for channel in _OF_ALL:
+            self._follow_one_by_one(channel.kind)
+
+    def _follow_one_by_one(self, kind: ChannelKind) -> None:
+        """Listen on the channels of a kind as their owners become known."""
+        self._tell(_FOLLOWED_FROM[kind])
+        self._followed.add(kind)
+        self._channels.update((channel, None) for channel in self._known if channel.kind is kind)
 
     # --- the connection ---------------------------------------------------------------------------
 
     def _establish(self) -> None:
         self._transport.connect(TIMEOUT)
-        for channel in list(self._channels):
-            self._subscribe(channel)
+        asked: set[Channel] = set()
+        # A wildcard that is refused leaves others in its place.
+        while waiting := [channel for channel in self._channels if channel not in asked]:
+            for channel in waiting:
+                self._subscribe(channel)
+            asked.update(waiting)
 
     def _subscribe(self, channel: Channel) -> bool:
         """Whether what passes on a channel will be heard."""
@@ -142,6 +165,8 @@ class Listener:
         except TransportError as error:
             self._channels.pop(channel, None)
             self._tell(f"cannot listen on {_called(channel)}: {error}")
+            if channel.is_wildcard:
+                self._follow_one_by_one(channel.kind)
             return False
         return True
 
@@ -187,7 +212,11 @@ class Listener:
 
     def _follow(self, reading: Reading) -> None:
         """Listen to whoever this message made known."""
-        new = [channel for channel in _channels_of(reading) if channel not in self._channels]
+        new = [
+            channel
+            for channel in _channels_of(reading)
+            if channel.kind in self._followed and channel not in self._channels
+        ]
         if len(self._channels) + len(new) > MOST_CHANNELS:
             return
         self._channels.update(dict.fromkeys(new))
@@ -208,4 +237,6 @@ def _channels_of(reading: Reading) -> Iterator[Channel]:
 
 
 def _called(channel: Channel) -> str:
+    if channel.is_wildcard:
+        return f"every {channel.kind.value}"
     return f"{channel.kind.value} of {channel.owner}" if channel.owner else channel.kind.value

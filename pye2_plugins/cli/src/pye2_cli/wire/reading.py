@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from attrs import evolve, frozen
 
 from pye2core.abc import MAX_MESSAGE, ChannelKind
+from pye2core.connection import Dialects
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity, is_address, same_address
 from pye2core.messages import (
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pye2core import PluginRegistry
-    from pye2core.abc import Channel, SealedMessage, Serializer
+    from pye2core.abc import Channel, SealedMessage
     from pye2core.messages import Message
 
 _SHOWN = 200
@@ -39,7 +40,10 @@ _KIND_ON = {
     ChannelKind.PAYLOADS: "payload",
     ChannelKind.INBOX: "payload",
     ChannelKind.CONFIG: "command",
+    ChannelKind.ROLL_CALL: "command",
 }
+
+_FOR_COMMANDS = frozenset({ChannelKind.CONFIG, ChannelKind.ROLL_CALL})
 
 
 @frozen
@@ -132,7 +136,7 @@ class Reading:
     def heard_on(self, channel: Channel) -> Reading:
         """The same message as a receiver on ``channel`` has it."""
         heard = evolve(self, channel=channel)
-        if self.sealed is None or self.sealed.is_command is (channel.kind is ChannelKind.CONFIG):
+        if self.sealed is None or _belongs_on(channel.kind, self.sealed):
             return heard
         misplaced = Problem("shape", f"such a message does not belong on {channel.kind.value}")
         return evolve(heard, problems=(*self.problems, misplaced))
@@ -155,9 +159,7 @@ class Reader:
     """
 
     def __init__(self, registry: PluginRegistry, keys: Sequence[Identity] = ()) -> None:
-        self._dialects: list[Serializer] = [
-            registry.load(each, each.implementation)() for each in registry.serializers()
-        ]
+        self._dialects = Dialects.installed(registry)
         self.keys = tuple(keys)
         self._nobody = Identity.generate()
 
@@ -182,10 +184,8 @@ class Reader:
             raise MessageRejected(
                 f"it has {len(data):,} bytes and a message may have {MAX_MESSAGE:,}", reason="size"
             )
-        for dialect in self._dialects:
-            if dialect.recognises(data):
-                return dialect.parse(data)
-        raise MessageRejected("no installed wire dialect recognises it", reason="shape")
+        _, sealed = self._dialects.parse(data)
+        return sealed
 
     def _opened(self, sealed: SealedMessage) -> tuple[Message | None, Problem | None]:
         # What is not encrypted opens for anybody.
@@ -226,6 +226,12 @@ def _problem_of_signature(sealed: SealedMessage) -> Problem | None:
     except Exception as error:  # noqa: BLE001 - as in read
         return _problem(error)
     return None
+
+
+def _belongs_on(kind: ChannelKind, sealed: SealedMessage) -> bool:
+    if kind is ChannelKind.ROLL_CALL:
+        return sealed.asks_for_sign_of_life
+    return sealed.is_command is (kind in _FOR_COMMANDS)
 
 
 def _kind_of(message: Message) -> str:

@@ -1,7 +1,8 @@
 """Which messages are shown, and who is known by which name.
 
-You are in ``pye2 wire``. What cannot be read may be about anything: it passes where it is not known
-to be about something else, for it may be the very message that is looked for.
+You are in ``pye2 wire``. What cannot be read may be about anything, and a node that was not heard
+yet may have any name: such a message passes where it is not known to be about something else, for
+it may be the very one that is looked for.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from pye2core.identity import without_prefix
-from pye2core.messages import Heartbeat
+from pye2core.identity import is_address, without_prefix
+from pye2core.messages import EVERY_NODE, Heartbeat
 
 if TYPE_CHECKING:
     from pye2_cli.wire.reading import Reading
@@ -34,6 +35,11 @@ class NameBook:
         names = self._names.get(without_prefix(address), set())
         return next(iter(names)) if len(names) == 1 else None
 
+    def may_be(self, address: str, node: str) -> bool:
+        """Whether an address that was not heard yet may be that of a node that was not either."""
+        was_heard = any(node in names for names in self._names.values())
+        return not was_heard and not is_address(node) and without_prefix(address) not in self._names
+
     def all_of(self, node: str) -> set[str]:
         """All that a node is called, its addresses without prefix."""
         bare = without_prefix(node)
@@ -46,7 +52,7 @@ class Selection:
     """Which messages are shown; None for all.
 
     Attributes:
-        node: from this node or to it, by name or address.
+        node: from this node or to it (roll calls, too), by name or address.
         kind: of this kind.
         pipeline: about this pipeline.
     """
@@ -73,5 +79,8 @@ class Selection:
             return True
         owner = reading.channel.owner if reading.channel is not None else None
         concerned = (reading.node_name, reading.sender, reading.recipient, owner)
-        wanted = names.all_of(self.node)
-        return any(without_prefix(each) in wanted for each in concerned if each)
+        wanted = names.all_of(self.node) | {EVERY_NODE}
+        if any(without_prefix(each) in wanted for each in concerned if each):
+            return True
+        target = reading.recipient if reading.kind == "command" else None
+        return is_address(target) and names.may_be(str(target), self.node)

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pye2core.messages import Command, Heartbeat, Notification, PayloadMessage
+from pye2core.messages import (
+    EVERY_NODE,
+    Command,
+    Heartbeat,
+    Notification,
+    PayloadMessage,
+    Presence,
+)
 from pye2core.printable import printable
 
 if TYPE_CHECKING:
@@ -24,6 +31,11 @@ if TYPE_CHECKING:
 
 _LONGEST_TITLE = 120
 _LONGEST_WHY = 400
+
+_FAREWELLS = {
+    Presence.LEAVING: "farewell: goes offline",
+    Presence.LOST: "last will: its connection was lost",
+}
 
 
 # --- for people -----------------------------------------------------------------------------------
@@ -76,8 +88,14 @@ def _who(reading: Reading, names: NameBook) -> str:
         return reading.node_name or known
     asker = reading.message.requester.name if isinstance(reading.message, Command) else None
     target = reading.recipient or (reading.channel.owner if reading.channel is not None else None)
-    called = (names.name_of(target) or target) if target else "?"
+    called = _called(target, names)
     return f"{f'{asker} ' if asker else ''}{known} > {called}"
+
+
+def _called(target: str | None, names: NameBook) -> str:
+    if target is None:
+        return "?"
+    return "all nodes" if target == EVERY_NODE else names.name_of(target) or target
 
 
 def _about(reading: Reading) -> str:
@@ -89,7 +107,8 @@ def _about(reading: Reading) -> str:
 
 def _title(message: Message | None) -> str:
     if isinstance(message, Command):
-        return message.action.value
+        asked = message.action.value
+        return f"roll call: {asked}" if message.target == EVERY_NODE else asked
     if isinstance(message, Notification):
         code = "" if message.code is None else f"{int(message.code)} "
         return _clipped(f"{code}{message.kind.value}: {message.text}", _LONGEST_TITLE)
@@ -101,8 +120,10 @@ def _title(message: Message | None) -> str:
 
 
 def _state_of(heartbeat: Heartbeat) -> str:
-    if heartbeat.leaving:
-        return "leaving"
+    if heartbeat.presence is not Presence.ONLINE:
+        return _FAREWELLS[heartbeat.presence]
+    if heartbeat.is_brief:
+        return "brief" if heartbeat.revision is None else f"brief, state {heartbeat.revision}"
     if heartbeat.pipelines is None:
         return "alive"
     return f"{len(heartbeat.pipelines)} pipelines, {len(heartbeat.allowed)} allowed"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from pye2_cli.wire.vectors.cases import Mismatch, cut_repr
-from pye2_cli.wire.vectors.keys import KeyRing
+from pye2_wire.vectors.cases import Facts, Mismatch
+from pye2_wire.vectors.keys import KeyRing
 from pye2core import Pye2Error
 from pye2core.printable import printable
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pye2_cli.wire.vectors.cases import Case
+    from pye2_wire.vectors.cases import Case
 
-    Cases = Callable[[dict[str, Any], KeyRing], Iterator[Case]]
+    Cases = Callable[[Facts, KeyRing], Iterator[Case]]
 
 _SHOWN = 300
 
@@ -43,20 +43,32 @@ class FileReport:
         name: the file's.
         checked: how many of its cases were checked.
         failures: a line for each case that failed.
+        unchecked: a line for each fact that could not be checked, because nothing here knows it.
         is_known: whether files of this name are known at all.
     """
 
     name: str
     checked: int = 0
     failures: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     is_known: bool = True
 
 
 def check_folder(folder: Path) -> Iterator[FileReport]:
     """Check the vector files in a folder, in the order of their names.
 
+    A file whose name is not known is reported as such; one whose name is known and whose shape is
+    not has failed.
+
+    Args:
+        folder: where the files are; other files there, and folders in it, do no harm.
+
     Raises:
         VectorsError: there is no such folder, or no vector file in it.
+
+    Example:
+        >>> for report in check_folder(Path("vectors")):  # doctest: +SKIP
+        ...     print(report.name, report.checked, len(report.failures))
     """
     known = _known()
     files = _files_in(folder)
@@ -85,7 +97,7 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _known() -> dict[str, Cases]:
-    from pye2_cli.wire.vectors import bodies, ciphers, code, hashes, keys
+    from pye2_wire.vectors import bodies, ciphers, code, hashes, keys
 
     return {
         "code_transfer.json": code.transfer_cases,
@@ -101,36 +113,30 @@ def _known() -> dict[str, Cases]:
 
 
 def _report(path: Path, cases: Cases, ring: KeyRing) -> FileReport:
-    checked, failures = 0, []
+    checked, failures, unchecked = 0, [], []
     try:
-        for case in cases(_content_of(path), ring):
+        content = _content_of(path)
+        for case in cases(content, ring):
             checked += 1
-            failure = _failure_of(case)
-            if failure is not None:
-                failures.append(failure)
+            try:
+                unchecked += [f"{case.name}: {fact}" for fact in case.check()]
+            except Exception as error:  # noqa: BLE001 - whatever it provokes is its failure
+                failures.append(f"{case.name}: {_told(error)}")
+        unchecked += content.unread
     except Exception as error:  # noqa: BLE001 - a file of another shape is a failure to tell
         failures.append(_told(error))
     if not checked and not failures:
         failures.append("it has no cases")
-    return FileReport(path.name, checked, tuple(failures))
+    failed, unknown = (tuple(map(printable, told)) for told in (failures, unchecked))
+    return FileReport(path.name, checked, failed, unknown)
 
 
-def _content_of(path: Path) -> dict[str, Any]:
+def _content_of(path: Path) -> Facts:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise Mismatch(f"it cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise Mismatch(f"it holds {cut_repr(content)}, not an object")
-    return content
-
-
-def _failure_of(case: Case) -> str | None:
-    try:
-        case.check()
-    except Exception as error:  # noqa: BLE001 - whatever a case provokes is that case's failure
-        return printable(f"{case.name}: {_told(error)}")
-    return None
+    return Facts(content)
 
 
 def _told(error: Exception) -> str:
