@@ -14,12 +14,27 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from pye2_wire.serializer import Pye2Serializer
+from pye2core import Identity, installed_plugins
+from pye2core.abc import Channel, TransportOptions
+from pye2core.messages import (
+    EVERY_NODE,
+    Action,
+    Command,
+    Heartbeat,
+    InstancePath,
+    PayloadMessage,
+    Presence,
+)
+from pye2core.settings import client_settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pye2_cli.fleet import Fleet
     from pye2core import Pipeline, Session
+    from pye2core.abc import Transport
 
 WAIT = 40.0
 
@@ -103,7 +118,6 @@ def test_all_kinds_of_message_are_heard_decrypted_and_verified(
 ) -> None:
     node = fleet.nodes[0]
     listening = listen("--json", "--node", node.name, "--key", str(node.home / "node.pem"))
-    listening.until_told(f"config of {node.address}")
 
     deploy(pipeline)
 
@@ -145,6 +159,126 @@ def test_only_what_is_about_a_pipeline_is_shown(
     heard = [listening.until_heard(lambda _: True)["pipeline"] for _ in range(3)]
     other.close()
     assert heard == [pipeline.name] * 3
+
+
+# --- to somebody who is not there -----------------------------------------------------------------
+
+ABSENT, CLIENT = Identity.generate(), Identity.generate()
+
+
+@pytest.fixture(params=["embedded", "mosquitto"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Both brokers, one after the other."""
+    if request.param == "mosquitto":
+        url: str = request.getfixturevalue("mosquitto_url")
+        return url
+    fleet: Fleet = request.getfixturevalue("fleet")
+    return fleet.url
+
+
+@pytest.fixture
+def speaker(broker_url: str) -> Iterator[Callable[[Channel, bytes], None]]:
+    """Publishes on a broker."""
+    address = client_settings(broker=broker_url).broker
+    plugins = installed_plugins()
+    descriptor = plugins.transport(address.scheme)
+    transport: Transport = plugins.load(descriptor, descriptor.implementation)(
+        TransportOptions(address, f"speaker-{uuid.uuid4().hex[:8]}"),
+        lambda _: None,
+        lambda *_: None,
+    )
+    transport.connect(WAIT)
+    yield lambda channel, data: transport.publish(channel, data).result(WAIT)
+    transport.close(WAIT)
+
+
+def command_to_absent(pipeline: str, *, encrypted: bool = True) -> bytes:
+    said = Command(Action.ARCHIVE_PIPELINE, pipeline, target=ABSENT.address)
+    return Pye2Serializer().seal(said, CLIENT, encrypt_for=ABSENT.address if encrypted else None)
+
+
+@pytest.fixture
+def listen_at(tmp_path: Path, broker_url: str) -> Iterator[Callable[..., Listening]]:
+    running: list[Listening] = []
+
+    def start(*arguments: str) -> Listening:
+        running.append(Listening(tmp_path, broker_url, "--json", *arguments))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.stop()
+
+
+def test_a_command_to_a_node_that_is_not_there_is_shown(
+    listen_at: Callable[..., Listening], speaker: Callable[[Channel, bytes], None], tmp_path: Path
+) -> None:
+    key = tmp_path / "absent.pem"
+    key.write_bytes(ABSENT.to_pem())
+    key.chmod(0o600)
+    in_the_dark, with_its_key = listen_at("--kind", "command"), listen_at("--key", str(key))
+
+    speaker(Channel.config(ABSENT.address), command_to_absent("attic-lights"))
+
+    shut = in_the_dark.until_heard(lambda each: each["recipient"] == ABSENT.address)
+    opened = with_its_key.until_heard(lambda each: each["recipient"] == ABSENT.address)
+    assert (shut["verified"], shut["readable"], shut["encrypted"]) == (True, False, True)
+    assert (opened["verified"], opened["readable"], opened["encrypted"]) == (True, True, True)
+    assert opened["pipeline"] == "attic-lights"
+    assert shut["channel_owner"] == opened["channel_owner"] == ABSENT.address
+
+
+def test_what_is_not_chosen_is_not_shown(
+    listen_at: Callable[..., Listening], speaker: Callable[[Channel, bytes], None]
+) -> None:
+    listening = listen_at("--kind", "command", "--node", ABSENT.address, "--pipeline", "chosen")
+    result = Pye2Serializer("attic").seal(
+        PayloadMessage(InstancePath("chosen", "S", "i"), {}), CLIENT
+    )
+
+    speaker(Channel.inbox(ABSENT.address), result)
+    speaker(Channel.config("cellar"), command_to_another("chosen"))
+    speaker(Channel.config(ABSENT.address), command_to_absent("other", encrypted=False))
+    speaker(Channel.config(ABSENT.address), command_to_absent("chosen", encrypted=False))
+
+    heard = listening.until_heard(lambda _: True)
+    assert (heard["pipeline"], heard["recipient"]) == ("chosen", ABSENT.address)
+
+
+def command_to_another(pipeline: str) -> bytes:
+    said = Command(Action.ARCHIVE_PIPELINE, pipeline, target="cellar")
+    return Pye2Serializer().seal(said, CLIENT)
+
+
+def test_roll_calls_inboxes_and_wills_are_shown_in_words(
+    listen_at: Callable[..., Listening], speaker: Callable[[Channel, bytes], None]
+) -> None:
+    listening = listen_at()
+    roll_call = Pye2Serializer().seal(
+        Command(Action.FULL_HEARTBEAT, None, target=EVERY_NODE), CLIENT
+    )
+    will = Pye2Serializer("attic").seal(
+        Heartbeat("attic", ABSENT.address, presence=Presence.LOST, is_brief=True), ABSENT
+    )
+    result = Pye2Serializer("attic").seal(PayloadMessage(InstancePath("p", "S", "i"), {}), ABSENT)
+
+    speaker(Channel.roll_call(), roll_call)
+    called = listening.until_heard(lambda each: each["sender"] == CLIENT.address)
+    speaker(Channel.ctrl(), will)
+    lost = listening.until_heard(lambda each: each["sender"] == ABSENT.address)
+    speaker(Channel.inbox(CLIENT.address), result)
+    answered = listening.until_heard(lambda each: each["sender"] == ABSENT.address)
+
+    assert (called["channel"], called["title"]) == (
+        "rollcall",
+        "roll call: send a full heartbeat",
+    )
+    assert (lost["channel"], lost["title"]) == ("ctrl", "last will: its connection was lost")
+    assert (answered["channel"], answered["channel_owner"]) == ("inbox", CLIENT.address)
+    assert called["problems"] == lost["problems"] == answered["problems"] == []
+
+
+# --- how it ends ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -149,6 +149,13 @@ class FakeContext:
         self.emitted: list[tuple[float, dict[str, Any]]] = []
         self.notified: list[tuple[float, NotificationKind, str, dict[str, Any]]] = []
         self.something_said = asyncio.Event()
+        self.kept: bytes | None = None
+
+    async def save(self, state: bytes) -> None:
+        self.kept = state
+
+    async def load(self) -> bytes | None:
+        return self.kept
 
     async def open_sandbox(self) -> FakeSandbox:
         await asyncio.sleep(0)

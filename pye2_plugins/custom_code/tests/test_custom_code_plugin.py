@@ -5,24 +5,39 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+from attrs import has
+
 from pye2core.abc import Runner
 from pye2core.client import Instance
 from pye2core.descriptors import Role
 from pye2core.plugins import installed_plugins
 
 
-def test_the_signature_is_offered_with_both_sides() -> None:
+@pytest.mark.parametrize(
+    ("role", "name", "confidential"),
+    [
+        (Role.CUSTOM_CODE, "CUSTOM_EXEC_01", "CODE"),
+        (Role.SINGLE_RUN, "REST_CUSTOM_EXEC_01", "REQUEST"),
+    ],
+)
+def test_the_signatures_are_offered_with_both_sides(
+    role: Role, name: str, confidential: str
+) -> None:
     registry = installed_plugins()
-    descriptor = registry.signature_for(Role.CUSTOM_CODE)
-    assert descriptor.name == "CUSTOM_EXEC_01"
+    descriptor = registry.signature_for(role)
+    assert descriptor.name == name
     assert issubclass(registry.load(descriptor, descriptor.client), Instance)
     assert issubclass(registry.load(descriptor, descriptor.runner), Runner)
-    assert descriptor.confidential == ("CODE",)
+    assert has(registry.load(descriptor, descriptor.settings))
+    assert descriptor.confidential == (confidential,)
 
 
 def test_neither_side_imports_the_other() -> None:
     """A laptop never imports a runner, a node never the client."""
-    for mine, other in [("runner", "pye2core.client"), ("client", "pye2_custom_code.runner")]:
+    runners = {"runner": "pye2core.client", "rest_runner": "pye2core.client"}
+    clients = {"client": "pye2_custom_code.process", "rest_client": "pye2_custom_code.process"}
+    for mine, other in {**runners, **clients}.items():
         code = f"import sys, pye2_custom_code.{mine}; sys.exit('{other}' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

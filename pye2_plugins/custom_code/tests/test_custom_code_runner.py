@@ -11,7 +11,7 @@ import pytest
 from pye2_custom_code.runner import CustomExecRunner
 from pye2core.code import encode
 from pye2core.errors import CodeError, CodeRefused, InvalidConfiguration
-from pye2core.messages import NotificationKind
+from pye2core.messages import NotificationCode, NotificationKind
 
 COUNT = """
 count = plugin.obj_cache.get("count", 0) + 1
@@ -189,6 +189,22 @@ def test_a_process_that_dies_again_and_again_is_replaced_more_and_more_slowly(
         times = [at for at, _ in context.emitted]
         pauses = [later - earlier for earlier, later in pairwise(times)]
         assert pauses == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60])
+
+    in_no_time(main)
+
+
+def test_each_time_it_is_slowed_down_it_says_for_how_long(in_no_time, context_for) -> None:
+    async def main() -> None:
+        context = context_for("raise plugin.dies()", PROCESS_DELAY=3)
+        async with running(context):
+            await context.payload(5)
+        delayed = [
+            (kind, more["fields"]["DELAY_SECONDS"])
+            for _, kind, _, more in context.notified
+            if more.get("code") == NotificationCode.PLUGIN_DELAYED
+        ]
+        # Twice in a row it is not waited for longer than between any two runs.
+        assert delayed[:2] == [(NotificationKind.ABNORMAL, 4), (NotificationKind.ABNORMAL, 8)]
 
     in_no_time(main)
 

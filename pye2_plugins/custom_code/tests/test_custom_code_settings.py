@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -9,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2_custom_code.failures import failure_fields, failure_from
-from pye2_custom_code.settings import CustomExecSettings, checked
+from pye2_custom_code.settings import (
+    CustomExecSettings,
+    RestCustomExecSettings,
+    checked,
+    code_request,
+)
 from pye2core.abc import CodeFailure
 from pye2core.code import encode
 from pye2core.errors import CodeError, InvalidConfiguration
@@ -33,6 +39,35 @@ def test_whatever_is_sent_is_read_or_refused(settings: dict[str, object]) -> Non
         read = checked(CustomExecSettings, settings, PATH)
         assert read.process_delay >= 0
         assert read.exec_timeout > 0
+
+
+@given(st.dictionaries(st.sampled_from(["REQUEST", "PROCESS_DELAY", "WARNING_KEY"]), anything))
+def test_whatever_request_is_sent_is_read_or_refused(settings: dict[str, object]) -> None:
+    with suppress(InvalidConfiguration):
+        read = checked(RestCustomExecSettings, settings, PATH)
+        with suppress(CodeError):
+            assert read.request is None or read.request.source
+
+
+@given(anything, anything)
+def test_requests_are_told_apart_by_their_value(first: object, second: object) -> None:
+    digests = {
+        digest.digest
+        for each in (first, second)
+        if (digest := code_request({"DATA": each})) is not None
+    }
+    assert len(digests) == len({json.dumps(each, sort_keys=True) for each in (first, second)})
+
+
+def test_what_is_not_set_of_a_request_is_as_in_pye2() -> None:
+    assert checked(RestCustomExecSettings, {}, PATH) == RestCustomExecSettings(
+        request=None,
+        process_delay=1.0,
+        result_key="EXEC_RESULT",
+        error_key="EXEC_ERRORS",
+        warning_key="EXEC_WARNING",
+        exec_timeout=60.0,
+    )
 
 
 def test_what_is_not_set_is_as_in_pye2() -> None:

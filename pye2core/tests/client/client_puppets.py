@@ -12,10 +12,11 @@ from pye2core import (
     PresetDescriptor,
     Role,
     SignatureDescriptor,
+    SingleRunInstance,
     Stage,
     hookimpl,
 )
-from pye2core.errors import JobFailedError
+from pye2core.errors import CodeError, JobFailedError
 
 
 class Code(Instance):
@@ -33,6 +34,21 @@ class Code(Instance):
         if on_data is None:
             return None
         return lambda pipeline, payload: on_data(pipeline, payload.get("EXEC_RESULT"), payload)
+
+
+class Once(SingleRunInstance):
+    """Code that is run once: the payload has the fields RESULT and ERROR."""
+
+    SIGNATURE = "PUPPET_ONCE_01"
+
+    @classmethod
+    def settings_for(cls, code: Any) -> dict[str, Any]:
+        if code == "refused":
+            raise CodeError("the code is refused")
+        return {"WISH": code}
+
+    def outcome_in(self, fields: Any) -> tuple[Any, Any] | None:
+        return (fields["RESULT"], fields["ERROR"]) if "RESULT" in fields else None
 
 
 class Job(Instance):
@@ -75,6 +91,7 @@ def pye2_register_signatures() -> list[SignatureDescriptor]:
     here = "client_puppets"
     return [
         SignatureDescriptor("PUPPET_CODE_01", client=f"{here}:Code", role=Role.CUSTOM_CODE),
+        SignatureDescriptor("PUPPET_ONCE_01", client=f"{here}:Once", role=Role.SINGLE_RUN),
         SignatureDescriptor("PUPPET_JOB_01", client=f"{here}:Job", role=Role.CHAIN_JOB),
         SignatureDescriptor("PUPPET_PLAIN_01"),
     ]

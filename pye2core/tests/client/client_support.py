@@ -24,6 +24,7 @@ from pye2core.messages import (
     NotificationKind,
     PayloadMessage,
     PipelineConfig,
+    Presence,
     Requester,
 )
 from pye2core.settings import parse_broker_url
@@ -163,7 +164,8 @@ class FakeNode:
 
     def say_goodbye(self) -> None:
         """Send the last heartbeat."""
-        self._connection.send(Heartbeat(self.name, self.address, leaving=True), Channel.ctrl())
+        farewell = Heartbeat(self.name, self.address, presence=Presence.LEAVING)
+        self._connection.send(farewell, Channel.ctrl())
 
     def beat_as(self, name: str) -> None:
         """Send a heartbeat under another name."""

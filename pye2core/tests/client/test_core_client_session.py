@@ -406,8 +406,8 @@ def test_only_what_is_of_use_to_a_session_is_checked_at_all(
     session: Session,
     node: FakeNode,
 ) -> None:
-    own = Calls()
-    curious, busy = open_session(on_payload=Calls()), session
+    own, everything = Calls(), Calls()
+    curious, busy = open_session(on_payload=everything), session
     busy.create_pipeline(node=node.address, name="mine", on_data=own)
     node.say(SOMEWHERE, VALUE=1)
     recorded = next(each for each in broker.published if each.channel == Channel.payloads())
@@ -418,6 +418,7 @@ def test_only_what_is_of_use_to_a_session_is_checked_at_all(
     node.say(InstancePath("mine", "S", "i"), VALUE=3)
 
     assert own.next()[-1]["VALUE"] == 3
+    assert [everything.next()[-1]["VALUE"] for _ in range(2)] == [1, 3]
     assert curious._connection.rejections.counts["signature"] == 1
     assert busy._connection.rejections.counts["signature"] == 0
 

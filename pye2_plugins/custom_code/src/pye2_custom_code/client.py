@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_custom_code.failures import FAILURE_KEY, failure_from, told_to_user
-from pye2_custom_code.origins import origin_of, remember
+from pye2_custom_code.origins import origin_of
+from pye2_custom_code.packing import packed
 from pye2_custom_code.settings import ERROR_KEY, RESULT_KEY
 from pye2core import Instance
-from pye2core.code import capture, check_function, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 EXCEPTION_KEY: Final = "EXCEPTION"
 """The field that is added to notifications: the exception, told in the user's own lines."""
 
-_PARAMETERS: Final = ("plugin",)
 _INFO_KEY: Final = "EXEC_INFO"
 
 
@@ -61,17 +60,12 @@ class CustomExecInstance(Instance):
                 path of a file; all others are settings, which the code reads as ``plugin.cfg_*``.
 
         Raises:
-            CodeError: the code cannot be read back.
-            CodeRefused: it cannot run on a node; says everything that is wrong with it.
+            CodeError, CodeRefused, PresetParameterError: as ``packing.packed``.
         """
         code = arguments.pop("custom_code", None)
         settings = super().settings_from(**arguments)
-        captured = capture(code, parameters=_PARAMETERS)
-        if captured is None:
-            return settings
-        check_function(captured)
-        remember(captured)
-        return {**settings, "CODE": encode(captured.source)}
+        sent = packed(code)
+        return settings if sent is None else {**settings, "CODE": sent}
 
     def wrap_on_data(
         self, on_data: Callable[..., object] | None

@@ -14,8 +14,17 @@ CUSTOM_EXEC = SignatureDescriptor(
     confidential=("CODE",),
 )
 
+REST_CUSTOM_EXEC = SignatureDescriptor(
+    name="REST_CUSTOM_EXEC_01",
+    client="pye2_custom_code.rest_client:RestCustomExecInstance",
+    runner="pye2_custom_code.rest_runner:RestCustomExecRunner",
+    settings="pye2_custom_code.settings:RestCustomExecSettings",
+    role=Role.SINGLE_RUN,
+    confidential=("REQUEST",),
+)
+
 
 @hookimpl
 def pye2_register_signatures() -> list[SignatureDescriptor]:
-    """The signature that runs custom code again and again."""
-    return [CUSTOM_EXEC]
+    """The signatures that run custom code: again and again, and once for each request."""
+    return [CUSTOM_EXEC, REST_CUSTOM_EXEC]

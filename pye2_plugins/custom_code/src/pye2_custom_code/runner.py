@@ -11,17 +11,14 @@ import contextlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2_custom_code.failures import FAILURE_KEY, failure_fields
+from pye2_custom_code.process import FUNCTION, failure_of, notify_of, teach, told_in_fields
 from pye2_custom_code.settings import CustomExecSettings, checked
-from pye2core.abc import CallResult, CodeFailure, FunctionSource, InstanceContext, Runner, Sandbox
+from pye2core.abc import CallResult, CodeFailure, InstanceContext, Runner, Sandbox
 from pye2core.errors import CallTimedOut, CodeError, MessageTooLarge, NodeError, SandboxDied
-from pye2core.messages import NotificationKind
+from pye2core.messages import NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-FUNCTION: Final = "code"
-"""The name by which the sandbox knows the code."""
 
 _LONGEST_BACK_OFF: Final = 60.0
 _RUN_ID_DIGITS: Final = 8
@@ -104,8 +101,7 @@ class CustomExecRunner(Runner):
         sandbox = await self.context.open_sandbox()
         self._unseen_settings = False
         try:
-            await sandbox.configure(self.context.settings)
-            await sandbox.define({FUNCTION: FunctionSource(settings.code)})
+            await teach(sandbox, self.context.settings, settings.code)
         except BaseException:
             await sandbox.stop()
             raise
@@ -151,10 +147,17 @@ class CustomExecRunner(Runner):
         await self.stop()
         self._iteration += 1
         self._losses += 1
-        failure = CodeFailure(type(error).__name__, str(error), function=FUNCTION)
-        await self._say_failure(failure)
+        await self._say_failure(failure_of(error))
         back_off = min(_LONGEST_BACK_OFF, 2.0 ** (self._losses - 1))
-        return max(back_off, self._settings.process_delay)
+        if back_off <= self._settings.process_delay:
+            return self._settings.process_delay
+        self.context.notify(
+            NotificationKind.ABNORMAL,
+            f"Delayed by {back_off:g} s after losing its process {self._losses} times in a row",
+            code=NotificationCode.PLUGIN_DELAYED,
+            fields={"DELAY_SECONDS": back_off},
+        )
+        return back_off
 
     async def _say(self, result: CallResult) -> float:
         if result.failure is not None:
@@ -174,15 +177,8 @@ class CustomExecRunner(Runner):
         return max(self._settings.error_delay, self._settings.process_delay)
 
     async def _say_failure(self, failure: CodeFailure) -> None:
-        fields = {FAILURE_KEY: failure_fields(failure)}
-        await self._emit(None, str(failure), fields)
-        info = failure.traceback or str(failure)
-        self.context.notify(
-            NotificationKind.EXCEPTION,
-            f"Exception in custom code: {failure}",
-            info=info,
-            fields=fields,
-        )
+        await self._emit(None, str(failure), told_in_fields(failure))
+        notify_of(failure, self.context)
 
     async def _say_if_idle(self) -> None:
         idle = self._now() - self._last_payload
@@ -192,12 +188,9 @@ class CustomExecRunner(Runner):
     async def _emit(
         self, value: Any, error: str | None, more: Mapping[str, Any] | None = None
     ) -> None:
-        settings = self._settings
         await self.context.emit(
             {
-                settings.result_key: value,
-                settings.error_key: error,
-                settings.warning_key: [],
+                **self._settings.outcome(value, error),
                 "EXEC_ITER": self._iteration,
                 "EXEC_RUN": self._run_id,
                 "EXEC_SEQ": self._payloads + 1,

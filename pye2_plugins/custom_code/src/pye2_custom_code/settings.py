@@ -6,17 +6,19 @@ settings of the distributed job are read with it too.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import NOTHING, Attribute, field, fields, frozen
 
 from pye2core.code import decode
-from pye2core.errors import InvalidConfiguration
+from pye2core.errors import CodeError, InvalidConfiguration
+from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pye2core.messages import InstancePath
 
 Settings = TypeVar("Settings")
@@ -57,6 +59,54 @@ def key_name(value: object) -> str:
     return value.strip().upper()
 
 
+@frozen
+class CodeRequest:
+    """The wish to have code run once.
+
+    Attributes:
+        code: what was sent as the code, whatever that is.
+        timestamp: what the payload is to echo.
+        digest: by which this request is told from all others.
+    """
+
+    code: object
+    timestamp: object
+    digest: str
+
+    @property
+    def source(self) -> str:
+        """The source that was sent.
+
+        Raises:
+            CodeError: it is no code, or cannot be unpacked.
+        """
+        try:
+            return packed_code(self.code)
+        except ValueError as error:
+            raise CodeError(f"there is nothing to run: DATA.CODE of the request {error}") from error
+
+
+def code_request(value: object) -> CodeRequest | None:
+    """A request, or None for an empty one.
+
+    What is in it is looked at when it is run, so that whoever asked is answered.
+    """
+    fields = upper_keys(value) if isinstance(value, Mapping) else None
+    if fields is None:
+        raise ValueError(
+            'must be {"DATA": {"CODE": <packed code>}, "TIMESTAMP": "YYYY-MM-DD HH:MM:SS"}'
+        )
+    if not fields:
+        return None
+    data = fields.get("DATA")
+    text = json.dumps(value, sort_keys=True)
+    return CodeRequest(
+        code=upper_keys(data).get("CODE") if isinstance(data, Mapping) else None,
+        timestamp=fields.get("TIMESTAMP"),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
 def packed_code(value: object) -> str:
     """The source in what was sent (PyE2 wire protocol, section 12)."""
     text = value if isinstance(value, str) else ""
@@ -71,29 +121,55 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-@frozen
-class CustomExecSettings:
+@frozen(kw_only=True)
+class CodeSettings:
+    """What all instances of custom code can be told.
+
+    Attributes:
+        result_key: the payload's field for what the code returned.
+        error_key: the payload's field for the text of an exception.
+        warning_key: the payload's field for warnings.
+        exec_timeout: seconds that one run may take before its process is killed.
+    """
+
+    result_key: str = field(default=RESULT_KEY, metadata={READ: key_name})
+    error_key: str = field(default=ERROR_KEY, metadata={READ: key_name})
+    warning_key: str = field(default=WARNING_KEY, metadata={READ: key_name})
+    exec_timeout: float = field(default=60.0, metadata={READ: some_seconds})
+
+    def outcome(self, value: Any, error: str | None) -> dict[str, Any]:
+        """The payload's fields that say what came of a run."""
+        return {self.result_key: value, self.error_key: error, self.warning_key: []}
+
+
+@frozen(kw_only=True)
+class CustomExecSettings(CodeSettings):
     """The settings of one instance of CUSTOM_EXEC_01 (PyE2 wire protocol, section 13).
 
     Attributes:
         code: the source that is run, without its ``def`` line.
         process_delay: at least this many seconds between the starts of two runs.
-        result_key: the payload's field for what the code returned.
-        error_key: the payload's field for the text of an exception.
-        warning_key: the payload's field for warnings.
-        exec_timeout: seconds that one run may take before its process is killed.
         error_delay: seconds without a run after an exception.
         send_manifest_each: seconds without a payload after which one says that there was none.
     """
 
     code: str = field(metadata={READ: packed_code})
     process_delay: float = field(default=0.05, metadata={READ: seconds})
-    result_key: str = field(default=RESULT_KEY, metadata={READ: key_name})
-    error_key: str = field(default=ERROR_KEY, metadata={READ: key_name})
-    warning_key: str = field(default=WARNING_KEY, metadata={READ: key_name})
-    exec_timeout: float = field(default=60.0, metadata={READ: some_seconds})
     error_delay: float = field(default=10.0, metadata={READ: seconds})
     send_manifest_each: float = field(default=300.0, metadata={READ: some_seconds})
+
+
+@frozen(kw_only=True)
+class RestCustomExecSettings(CodeSettings):
+    """The settings of one instance of REST_CUSTOM_EXEC_01 (PyE2 wire protocol, section 13).
+
+    Attributes:
+        request: the code that is to be run once; None while there is none.
+        process_delay: taken for PyE2's sake: a request is run when it comes.
+    """
+
+    request: CodeRequest | None = field(default=None, metadata={READ: code_request})
+    process_delay: float = field(default=1.0, metadata={READ: seconds})
 
 
 def checked(

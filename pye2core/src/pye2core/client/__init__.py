@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pye2core.client.pipeline import Pipeline
     from pye2core.client.presets import DistributedCustomCodePresets
     from pye2core.client.session import Session
+    from pye2core.client.single_runs import SingleRunInstance
     from pye2core.client.template import CustomPluginTemplate
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Payload",
     "Pipeline",
     "Session",
+    "SingleRunInstance",
 ]
 
 _HOME = {
@@ -37,6 +39,7 @@ _HOME = {
     "Payload": "payload",
     "Pipeline": "pipeline",
     "Session": "session",
+    "SingleRunInstance": "single_runs",
 }
 
 

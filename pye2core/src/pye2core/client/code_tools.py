@@ -1,6 +1,6 @@
 """What a pipeline offers for packing custom code by hand, under PyE2's names.
 
-You are in the client room; the work is done in ``pye2core.code``.
+You are in the client room; the work is done in ``pye2core.code`` and in ``dry_run``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _PLUGIN = ("plugin",)
 
@@ -69,3 +69,48 @@ class CodeTools:
 
         problems = check_source(code, parameters=_PLUGIN)
         return [f"line {problem.line}: {problem.message}" for problem in problems]
+
+    def exec_code(
+        self,
+        str_b64code: str,
+        *,
+        self_var: str = "plugin",
+        result_vars: Sequence[str] | None = None,
+        timeout: float | None = None,
+        return_printed: bool = False,
+        debug: bool = False,
+        modify: bool = True,
+    ) -> tuple[Any, ...]:
+        """Run packed code here, in this process, to try it out; not confined as on a node.
+
+        Args:
+            str_b64code: the code as it is sent.
+            self_var: the name by which the code finds this object, as a node's code does
+                ``plugin``, of which it has next to nothing.
+            result_vars: the variables that code without ``return`` may leave its result in.
+            timeout: seconds after which it is no longer waited for; None for as long as it takes.
+            return_printed: whether to return what it printed as well.
+            debug: taken for PyE2's sake.
+            modify: taken for PyE2's sake: nothing is inserted into the code.
+
+        Returns:
+            The result; what went wrong, in words, or None; a list of warnings, which is empty; and
+            what was printed if that was asked for.
+
+        Raises:
+            CodeError: the text is not packed code.
+        """
+        del debug, modify
+        from pye2core.client.dry_run import RESULTS, try_out
+
+        trial = try_out(
+            self.base64_to_code(str_b64code),
+            self,
+            parameter=self_var,
+            results=result_vars or RESULTS,
+            timeout=timeout,
+        )
+        warnings: list[str] = []
+        if return_printed:
+            return trial.result, trial.error, warnings, trial.printed
+        return trial.result, trial.error, warnings

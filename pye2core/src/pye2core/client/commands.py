@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pye2core.abc import Channel
 from pye2core.client.transactions import State
 from pye2core.errors import ConfirmationTimeout, DeployFailed
-from pye2core.messages import Action, Command, Requester
+from pye2core.messages import EVERY_NODE, Action, Capability, Command, Requester
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pye2core.client.transactions import Expectation, Outcome, Transaction, Transactions
     from pye2core.connection import Connection
     from pye2core.messages import CommandBody
+
+_UNDERSTOOD = frozenset({Capability.INBOX})
+"""What sessions tell nodes that they understand."""
 
 
 class Commands:
@@ -74,11 +77,7 @@ class Commands:
         Raises:
             NotConnected, MessageTooLarge, InvalidAddress, TypeError: as ``Connection.send``.
         """
-        requester = Requester(
-            address=self._connection.identity.address,
-            name=self._name,
-            session_id=session_id or self._next_session_id(),
-        )
+        requester = self._requester(session_id or self._next_session_id())
         command = Command(action, body, node, requester)
         if self._show is not None:
             self._show(f"{action.name} to {self._network.name_of(node) or node}")
@@ -94,9 +93,24 @@ class Commands:
         Raises:
             NotConnected: too much waits for the broker already.
         """
-        requester = Requester(self._connection.identity.address, self._name, self._client_id)
-        command = Command(Action.FULL_HEARTBEAT, None, node, requester)
-        self._connection.send(command, Channel.config(node), conflate=f"heartbeat of {node}")
+        question = self._question(node)
+        self._connection.send(question, Channel.config(node), conflate=f"heartbeat of {node}")
+
+    def call_roll(self) -> None:
+        """Ask all nodes to show themselves now; PyE2's do not hear it.
+
+        Raises:
+            NotConnected: too much waits for the broker already.
+        """
+        question = self._question(EVERY_NODE)
+        self._connection.send(question, Channel.roll_call(), conflate="roll call")
+
+    def _question(self, node: str) -> Command:
+        return Command(Action.FULL_HEARTBEAT, None, node, self._requester(self._client_id))
+
+    def _requester(self, session_id: str) -> Requester:
+        address = self._connection.identity.address
+        return Requester(address, self._name, session_id, capabilities=_UNDERSTOOD)
 
     def ask(
         self,
@@ -187,6 +201,25 @@ class Commands:
         return ConfirmationTimeout(
             message, node=transaction.node, pipeline=transaction.pipeline, missing=missing
         )
+
+    def overdue(
+        self, transaction: Transaction, what: str, timeout: float, complaint: str
+    ) -> ConfirmationTimeout:
+        """The error to be raised for what a node confirmed to have taken on, and has not sent.
+
+        Args:
+            transaction: what was asked.
+            what: what did not come, in words.
+            timeout: the seconds that it was given.
+            complaint: what the node said meanwhile; empty for nothing.
+        """
+        node, pipeline = transaction.node, transaction.pipeline
+        said = f" It said: {complaint}" if complaint else ""
+        message = (
+            f"{what} did not come in {timeout:g} s from {self._told(node)}, pipeline"
+            f" {pipeline!r}.{said} {self._why(node)}"
+        )
+        return ConfirmationTimeout(message, node=node, pipeline=pipeline, missing=[what])
 
     def _told(self, node: str) -> str:
         name = self._network.name_of(node)

@@ -1,7 +1,8 @@
 """What a pipeline is on its node: deploying it, changing it, closing it, hearing of it.
 
 You are in the client room. :class:`DeployedPipeline` holds the state of one pipeline behind a lock
-that is never held while anything is sent or waited for; ``pipeline`` adds its instances.
+that is never held while anything is sent or waited for; ``pipeline`` adds its instances. A second
+lock keeps what is sent of the pipeline as a whole in the order in which it was made.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class DeployedPipeline(CodeTools):
         self._closed = False
         self._settled_at = float("-inf")
         self._lock = threading.RLock()
+        self._sending = threading.Lock()
         self._instances: dict[InstanceKey, Instance] = {}
         self._attachments: list[Attachment] = []
         self._thread = session.new_callback_thread(f"pipeline {self.name}")
@@ -159,11 +161,14 @@ class DeployedPipeline(CodeTools):
             PipelineNotFound: it was.
         """
         if self._closed:
-            raise PipelineNotFound(
-                f"the pipeline {self.name!r} was closed; make it anew with session.create_pipeline",
-                node=self.node_addr,
-                pipeline=self.name,
-            )
+            raise self._closed_error()
+
+    def _closed_error(self) -> PipelineNotFound:
+        return PipelineNotFound(
+            f"the pipeline {self.name!r} was closed; make it anew with session.create_pipeline",
+            node=self.node_addr,
+            pipeline=self.name,
+        )
 
     # --- deploying --------------------------------------------------------------------------------
 
@@ -194,19 +199,25 @@ class DeployedPipeline(CodeTools):
             PipelineNotFound: the pipeline was closed.
         """
         self.session.commands.transactions.expire()
-        with self._lock:
-            self.check_open()
-            plan = self.configurations.stage()
-        if plan is None:
+        with self._sending:
+            transaction = self._deploy(timeout, expects=with_confirmation)
+        if transaction is None:
             return None if wait_confirmation else []
-        self.was_last_operation_successful = None
-        transaction = self._send(plan, timeout, expects=with_confirmation)
         if not wait_confirmation:
             return [transaction]
         self.session.commands.finish(transaction, timeout)
         if verbose:
             self.P(f"Pipeline {self.name} deployed")
         return None
+
+    def _deploy(self, timeout: float, *, expects: bool) -> Transaction | None:
+        with self._lock:
+            self.check_open()
+            plan = self.configurations.stage()
+        if plan is None:
+            return None
+        self.was_last_operation_successful = None
+        return self._send(plan, timeout, expects=expects)
 
     def _send(self, plan: DeployPlan, timeout: float, *, expects: bool) -> Transaction:
         try:
@@ -240,7 +251,7 @@ class DeployedPipeline(CodeTools):
 
     def _drop_removed(self) -> None:
         left = {key_of(each) for each in self.configurations.proposed.instances}
-        for key in self._instances.keys() - left:
+        for key in self._instances.keys() - left - self.configurations.temporary.keys():
             self._instances.pop(key).callback_thread.finish()
 
     # --- closing ----------------------------------------------------------------------------------
@@ -261,6 +272,7 @@ class DeployedPipeline(CodeTools):
             ConfirmationTimeout: the node did not confirm it in time.
             DeployFailed: the node refused.
         """
+        self._begin_closing()
         if self._closed or not self._was_sent:
             self._finish_closing()
             return None if wait_confirmation else []
@@ -279,6 +291,9 @@ class DeployedPipeline(CodeTools):
             return [transaction]
         self.session.commands.finish(transaction, timeout)
         return None
+
+    def _begin_closing(self) -> None:
+        """For a part that must not send any more: the node is about to be told to forget it."""
 
     def _note_closing(self, outcome: Outcome) -> None:
         self.was_last_operation_successful = outcome.ok
@@ -345,9 +360,16 @@ class DeployedPipeline(CodeTools):
             on_data: ``(pipeline, signature, instance_id, payload)``.
             on_notification: ``(pipeline, payload)``.
         """
+        self.hear_results()
         attachment = Attachment(on_data, on_notification)
         self._attachments = [*self._attachments, attachment]
         return attachment
+
+    def hear_results(self) -> None:
+        """See that what it sends is heard here: it may be sent to another client alone."""
+        made_by = self.configurations.proposed.initiator
+        if made_by is not None:
+            self.session.hear_results_for(made_by)
 
     @property
     def is_listened_to(self) -> bool:

@@ -215,6 +215,7 @@ class Instance:
         Returns:
             What :meth:`temporary_detach` takes.
         """
+        self.pipeline.hear_results()
         attachment = Attachment(
             self.wrap_on_data(on_data), self.wrap_on_notification(on_notification)
         )
@@ -371,6 +372,7 @@ class Instance:
             command_params: as for :meth:`send_instance_command`.
             timeout: seconds for the command's confirmation.
         """
+        self.pipeline.hear_results()
         self.requests.add(request)
         try:
             return self._ask(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pye2core.clock import Clock
     from pye2core.messages import Heartbeat
+    from pye2core.peers import Heard
 
 _NAMES_TOLD = 10
 
@@ -47,17 +48,17 @@ class NetworkView:
         self._book = PeerBook(clock, dict(pinned or {}), on_forgotten)
         self._changed = threading.Condition()
 
-    def hear(self, heartbeat: Heartbeat) -> bool:
-        """Take in a heartbeat; whether its node was not online before.
+    def hear(self, heartbeat: Heartbeat) -> Heard:
+        """Take in a heartbeat.
 
         Raises:
-            MessageRejected: reason "name-taken": another address has that name.
+            MessageRejected: as :meth:`PeerBook.hear`.
         """
         heard = evolve(heartbeat, address=with_prefix(heartbeat.address))
         with self._changed:
-            is_new = self._book.hear(heard)
+            outcome = self._book.hear(heard)
             self._changed.notify_all()
-        return is_new
+        return outcome
 
     # --- who is there -----------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from pye2core.client.deployment import DeployedPipeline
 from pye2core.client.signatures import (
     class_for_existing,
     class_for_new,
@@ -18,6 +17,7 @@ from pye2core.client.signatures import (
     signature_of,
 )
 from pye2core.client.staging import key_of
+from pye2core.client.temporary import TemporaryInstances
 from pye2core.errors import AlreadyExists, InstanceNotFound, SettingsError
 from pye2core.messages import InstanceConfig
 from pye2core.messages.configuration import upper_keys
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LONGEST_LIST = 10
 
 
-class Pipeline(DeployedPipeline):
+class Pipeline(TemporaryInstances):
     """One data source feeding plugin instances on one node.
 
     Made by ``Session.create_pipeline`` and its like, never directly. What is changed here is
@@ -191,6 +191,55 @@ class Pipeline(DeployedPipeline):
             nr_remote_worker_nodes=nr_remote_worker_nodes,
             **{name: value for name, value in given.items() if value is not None},
             **kwargs,
+        )
+
+    # --- running code once ------------------------------------------------------------------------
+
+    def wait_exec(
+        self,
+        custom_code: Callable[..., Any] | str,
+        instance_config: Mapping[str, Any] | None = None,
+        timeout: float = 10,
+    ) -> tuple[Any, Any]:
+        """Run code once on the node and wait for what comes of it; also from within callbacks.
+
+        An instance is deployed for it beside what runs, and is taken away again, whatever happens.
+        What was proposed and not deployed stays so, unless the pipeline does not run at all yet:
+        then it is deployed.
+
+        Args:
+            custom_code: a function of one parameter, ``plugin``; or source as text; or a file.
+            instance_config: settings, keys in any case; the code reads them as
+                ``plugin.cfg_<key>``.
+            timeout: seconds for all of it; 0 for as long as it takes.
+
+        Returns:
+            What the code returned, and None; or None, and what was wrong with it: where the node is
+            one of ours a text that names the line of your own file.
+
+        Raises:
+            CodeError: the code cannot be read back or is refused; nothing was sent.
+            ConfirmationTimeout: there was no result in time. It is a ``TimeoutError``.
+            DeployFailed: the node refused it.
+            UnknownSignature: no installed plugin runs code once; says what to install.
+            PipelineNotFound: the pipeline is closed, or was closed meanwhile.
+            NotConnected: the session is closed, or was closed meanwhile.
+
+        Example:
+            >>> def how_busy(plugin):
+            ...     return plugin.np.mean(plugin.cfg_samples)
+            >>> pipeline.wait_exec(how_busy, {"samples": [1, 2, 6]})
+            (3.0, None)
+        """
+        from pye2core.client.single_runs import run_once
+        from pye2core.descriptors import Role
+
+        return run_once(
+            self,
+            custom_code,
+            upper_keys(instance_config or {}),
+            signature=self.session.registry.signature_for(Role.SINGLE_RUN).name,
+            timeout=timeout,
         )
 
     def _custom_code_signature(self) -> str:

@@ -6,14 +6,15 @@ answers are settled here and now; user code is only queued, on its owner's threa
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
 
 from pye2core.client.payload import Payload
-from pye2core.errors import MessageRejected
+from pye2core.errors import MessageRejected, NotConnected
 from pye2core.identity import is_address, without_prefix
-from pye2core.messages import Heartbeat, Notification, PayloadMessage
+from pye2core.messages import Heartbeat, Notification, PayloadMessage, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pye2core.messages import Message
 
     Acknowledge = Callable[[], None]
+
+_log = logging.getLogger("pye2core.client")
 
 _M = TypeVar("_M", Heartbeat, Notification, PayloadMessage)
 
@@ -98,17 +101,28 @@ class Reception:
         """
         heartbeat = _expected(message, Heartbeat)
         ack()
-        self._network.hear(heartbeat)
+        heard = self._network.hear(heartbeat)
         self._transactions.expire()
-        if heartbeat.pipelines is None:
-            return
-        self._pipelines.hear(heartbeat.address, heartbeat.pipelines)
+        if heard.should_ask:
+            self._ask_for_heartbeat(heartbeat.address)
+        if heartbeat.pipelines is not None:
+            self._pipelines.hear(heartbeat.address, heartbeat.pipelines)
+        if heard.heartbeat.pipelines is not None and heartbeat.presence is Presence.ONLINE:
+            self._show_heartbeat(heard.heartbeat)
+
+    def _show_heartbeat(self, heartbeat: Heartbeat) -> None:
         on_heartbeat = self._callbacks.on_heartbeat
         if on_heartbeat is not None and self._wanted(heartbeat.address):
             self._thread.put_newest(
                 heartbeat.address,
                 lambda: on_heartbeat(self._session, heartbeat.address, dict(heartbeat.status)),
             )
+
+    def _ask_for_heartbeat(self, node: str) -> None:
+        try:
+            self._session.commands.ask_for_heartbeat(node)
+        except NotConnected as error:
+            _log.info("a node is not asked how it is: %s", error)
 
     def on_notification(self, message: Message, ack: Acknowledge) -> None:
         """Take in a notification.
@@ -125,9 +139,21 @@ class Reception:
         for thread, call in self._notification_calls(node, notification):
             thread.put(call, size=_size(notification))
 
+    @property
+    def wants_everything(self) -> bool:
+        """Whether payloads of all pipelines are of use here."""
+        return self._callbacks.on_payload is not None
+
     def has_use_for_payload(self, sealed: SealedMessage) -> bool:
         """Whether a payload, not checked yet, is for somebody here."""
-        return self._callbacks.on_payload is not None or self._knows_pipeline(sealed)
+        return self.wants_everything or self._knows_pipeline(sealed)
+
+    def has_use_for_inbox_message(self, sealed: SealedMessage) -> bool:
+        """Whether a message for this session alone, not checked yet, is for somebody here.
+
+        Heartbeats are about no pipeline.
+        """
+        return sealed.path.pipeline is None or self.has_use_for_payload(sealed)
 
     def has_use_for_notification(self, sealed: SealedMessage) -> bool:
         """Whether a notification, not checked yet, is for somebody here, or may be an answer."""

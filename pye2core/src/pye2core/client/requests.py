@@ -1,13 +1,15 @@
 """Commands to instances, and the payloads that answer them (PyE2 wire protocol, section 6).
 
 You are in the client room. A request carries an id of its own, which the answering payload echoes;
-answers are recognised on the receiving thread, so that no user code is waited for.
+answers are recognised on the receiving thread, so that no user code is waited for. Whoever asks
+otherwise than by a command says with a subclass of :class:`Awaited` what answers it.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +41,23 @@ def command_body(
     return {**command, **(payload or {}), "COMMAND_PARAMS": parameters}
 
 
-class Request:
-    """A question to an instance that a payload will answer.
+class Awaited(ABC):
+    """What a payload of an instance will answer.
 
     Attributes:
-        answer: done with the first payload that answers.
+        answer: done with the first payload that answers; fails if there will be none.
     """
+
+    def __init__(self) -> None:
+        self.answer: Future[Payload] = Future()
+
+    @abstractmethod
+    def is_answered_by(self, message: PayloadMessage) -> bool:
+        """Whether this payload is the answer; asked on the receiving thread."""
+
+
+class Request(Awaited):
+    """A question to an instance that a payload will answer."""
 
     def __init__(self, params_key: str) -> None:
         """Make one up.
@@ -52,7 +65,7 @@ class Request:
         Args:
             params_key: the payload's field that echoes what was asked.
         """
-        self.answer: Future[Payload] = Future()
+        super().__init__()
         self._id = os.urandom(4).hex()
         self._params_key = params_key
 
@@ -74,18 +87,18 @@ class Request:
 
 
 class OpenRequests:
-    """The requests to one instance that are not answered yet."""
+    """What one instance was asked and has not answered yet."""
 
     def __init__(self) -> None:
-        self._open: list[Request] = []
+        self._open: list[Awaited] = []
         self._lock = threading.Lock()
 
-    def add(self, request: Request) -> None:
+    def add(self, request: Awaited) -> None:
         """Wait for its answer."""
         with self._lock:
             self._open.append(request)
 
-    def withdraw(self, request: Request) -> None:
+    def withdraw(self, request: Awaited) -> None:
         """Wait no longer; harmless for one that was answered."""
         with self._lock:
             self._open = [each for each in self._open if each is not request]
@@ -99,3 +112,10 @@ class OpenRequests:
             self._open = [each for each in self._open if each not in answered]
         for request in answered:
             request.answer.set_result(Payload.of(message))
+
+    def fail(self, error: Exception) -> None:
+        """Say that nothing of this will be answered: whoever waits raises the error."""
+        with self._lock:
+            given_up, self._open = self._open, []
+        for request in given_up:
+            request.answer.set_exception(error)

@@ -15,6 +15,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from pye2core.abc import Channel
 from pye2core.client.callbacks import Receipts
 from pye2core.client.network import NetworkView
 from pye2core.client.pipelines import KnownPipelines
@@ -23,7 +24,7 @@ from pye2core.client.session_pipelines import SessionPipelines
 from pye2core.client.session_waiting import SessionWaiting
 from pye2core.client.transactions import State, Transactions
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import TransportError
+from pye2core.errors import NotConnected, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -89,6 +90,7 @@ class Session(SessionPipelines, SessionWaiting):
         bc_engine: Identity | None = None,
         root_topic: str | None = None,
         key_file: str | os.PathLike[str] | None = None,
+        accept_numpy2_payloads: bool = False,
         registry: PluginRegistry | None = None,
         clock: Clock = SYSTEM_CLOCK,
         **kwargs: Any,
@@ -124,6 +126,11 @@ class Session(SessionPipelines, SessionWaiting):
             bc_engine: the key itself.
             root_topic: the root of all channel names; "naeural" if nothing says otherwise.
             key_file: the key's file, made if there is none.
+            accept_numpy2_payloads: whether to take payloads of PyE2 nodes on NumPy 2, which sign
+                numbers as no receiver reads them. They are refused otherwise
+                (``MessageRejected.reason`` "numpy2-signature"). Those that are taken are what their
+                node signed, as far as that can be made out; callbacks are given them with
+                ``payload.verified`` False.
             registry: the plugins to use instead of the installed ones.
             clock: where to read the time.
             kwargs: PyE2's further names of these.
@@ -174,6 +181,7 @@ class Session(SessionPipelines, SessionWaiting):
                 environment=settings.environment,
             ),
             identity,
+            frozenset({"numpy2-signature"} if accept_numpy2_payloads else ()),
         )
         self.known_pipelines = KnownPipelines(clock)
         self.peers = NetworkView(clock, self.address, on_forgotten=self.known_pipelines.forget_node)
@@ -195,31 +203,30 @@ class Session(SessionPipelines, SessionWaiting):
             network=self.peers,
             transactions=transactions,
             pipelines=self.known_pipelines,
-            receipts=Receipts(self._connection.max_unacknowledged),
+            receipts=Receipts(self._connection.features.max_unacknowledged),
         )
+        self._heard_inboxes = {self.address}
         self._connect()
 
     # --- life -------------------------------------------------------------------------------------
 
-    def _connection_to(self, settings: ConnectionSettings, identity: Identity) -> Connection:
+    def _connection_to(
+        self, settings: ConnectionSettings, identity: Identity, tolerated: frozenset[str]
+    ) -> Connection:
         from pye2core.client.repetitions import Repetitions
         from pye2core.connection import Connection, Dialects
 
-        serializers = [
-            self.registry.load(each, each.implementation)() for each in self.registry.serializers()
-        ]
         return Connection(
             settings,
             identity,
-            Dialects(serializers),
+            Dialects.installed(self.registry, environment=settings.environment),
             self.registry,
             gate=Repetitions().refuse,
+            tolerated=tolerated,
             clock=self.clock,
         )
 
     def _connect(self) -> None:
-        from pye2core.abc import Channel
-
         connection, reception = self._connection, self._reception
         connection.listen(Channel.ctrl(), reception.on_heartbeat)
         connection.listen(
@@ -228,15 +235,48 @@ class Session(SessionPipelines, SessionWaiting):
         connection.listen(
             Channel.payloads(), reception.on_payload, wanted=reception.has_use_for_payload
         )
-        connection.listen(Channel.inbox(self.address), reception.on_inbox)
+        if not reception.wants_everything:
+            self._hear_inbox(Channel.inbox(self.address))
         try:
             connection.start()
+            if reception.wants_everything:
+                self._hear_all_inboxes()
+            self.commands.call_roll()
         except BaseException:
             connection.close()
             raise
         self._at_exit = _closing_at_exit(self)
         if not self._silent:
             self.P(f"Connected to {connection.settings.broker.url} as {self.address}")
+
+    def _hear_all_inboxes(self) -> None:
+        """Hear what nodes send to others alone, too, as far as the broker lets us."""
+        try:
+            # Not the own one besides: brokers may deliver what is in both twice.
+            self._hear_inbox(Channel.every_inbox())
+        except TransportError as error:
+            _log.warning("results that nodes send to others alone are not heard: %s", error)
+            self._hear_inbox(Channel.inbox(self.address))
+
+    def hear_results_for(self, address: str) -> None:
+        """Hear what nodes send to another client alone, as far as the broker lets us.
+
+        Args:
+            address: that client's; waits for the broker where it was not heard before.
+        """
+        if self._reception.wants_everything or address in self._heard_inboxes:
+            return
+        self._heard_inboxes.add(address)
+        try:
+            self._hear_inbox(Channel.inbox(address))
+        except TransportError as error:
+            _log.warning("results that nodes send to %s alone are not heard: %s", address, error)
+
+    def _hear_inbox(self, inbox: Channel) -> None:
+        reception = self._reception
+        self._connection.listen(
+            inbox, reception.on_inbox, wanted=reception.has_use_for_inbox_message
+        )
 
     @property
     def server(self) -> str:
@@ -260,6 +300,7 @@ class Session(SessionPipelines, SessionWaiting):
                 return
             self._closed = True
         atexit.unregister(self._at_exit)
+        self._end_single_runs()
         if close_pipelines:
             self._close_pipelines(wait=wait_close)
         self._connection.close()
@@ -267,6 +308,12 @@ class Session(SessionPipelines, SessionWaiting):
         self._end_callbacks()
         if not self._silent:
             self.P("Session closed")
+
+    def _end_single_runs(self) -> None:
+        url = self._connection.settings.broker.url
+        error = NotConnected("the session was closed before the code was done", broker=url)
+        for pipeline in self.known_pipelines.all():
+            pipeline.end_temporary(error)
 
     def _close_pipelines(self, *, wait: bool) -> None:
         own = [pipeline for pipeline in self.known_pipelines.all() if pipeline.is_own]

@@ -65,12 +65,15 @@ class Staging:
         confirmed: what the node has confirmed; None if it never did.
         lost: whether the node has since said that it does not run the pipeline.
         staged: what was sent and awaits its confirmation.
+        temporary: instances that run for a moment beside what is deployed: they are neither
+            proposed nor confirmed, and nobody has to wait with a change until they are gone.
     """
 
     proposed: PipelineConfig
     confirmed: PipelineConfig | None = None
     lost: bool = field(default=False, init=False)
     staged: DeployPlan | None = field(default=None, init=False)
+    temporary: dict[InstanceKey, InstanceConfig] = field(factory=dict, init=False)
 
     @property
     def name(self) -> str:
@@ -152,9 +155,8 @@ class Staging:
     def _whole(self, changed: Iterable[InstanceConfig], *, grace: float) -> DeployPlan:
         expected = [Expectation(NotificationCode.PIPELINE_OK, InstancePath(self.name))]
         expected += [self._runs(instance) for instance in changed]
-        return DeployPlan(
-            Action.UPDATE_PIPELINE, self.proposed, tuple(expected), grace, self.proposed
-        )
+        body = self._with_temporary(self.proposed)
+        return DeployPlan(Action.UPDATE_PIPELINE, body, tuple(expected), grace, self.proposed)
 
     def _batch(
         self,
@@ -180,7 +182,31 @@ class Staging:
         return Expectation(NotificationCode.PLUGIN_CONFIG_OK, self._path(instance))
 
     def _path(self, instance: InstanceConfig) -> InstancePath:
-        return InstancePath(self.name, instance.signature, instance.instance_id)
+        return InstancePath(self.name, *key_of(instance))
+
+    # --- temporary instances ----------------------------------------------------------------------
+
+    @property
+    def was_told(self) -> bool:
+        """Whether the node runs the pipeline, or was told to."""
+        return self.running or self.staged is not None
+
+    def as_told(self) -> PipelineConfig:
+        """What the node is to run at this moment: what it was told last, and what is temporary.
+
+        What was proposed since is not part of it: that is for the next deployment to say.
+        """
+        told = self.staged.target if self.staged is not None else self.confirmed
+        return self._with_temporary(told or self.proposed)
+
+    def _with_temporary(self, config: PipelineConfig) -> PipelineConfig:
+        for instance in self.temporary.values():
+            config = config.with_instance(instance)
+        return config
+
+    def _without_temporary(self, config: PipelineConfig) -> PipelineConfig:
+        left = tuple(each for each in config.instances if key_of(each) not in self.temporary)
+        return evolve(config, instances=left)
 
     # --- what came of it --------------------------------------------------------------------------
 
@@ -238,6 +264,7 @@ class Staging:
         self.lost = reported is None
         if reported is None:
             return
+        reported = self._without_temporary(reported)
         unchanged = self.confirmed is not None and self._plan() is None
         if self.confirmed is None or (follow and unchanged):
             self.confirmed = reported

@@ -1,0 +1,155 @@
+"""``wait_exec`` of our client on a PyE2 node that is not ours (section 13 of the wire protocol)."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from wire_format import unpacked
+from wire_node import REST_CUSTOM_EXEC, Habits, WireNode
+
+from pye2core import Session
+from pye2core.errors import CodeRefused, ConfirmationTimeout
+from pye2core.identity import load_or_create_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pye2core import Pipeline
+
+Message = dict[str, Any]
+
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def node(broker_url: str, our_key_file: Path) -> Iterator[WireNode]:
+    """A node that is not ours and allows our client."""
+    allowed = [load_or_create_key(our_key_file).address]
+    with WireNode(broker_url, f"foreign-{uuid.uuid4().hex[:6]}", allow=allowed) as running:
+        yield running
+
+
+@pytest.fixture(params=["encrypted", "clear"])
+def session(
+    request: pytest.FixtureRequest, broker_url: str, our_key_file: Path, node: WireNode
+) -> Iterator[Session]:
+    """A session of ours that knows the node; commands encrypted or not."""
+    encrypts = request.param == "encrypted"
+    with Session(broker=broker_url, key_file=our_key_file, encrypt_comms=encrypts) as connected:
+        assert connected.wait_for_node(node.name, timeout=PATIENCE, verbose=False)
+        yield connected
+
+
+@pytest.fixture
+def pipeline(session: Session, node: WireNode) -> Pipeline:
+    return session.create_pipeline(node=node.name, name=f"ours-{uuid.uuid4().hex[:8]}")
+
+
+def updates(node: WireNode) -> list[Message]:
+    """The configurations that were sent, oldest first."""
+    return [each["PAYLOAD"] for each in node.commands if each["ACTION"] == "UPDATE_CONFIG"]
+
+
+def requests_in(update: Message) -> list[Message]:
+    """The instances of a configuration that are to run code once."""
+    return [
+        instance
+        for plugin in update["PLUGINS"]
+        if plugin["SIGNATURE"] == REST_CUSTOM_EXEC
+        for instance in plugin["INSTANCES"]
+    ]
+
+
+def nothing_is_left(node: WireNode) -> None:
+    node.wait_until(lambda: len(updates(node)) > 1 and not requests_in(updates(node)[-1]))
+    assert not [path for path in node.instances if path[1] == REST_CUSTOM_EXEC]
+
+
+def test_the_result_comes_back_and_the_instance_is_taken_away(
+    node: WireNode, pipeline: Pipeline
+) -> None:
+    outcome = pipeline.wait_exec(custom_code="return 42", timeout=PATIENCE)
+
+    assert outcome == ({"text": "return 42", "run": 1}, None)
+    nothing_is_left(node)
+    (sent,) = requests_in(updates(node)[0])
+    prefix = re.escape(f"{pipeline.name}_rest_custom_exec_synchronous_")
+    assert re.fullmatch(prefix + "[0-9a-f]{8}", sent["INSTANCE_ID"])
+    assert unpacked(sent["REQUEST"]["DATA"]["CODE"]) == "return 42"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", sent["REQUEST"]["TIMESTAMP"])
+    assert (sent["RESULT_KEY"], sent["ERROR_KEY"]) == (
+        "REST_EXECUTION_RESULT",
+        "REST_EXECUTION_ERROR",
+    )
+    assert sent["ALLOW_EMPTY_INPUTS"] is True
+    assert sent["RUN_WITHOUT_IMAGE"] is True
+
+
+def test_what_runs_beside_it_stays_as_it_is(node: WireNode, pipeline: Pipeline) -> None:
+    pipeline.create_custom_plugin_instance(instance_id="one", custom_code="return 1")
+    pipeline.deploy(timeout=PATIENCE)
+
+    pipeline.wait_exec("return 2", {"x": 5}, timeout=PATIENCE)
+
+    nothing_is_left(node)
+    before, added, removed = updates(node)
+    assert added["PLUGINS"][:1] == before["PLUGINS"] == removed["PLUGINS"]
+    assert requests_in(added)[0]["X"] == 5
+    assert {path[2] for path in node.instances} == {"one"}
+
+
+def test_an_error_of_the_code_comes_back_at_once(node: WireNode, pipeline: Pipeline) -> None:
+    """A PyE2 node confirms the instance only ten seconds later."""
+    outcome = pipeline.wait_exec("raise ValueError", timeout=PATIENCE)
+
+    assert outcome == (None, "RuntimeError: raised")
+    nothing_is_left(node)
+
+
+def test_an_encrypted_result_is_read(node: WireNode, pipeline: Pipeline) -> None:
+    result, error = pipeline.wait_exec(
+        "return 1", instance_config={"encrypt_payload": True}, timeout=PATIENCE
+    )
+
+    assert (result["text"], error) == ("return 1", None)
+
+
+def test_no_result_in_time_is_an_error_and_leaves_nothing(
+    node: WireNode, pipeline: Pipeline
+) -> None:
+    node.habits = Habits(answers_requests=False)
+
+    with pytest.raises(ConfirmationTimeout, match="the result of the code"):
+        pipeline.wait_exec("return 1", timeout=2)
+
+    nothing_is_left(node)
+
+
+def test_code_that_is_refused_is_not_sent(node: WireNode, pipeline: Pipeline) -> None:
+    with pytest.raises(CodeRefused):
+        pipeline.wait_exec("import os", timeout=PATIENCE)
+
+    assert updates(node) == []
+
+
+def test_an_instance_that_stays_takes_one_request_after_the_other(
+    node: WireNode, pipeline: Pipeline
+) -> None:
+    results: list[Any] = []
+    instance = pipeline.create_plugin_instance(
+        signature=REST_CUSTOM_EXEC,
+        instance_id="calculator",
+        custom_code="return 1",
+        on_data=lambda _pipeline, payload: results.append(payload.get("EXEC_RESULT")),
+    )
+    pipeline.deploy(timeout=PATIENCE)
+    instance.update_instance_config(custom_code="return 2")
+    pipeline.deploy(timeout=PATIENCE)
+
+    pipeline.session.run(wait=lambda: len(list(filter(None, results))) < 2, close_session=False)
+
+    assert [each["text"] for each in results if each] == ["return 1", "return 2"]
