@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,12 @@ def test_named_nodes_come_first_in_the_order_of_their_names() -> None:
     assert choose(*peers, named=named) == "0xai_first"
     assert choose(*peers, named=named, pieces={"0xai_first": 1}) == "0xai_second"
     assert choose(peers[0], named=named) == "0xai_idle"
+
+
+@pytest.mark.parametrize("prefix", ["0xai_", "aixp_", ""])
+def test_a_node_may_be_named_by_its_address_with_either_prefix_or_none(prefix: str) -> None:
+    peers = [peer("idle"), peer("wanted", load=99)]
+    assert choose(*peers, named=(f"{prefix}wanted",)) == "0xai_wanted"
 
 
 def test_a_node_that_does_not_allow_this_one_is_not_chosen() -> None:

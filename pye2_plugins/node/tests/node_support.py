@@ -247,8 +247,10 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 class RunningNode:
     """A node in a thread of its own, from ``with`` to its end."""
 
-    def __init__(self, url, path, registry, name="n1", interval=30.0):
-        self.settings = NodeSettings(name, parse_broker_url(url), path, heartbeat_seconds=interval)
+    def __init__(self, url, path, registry, name="n1", interval=30.0, **options):
+        self.settings = NodeSettings(
+            name, parse_broker_url(url), path, heartbeat_seconds=interval, **options
+        )
         self.address = load_or_create_key(path / "node.pem").address
         self.end = None
         self.error = None

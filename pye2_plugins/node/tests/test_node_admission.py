@@ -1,5 +1,6 @@
 """What a whole node makes of strangers and of messages that are broken or forged."""
 
+import json
 import os
 
 import pytest
@@ -7,7 +8,9 @@ from node_support import FRIEND, LONG_AGO, SECONDS, STRANGER, pipeline, puppet
 
 from pye2_node.allow_file import Guest, allow
 from pye2_node.doorbell import ring
+from pye2_wire.canonical import canonical
 from pye2_wire.serializer import Pye2Serializer
+from pye2_wire.signing import UNSIGNED_KEYS, signature_fields
 from pye2core.abc import Channel
 from pye2core.messages import (
     Action,
@@ -122,3 +125,81 @@ def test_a_command_for_another_node_is_not_executed(start, friend, raw):
     friend.notification(100, "good")
 
     assert node.node._main.rejections.counts["recipient"] == 1
+
+
+# --- commands that cannot be read -----------------------------------------------------------------
+
+
+def unreadable(friend, node, body, **changes):
+    """A signed command with this body, as bytes."""
+    sealed = json.loads(Pye2Serializer().seal(friend.command(Action.STOP, None, node), FRIEND))
+    unsigned = {key: value for key, value in sealed.items() if key not in UNSIGNED_KEYS}
+    command = {**unsigned, **body, **changes}
+    signature = signature_fields(canonical(command), FRIEND)
+    return json.dumps({**command, **signature}).encode()
+
+
+def test_a_command_that_cannot_be_read_is_answered_with_what_is_wrong(start, friend, raw):
+    node = start()
+    body = {"ACTION": "UPDATE_CONFIG", "PAYLOAD": {"NAME": "p", "PLUGINS": []}}
+
+    raw.publish(Channel.config("n1"), unreadable(friend, node.address, body)).result(SECONDS)
+
+    told = friend.notification(-1, "p")
+    assert told.kind is NotificationKind.EXCEPTION
+    assert "TYPE is missing" in told.text
+    requester = (told.requester.address, told.requester.name, told.requester.session_id)
+    assert requester == (FRIEND.address, "tests", "session-1")
+    assert node.node._main.rejections.counts["shape"] == 1
+
+
+def test_it_is_answered_once_however_often_it_is_played(start, friend, raw):
+    node = start()
+    played = unreadable(friend, node.address, {"ACTION": "DANCE", "PAYLOAD": None})
+
+    for _ in range(3):
+        raw.publish(Channel.config("n1"), played).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+
+    friend.notification(-1)
+    said = [friend.notifications.get(timeout=SECONDS) for _ in range(3)]
+    assert [each.code for each in said] == [None, 1, 100]
+
+
+def test_a_stranger_is_not_told_what_is_wrong_with_its_commands(start, friend, connect, raw):
+    node = start(guests=())
+    stranger = connect(STRANGER)
+    body = {"ACTION": "FULL_HEARTBEAT", "INITIATOR_ID": 5}
+
+    raw.publish(Channel.config("n1"), unreadable(friend, node.address, body)).result(SECONDS)
+    stranger.send(Action.STOP, None, node.address)
+
+    assert stranger.notifications.get(timeout=SECONDS).code == -5000
+    assert node.node._main.rejections.counts["shape"] == 1
+
+
+# --- commands in clear ----------------------------------------------------------------------------
+
+
+def test_a_node_that_takes_encrypted_commands_only_says_so_section_8(start, friend):
+    node = start(accept_unencrypted_commands=False)
+
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), "n1")
+
+    told = friend.notification(-5000)
+    assert told.kind is NotificationKind.ABNORMAL
+    assert "n1 takes encrypted commands only" in told.text
+    assert "--encrypted-commands-only" in told.info
+    assert told.requester.session_id == "session-1"
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+    friend.notification(100, "p")
+
+
+def test_it_shows_itself_to_who_asks_in_clear_all_the_same(start, friend):
+    start(accept_unencrypted_commands=False)
+    friend.heartbeat("n1")
+    friend.heartbeats.queue.clear()
+
+    friend.send(Action.FULL_HEARTBEAT, None, "n1")
+
+    friend.heartbeat("n1")

@@ -36,10 +36,22 @@ def test_top_level_keys_are_merged_and_plugins_replaced_as_a_whole():
     assert result.instances == (puppet("a", VALUE=2),)
 
 
-def test_keys_and_signatures_are_upper_case_whatever_was_sent():
+def test_keys_are_upper_case_and_signatures_spelled_as_they_were_sent():
     sent = PipelineConfig("p", "void", (InstanceConfig("puppet_01", "i", {"value": 1}),))
 
-    assert after(None, sent) == pipeline("p", puppet(VALUE=1))
+    assert after(None, sent) == pipeline("p", puppet(signature="puppet_01", VALUE=1))
+
+
+def test_a_signature_that_is_spelled_otherwise_is_the_same_and_spelled_so_from_then_on():
+    current = pipeline("p", puppet(SECRET="code"))
+    sent = pipeline("p", puppet(signature="Puppet_01", SECRET=digest_of("code")))
+
+    assert after(current, sent) == pipeline("p", puppet(signature="Puppet_01", SECRET="code"))
+
+
+def test_two_spellings_of_a_signature_are_not_two_instances_of_one_id():
+    with pytest.raises(InvalidConfiguration, match="two instances 'i' of PUPPET_01"):
+        after(None, pipeline("p", puppet(), puppet(signature="puppet_01")))
 
 
 def test_a_key_with_dots_addresses_a_nested_place():

@@ -11,11 +11,13 @@ from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
     Action,
     Command,
+    InstanceConfig,
     InstancePath,
     InstanceUpdate,
     NotificationKind,
     Origin,
     PipelineCommand,
+    PipelineConfig,
     Requester,
 )
 from pye2core.messages.codes import SIGNS_OF_LIFE
@@ -97,9 +99,10 @@ def test_a_pipeline_that_cannot_be_run_is_refused_and_changes_nothing():
 def test_a_pipeline_command_has_no_code():
     command = PipelineCommand("p", {"PAUSE": True})
 
-    assert said(plan(Action.PIPELINE_COMMAND, command, [pipeline("p")])) == [
-        (InstancePath("p"), None)
-    ]
+    taken = plan(Action.PIPELINE_COMMAND, command, [pipeline("p")])
+
+    assert said(taken) == [(InstancePath("p"), None)]
+    assert taken.notices[0].kind is NotificationKind.NORMAL
     assert said(plan(Action.PIPELINE_COMMAND, command)) == [(InstancePath("p"), -1)]
 
 
@@ -125,11 +128,15 @@ def test_a_list_of_updates_has_one_answer_each_and_one_for_all():
     second = evolve(PATH, instance_id="j")
     assert said(made) == [(PATH, 1), (second, 1), (InstancePath(), None)]
     assert "updated 2 instances" in made.notices[-1].text
+    assert made.notices[-1].fields["BATCH_UPDATE_PIPELINE_INSTANCE"] == [
+        ["p", "PUPPET_01", "i"],
+        ["p", "PUPPET_01", "j"],
+    ]
     assert made.changes[-1].pipeline.config == pipeline("p", puppet("i", V=2), puppet("j", V=3))
 
 
 def test_in_a_list_what_is_not_there_is_denied_and_the_rest_is_done():
-    updates = (update({"V": 2}, instance_id="nobody"), update({"V": 3}))
+    updates = (update({"V": 2}, instance_id="nobody", signature="PUPPET_01"), update({"V": 3}))
 
     made = plan(Action.UPDATE_INSTANCES, updates, [pipeline("p", puppet(V=1))])
 
@@ -139,6 +146,20 @@ def test_in_a_list_what_is_not_there_is_denied_and_the_rest_is_done():
         (InstancePath(), None),
     ]
     assert made.changes[-1].pipeline.config == pipeline("p", puppet(V=3))
+
+
+def test_answers_spell_a_signature_as_the_configuration_does():
+    spelled = PipelineConfig("p", instances=(InstanceConfig("Puppet_01", "i", {"V": 1}),))
+    sent = update({"V": 2, "INSTANCE_COMMAND": {"A": 1}}, signature="PUPPET_01")
+
+    made = plan(Action.UPDATE_INSTANCE, sent, [spelled])
+
+    path = InstancePath("p", "Puppet_01", "i")
+    assert said(made) == [(path, 1)]
+    assert made.changes[0].pipeline.config.instances[0].signature == "Puppet_01"
+    applied, told = made.work
+    assert applied.confirm == {PATH}
+    assert told.path == path
 
 
 @pytest.mark.parametrize(
@@ -212,7 +233,7 @@ def test_deleting_is_not_confirmed_by_a_code():
 
 
 @pytest.mark.parametrize(
-    ("action", "code"), [(Action.ARCHIVE_PIPELINE, -4), (Action.DELETE_PIPELINE, -1)]
+    ("action", "code"), [(Action.ARCHIVE_PIPELINE, -4), (Action.DELETE_PIPELINE, None)]
 )
 def test_closing_what_is_not_there_is_denied(action, code):
     made = plan(action, "nobody", [pipeline("p")])

@@ -3,14 +3,17 @@
 import pytest
 from attrs import define
 
-from pye2_node.gate import ANSWER_EVERY, ANSWERS_A_SECOND, Gate
+from pye2_node.answer_rate import ANSWER_EVERY, ANSWERS_A_SECOND
+from pye2_node.gate import Gate
 from pye2_node.store import CommandId
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity
+from pye2core.messages import Requester
 
 NODE = Identity.from_words(["the node"]).address
 FRIEND = Identity.from_words(["friend"]).address
 STRANGER = Identity.from_words(["stranger"]).address
+ASKER = Requester(FRIEND, "tests", "session-1")
 
 
 @define
@@ -20,6 +23,8 @@ class Sealed:
     digest: str = "d1"
     is_command: bool = True
     asks_for_sign_of_life: bool = False
+    is_encrypted: bool = False
+    requester: Requester = ASKER
 
 
 @pytest.fixture
@@ -118,3 +123,49 @@ def test_anybody_may_ask_for_a_sign_of_life(gate, told):
     gate(Sealed(sender=STRANGER, asks_for_sign_of_life=True))
 
     assert told == []
+
+
+# --- commands in clear ----------------------------------------------------------------------------
+
+
+def test_commands_in_clear_are_taken_unless_the_owner_says_otherwise_section_8(gate):
+    gate(Sealed(is_encrypted=False))
+    gate(Sealed(is_encrypted=True))
+
+
+@pytest.fixture
+def strict_gate(told, clock):
+    return Gate(
+        "n1",
+        NODE,
+        has_seen={CommandId(FRIEND, "seen")}.__contains__,
+        allows={FRIEND, NODE}.__contains__,
+        on_refused=told.append,
+        clock=clock,
+        on_unencrypted=told.append,
+    )
+
+
+def test_where_the_owner_does_they_are_refused_and_their_sender_is_told(strict_gate, told):
+    strict_gate(Sealed(is_encrypted=True))
+
+    assert reason_for(strict_gate, Sealed(is_encrypted=False)) == "unencrypted"
+    assert told == [ASKER]
+
+
+def test_signs_of_life_may_be_asked_for_in_clear_all_the_same(strict_gate, told):
+    strict_gate(Sealed(sender=STRANGER, asks_for_sign_of_life=True))
+
+    assert told == []
+
+
+def test_a_stranger_is_told_that_it_is_not_allowed_and_nothing_else(strict_gate, told):
+    assert reason_for(strict_gate, Sealed(sender=STRANGER)) == "not-allowed"
+    assert told == [STRANGER]
+
+
+def test_who_insists_on_commands_in_clear_is_told_now_and_then(strict_gate, told):
+    for _ in range(10):
+        reason_for(strict_gate, Sealed())
+
+    assert len(told) == 1

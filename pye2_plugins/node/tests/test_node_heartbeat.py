@@ -1,6 +1,7 @@
 """When a heartbeat is due and what it says."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
@@ -9,9 +10,13 @@ from pye2_node.changes import digest_of
 from pye2_node.heartbeat import (
     AFTER_CHANGE,
     AT_LEAST_BETWEEN,
+    FULL_EVERY,
     WHEN_ASKED,
     HeartbeatSchedule,
-    farewell,
+    Life,
+    brief,
+    capabilities_of,
+    ending,
     shown_pipelines,
     signatures_of,
     status_of,
@@ -19,9 +24,10 @@ from pye2_node.heartbeat import (
 from pye2_node.instances import RunningInstance
 from pye2_node.machine import Machine
 from pye2_wire.serializer import Pye2Serializer
+from pye2core.abc import TransportFeatures
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.identity import Identity
-from pye2core.messages import Heartbeat
+from pye2core.messages import Capability, Heartbeat, Presence
 
 NODE = Identity.from_words(["the node"])
 
@@ -80,6 +86,39 @@ def test_changes_that_go_on_do_not_put_the_heartbeat_off(schedule, clock):
         clock.advance(AFTER_CHANGE / 10)
 
     assert schedule.seconds_left <= 1e-9
+
+
+def beats(schedule, clock, seconds):
+    """Which of the heartbeats of that time are full, at their times."""
+    sent = {}
+    for _ in range(seconds):
+        if schedule.seconds_left <= 0:
+            sent[round(clock.monotonic())] = schedule.is_full_due
+            (schedule.sent_full if schedule.is_full_due else schedule.sent)()
+        clock.advance(1)
+    return sent
+
+
+@pytest.mark.parametrize("interval", [1, 7, 10, 25, 30])
+def test_a_quiet_node_says_everything_about_once_a_minute(clock, interval):
+    sent = beats(HeartbeatSchedule(interval, clock), clock, 600)
+
+    full = [time for time, is_full in sent.items() if is_full]
+    gaps = {later - earlier for earlier, later in pairwise(full)}
+    assert all(abs(gap - FULL_EVERY) <= interval / 2 for gap in gaps)
+    assert len(sent) == pytest.approx(600 / interval, abs=1)
+
+
+@pytest.mark.parametrize("why", ["asked", "changed"])
+def test_what_is_waited_for_is_a_full_heartbeat_and_only_that_one(schedule, clock, why):
+    schedule.sent_full()
+    clock.advance(5)
+
+    getattr(schedule, why)()
+    was_full_due = schedule.is_full_due
+    schedule.sent_full()
+
+    assert (was_full_due, schedule.is_full_due) == (True, False)
 
 
 # --- what -----------------------------------------------------------------------------------------
@@ -195,8 +234,37 @@ def test_a_whole_heartbeat_survives_the_wire(tmp_path, facilities, registry):
     assert (arrived.version, arrived.is_supervisor) == ("1.0", False)
 
 
-def test_the_last_heartbeat_says_that_the_node_is_going():
-    last = farewell("n1", NODE.address)
+def test_a_brief_heartbeat_says_how_busy_the_node_is_and_as_of_which_change(tmp_path):
+    life = Life(revision=7)
 
-    assert last.leaving
-    assert last.pipelines == ()
+    said = brief("n1", NODE.address, life, Machine(tmp_path, SYSTEM_CLOCK))
+
+    assert (said.is_brief, said.life, said.revision) == (True, life.id, 7)
+    assert said.load is not None
+    assert said.free_memory is not None
+
+
+@pytest.mark.parametrize("presence", [Presence.LEAVING, Presence.LOST])
+def test_the_end_of_a_life_says_which_and_how(presence):
+    life = Life()
+
+    last = ending("n1", NODE.address, life, presence)
+
+    assert (last.presence, last.life, last.is_brief) == (presence, life.id, True)
+
+
+def test_each_life_is_told_from_the_one_before():
+    life = Life(revision=3)
+    before = life.id
+
+    life.begin_anew()
+
+    assert life.id != before
+    assert life.revision == 3
+
+
+def test_wills_are_promised_only_where_the_transport_has_them():
+    without, with_wills = TransportFeatures(), TransportFeatures(last_will=True)
+
+    assert Capability.LAST_WILL in capabilities_of(with_wills)
+    assert capabilities_of(without) == capabilities_of(with_wills) - {Capability.LAST_WILL}

@@ -3,13 +3,17 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
 
 from pye2_node.changes import digest_of
 from pye2_node.context import UNDER_WAY
 from pye2_node.instances import InstanceState, Patience, RunningInstance
+from pye2_node.plugin_fields import Pace
 from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
 from pye2core.messages import InstancePath, NotificationKind
+from pye2core.plugins import known
 
 PATIENCE = Patience(to_start=0.2, to_stop=0.2, first_pause=0.01, longest_pause=0.02)
 PATH = InstancePath("p", "PUPPET_01", "i")
@@ -94,6 +98,49 @@ def test_payloads_have_the_fields_that_users_know(perform):
     assert (first.fields["STATUS"], second.fields["STATUS"]) == ("N/A", "mine")
 
 
+def test_payloads_have_what_pye2s_say_besides_section_11(perform):
+    async def scenario(stage):
+        context = stage.instance(puppet(PLUGIN_LOOP_RESOLUTION=5)).context
+        for said in ({}, {"IMG": "aGVsbG8="}, {"_P_DEMO_MODE": True}):
+            await context.emit(said)
+        return [payload.fields for payload, _ in stage.outlet.payloads]
+
+    first, second, third = perform(scenario)
+
+    assert first["_P_VERSION"] == "1.0"
+    assert first["_P_PLUGIN_LOOP_RESOLUTION"] == 5
+    assert first["_P_PLUGIN_REAL_RESOLUTION"] is None
+    assert second["_P_PLUGIN_REAL_RESOLUTION"] > 0
+    assert (first["_P_GRAPH_TYPE"], first["_P_DEMO_MODE"], third["_P_DEMO_MODE"]) == (
+        [],
+        False,
+        True,
+    )
+    assert (first["IMG_IN_PAYLOAD"], second["IMG_IN_PAYLOAD"]) == (False, True)
+    assert first["debug_payload_saved"] is False
+
+
+@given(st.lists(st.floats(0.001, 100), min_size=1, max_size=30))
+def test_how_often_an_instance_sends_is_that_of_its_last_payloads(waits):
+    pace, now = Pace(), 0.0
+    for wait in waits:
+        assert pace.frequency is None or pace.frequency >= 0
+        now += wait
+        pace.note(now)
+
+    recent = waits[1:][-9:]
+    expected = pytest.approx(len(recent) / sum(recent), abs=0.06) if recent else None
+    assert pace.frequency == expected
+
+
+def test_payloads_at_the_same_moment_have_no_frequency():
+    pace = Pace()
+    pace.note(1.0)
+    pace.note(1.0)
+
+    assert pace.frequency is None
+
+
 def test_payloads_are_encrypted_for_the_requester_where_that_is_asked_for(perform):
     async def scenario(stage):
         await stage.instance(puppet(ENCRYPT_PAYLOAD=True)).context.emit({})
@@ -153,7 +200,8 @@ def test_notifications_are_about_the_instance(perform):
 
     (notification,) = perform(scenario)
     assert (notification.path, notification.requester) == (PATH, CLIENT)
-    assert (notification.text, notification.info, notification.fields) == ("odd", "more", {"A": 1})
+    assert (notification.text, notification.info) == ("odd", "more")
+    assert notification.fields == {"A": 1, "USE_LOCAL_COMMS_ONLY": False, "VERSION": "1.0"}
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -185,10 +233,12 @@ def test_what_is_kept_is_there_for_the_next_instance_of_the_same_path(perform):
 # --- starting -------------------------------------------------------------------------------------
 
 
-def test_an_unknown_signature_says_what_to_install(perform):
+def test_an_unknown_signature_says_what_to_install(perform, monkeypatch):
+    monkeypatch.setitem(known._SIGNATURES, "STRINGS_01", "pye2-strings")
+
     async def scenario(stage):
-        with pytest.raises(UnknownSignature, match="pye2-custom-code"):
-            await stage.instance(puppet(signature="REST_CUSTOM_EXEC_01")).start()
+        with pytest.raises(UnknownSignature, match="pip install pye2-strings"):
+            await stage.instance(puppet(signature="STRINGS_01")).start()
 
     perform(scenario)
 

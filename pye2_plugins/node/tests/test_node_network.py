@@ -6,19 +6,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from pye2_node.network import NodeNetwork
+from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2core.abc import Channel, ChannelKind
 from pye2core.clock import ManualClock
 from pye2core.errors import BrokerUnreachable, MessageRejected, NodeNotOnline
 from pye2core.identity import Identity
 from pye2core.messages import (
     Action,
+    Capability,
     Command,
     Heartbeat,
     InstancePath,
     Notification,
     NotificationKind,
     PayloadMessage,
+    Presence,
 )
 from pye2core.peers import PeerBook
 
@@ -89,7 +91,7 @@ class World:
         self.network = NodeNetwork(
             "me",
             ME,
-            peers=PeerBook(self.clock, {"me": ME}),
+            peers=PeerBook(self.clock, {"me": ME}, grace=LOST_SECONDS),
             send=self.send,
             take=self.taken.append,
             new_ears=self.open_ears,
@@ -182,7 +184,7 @@ def test_nobody_takes_this_nodes_name():
 def test_a_node_that_says_goodbye_is_gone():
     async def scenario(world):
         world.network.hear_heartbeat(heartbeat())
-        world.network.hear_heartbeat(heartbeat(leaving=True))
+        world.network.hear_heartbeat(heartbeat(presence=Presence.LEAVING))
         assert not world.network.peers()
 
     perform(scenario)
@@ -197,16 +199,66 @@ def test_a_node_that_falls_silent_is_gone():
     perform(scenario)
 
 
-def test_new_nodes_are_greeted_once_and_again_when_they_have_begun_anew():
+@pytest.mark.parametrize("end", [Presence.LEAVING, Presence.LOST])
+def test_new_nodes_are_greeted_once_and_again_when_they_come_back(end):
     async def scenario(world):
-        for uptime in (100, 110, 120):
-            world.network.hear_heartbeat(heartbeat(status={"UPTIME": uptime}))
+        for _ in range(3):
+            world.network.hear_heartbeat(heartbeat(life="a"))
         await world.new_peers.get()
         await asyncio.sleep(0)
         assert world.new_peers.empty()
 
-        world.network.hear_heartbeat(heartbeat(status={"UPTIME": 0.5}))
+        world.network.hear_heartbeat(heartbeat(life="a", presence=end))
+        world.clock.advance(LOST_SECONDS)
+        world.network.hear_heartbeat(heartbeat(life="b"))
         await world.new_peers.get()
+
+    perform(scenario)
+
+
+def test_a_node_that_was_lost_has_time_to_come_back():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat(life="a"))
+        world.network.hear_heartbeat(heartbeat(life="a", presence=Presence.LOST))
+        (peer,) = world.network.peers()
+        assert peer.is_lost
+
+        world.clock.advance(LOST_SECONDS)
+        assert not world.network.peers()
+
+    perform(scenario)
+
+
+def test_a_node_of_which_too_little_is_known_is_asked_in_public():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat(is_brief=True, pipelines=None, life="a", revision=1))
+        ((question, channel, receiver),) = world.sent
+        assert (question.action, question.target) == (Action.FULL_HEARTBEAT, OTHER)
+        assert question.requester.capabilities == frozenset()
+        assert (channel, receiver) == (Channel.config(OTHER), None)
+
+    perform(scenario)
+
+
+def test_what_a_node_runs_is_not_told_while_it_is_known_to_have_changed():
+    async def scenario(world):
+        heard = Listener()
+        world.network.listen(heard)
+        world.network.hear_heartbeat(heartbeat(life="a", revision=1))
+        world.network.hear_heartbeat(heartbeat(is_brief=True, life="a", revision=1))
+        world.network.hear_heartbeat(heartbeat(is_brief=True, life="a", revision=2))
+        told = [await heard.heard.get() for _ in range(3)]
+        assert [each.pipelines for each in told] == [(), (), None]
+
+    perform(scenario)
+
+
+def test_answers_to_a_node_come_to_its_inbox():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat())
+        await world.network.send(archive(OTHER))
+        ((command, _, _),) = world.sent
+        assert command.requester.capabilities == {Capability.INBOX}
 
     perform(scenario)
 
@@ -258,7 +310,11 @@ def test_others_are_listened_to_only_while_somebody_wants_to_hear():
         leave_second = world.network.listen(second)
         ears = await world.opened.get()
         await ears.started.wait()
-        assert set(ears.handlers) == {ChannelKind.PAYLOADS, ChannelKind.NOTIF}
+        assert set(ears.handlers) == {
+            ChannelKind.PAYLOADS,
+            ChannelKind.NOTIF,
+            ChannelKind.INBOX,
+        }
 
         leave_first()
         assert world.opened.empty()

@@ -262,6 +262,54 @@ def test_an_instance_that_failed_gets_another_chance_when_it_is_sent_again(perfo
     perform(scenario)
 
 
+def test_a_paused_instance_is_confirmed_as_such_too(perform):
+    async def scenario(pipelines, owner):
+        pipelines.do(apply(pipeline("p", puppet(FORCED_PAUSE=True))))
+        confirmed = await owner.next(100)
+        in_pause = next(each for each in owner.everything if each.code == 120)
+        assert owner.codes().index(120) < owner.codes().index(100)
+        assert (in_pause.path, in_pause.requester) == (PATH, CLIENT)
+        assert confirmed.fields["PLUGIN_RUNNING"] is False
+
+        pipelines.do(apply(pipeline("p", puppet())))
+        assert (await owner.next(100)).fields["PLUGIN_RUNNING"] is True
+        assert owner.codes().count(120) == 1
+
+    perform(scenario)
+
+
+def test_what_is_said_of_an_instance_spells_its_signature_as_its_configuration_does(perform):
+    spelled = InstancePath("p", "Puppet_01", "i")
+
+    async def scenario(pipelines, owner):
+        pipelines.do(apply(pipeline("p", puppet(signature="Puppet_01"))))
+        assert (await owner.next(100)).path == spelled
+        pipelines.do(Tell(spelled, {}, {}, ANSWERS))
+        assert (await owner.next(101)).path == spelled
+        pipelines.do(apply(pipeline("p", puppet(signature="Puppet_01", START="refuse"))))
+        assert (await owner.next(-100)).path == spelled
+        pipelines.do(apply(pipeline("p", puppet(signature="Puppet_01", START="hang"))))
+        await asyncio.sleep(0)
+        pipelines.do(close("p"))
+        assert (await owner.next(-100)).path == spelled
+
+    perform(scenario)
+
+
+def test_another_spelling_of_a_signature_is_the_same_instance_that_goes_on(perform, log):
+    async def scenario(pipelines, owner):
+        pipelines.do(apply(pipeline("p", puppet())))
+        await owner.next(100)
+        pipelines.do(apply(pipeline("p", puppet(signature="Puppet_01"))))
+        assert (await owner.next(100)).path == InstancePath("p", "Puppet_01", "i")
+        (instance,) = pipelines.instances()
+        assert instance.path == PATH
+        assert instance.context.spelled_path == InstancePath("p", "Puppet_01", "i")
+
+    perform(scenario)
+    assert log == ["start", "run", "stop"]
+
+
 # --- commands -------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from pye2core.identity import same_address
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from random import Random
@@ -92,6 +94,8 @@ def why_not(peer: Peer, requirements: Requirements, silent: Collection[str]) -> 
         )
     if peer.signatures is not None and requirements.signature.upper() not in peer.signatures:
         return f"{peer.name} cannot run {requirements.signature}: install the plugin there"
+    if peer.is_lost:
+        return f"{peer.name} has lost its connection to the broker"
     if peer.address in silent:
         return f"{peer.name} does not answer"
     return None
@@ -101,12 +105,17 @@ def _is_able(peer: Peer, requirements: Requirements, candidates: Candidates) -> 
     return why_not(peer, requirements, candidates.silent) is None
 
 
+def _is_meant(peer: Peer, node: str) -> bool:
+    """Whether a node is meant by a name, or by an address with either prefix or none."""
+    return node == peer.name or same_address(node, peer.address)
+
+
 def _rank(
     peer: Peer, requirements: Requirements, candidates: Candidates
 ) -> tuple[bool, int, int, float]:
     """Sorts the best node first."""
     named = requirements.named
-    places = [place for place, node in enumerate(named) if node in {peer.address, peer.name}]
+    places = [place for place, node in enumerate(named) if _is_meant(peer, node)]
     return (
         peer.address in candidates.avoided,
         min(places, default=len(named)),

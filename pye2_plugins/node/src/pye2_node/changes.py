@@ -110,15 +110,14 @@ def _check_instances(update: PipelineConfig) -> None:
 def _instance_as_sent(
     pipeline: PipelineConfig | None, sent: InstanceConfig, is_confidential: IsConfidential
 ) -> InstanceConfig:
-    signature = sent.signature.upper()
-    known = pipeline.instance(signature, sent.instance_id) if pipeline is not None else None
+    known = pipeline.instance(sent.signature, sent.instance_id) if pipeline is not None else None
     settings = _with_what_is_kept(
         known.settings if known is not None else {},
         _settings_in(sent.settings),
-        signature,
+        sent.signature,
         is_confidential,
     )
-    return InstanceConfig(signature, sent.instance_id, settings)
+    return InstanceConfig(sent.signature, sent.instance_id, settings)
 
 
 def unknown_code_in(config: InstanceConfig, is_confidential: IsConfidential) -> list[str]:

@@ -26,6 +26,7 @@ from pye2_node.settings import (
     LONGEST_HEARTBEAT_SECONDS,
     NAME_PATTERN,
     NodeSettings,
+    OwnersChoices,
 )
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import BrokerUrlError, Pye2Error, SettingsError
@@ -93,6 +94,24 @@ _home = click.option(
     show_default=True,
     help="How long one call may take, whatever an instance says.",
 )
+@click.option(
+    "--results-to-everyone",
+    is_flag=True,
+    help="Send results to everybody, as PyE2's nodes do, not to the asker alone: for programs that"
+    " only listen.",
+)
+@click.option(
+    "--encrypted-commands-only",
+    is_flag=True,
+    help="Refuse commands that others can read, as PYE2_NODE_ACCEPT_UNENCRYPTED_COMMANDS=false"
+    " does.",
+)
+@click.option(
+    "--show-code",
+    is_flag=True,
+    help="Show the code of instances to everybody in heartbeats, as PyE2's nodes do, and not only"
+    " its digest.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One line for programs when it is ready.")
 @click.option(
     "--verbose",
@@ -111,6 +130,9 @@ def node(
     heartbeat_interval: float,
     exec_timeout: float,
     max_exec_timeout: float,
+    results_to_everyone: bool,
+    show_code: bool,
+    encrypted_commands_only: bool,
     as_json: bool,
     verbose: bool,
     parent_death: bool,
@@ -143,6 +165,9 @@ def node(
         heartbeat_seconds=heartbeat_interval,
         call_seconds=exec_timeout,
         longest_call_seconds=max_exec_timeout,
+        results_to_everyone=results_to_everyone,
+        show_code=show_code,
+        accept_unencrypted_commands=_accepts_unencrypted() and not encrypted_commands_only,
     )
     end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
     if _is_restart(end):
@@ -165,9 +190,17 @@ def _client_settings(broker: str | None) -> ClientSettings:
         raise SettingsError(message, setting="broker") from error
 
 
+def _accepts_unencrypted() -> bool:
+    from pye2core.settings import load_plugin_settings
+
+    return load_plugin_settings("node", OwnersChoices).accept_unencrypted_commands
+
+
 async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> NodeAction:
-    from pye2_node.memory import give_back
+    from pye2_node.memory import give_back, share_one_arena
     from pye2_node.node import Node
+
+    share_one_arena()
 
     def on_ready() -> None:
         give_back()

@@ -10,7 +10,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from pye2_node.commands import NodeAction, planned, requester_of
+from pye2_node.commands import (
+    NodeAction,
+    UnreadableCommand,
+    planned,
+    refusal,
+    requester_of,
+)
 from pye2_node.notices import Answers
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidConfiguration, NodeError
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from pye2_node.commands import Plan, Work
     from pye2_node.ledger import Ledger
     from pye2core.clock import Clock
-    from pye2core.messages import Command, Notification
+    from pye2core.messages import Command, Notification, Requester
 
     Acknowledge = Callable[[], None]
 
@@ -42,8 +48,11 @@ class DeskOwner(Protocol):
     async def act(self, action: NodeAction) -> None:
         """Do something that concerns the node as a whole."""
 
-    def show_itself(self) -> None:
-        """Tell everybody how the node is: somebody asked."""
+    def show_itself(self, asker: Requester) -> None:
+        """Tell somebody who asked how the node is."""
+
+    def note_client(self, client: Requester) -> None:
+        """Somebody who is allowed gave a command."""
 
     def note_change(self) -> None:
         """Tell everybody soon how the node is: that changed."""
@@ -77,9 +86,11 @@ class CommandDesk:
         self._is_confidential = is_confidential
         self._clock = clock
         self._loop = loop
-        self._waiting: asyncio.Queue[tuple[Command, Acknowledge]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Command | UnreadableCommand, Acknowledge]] = (
+            asyncio.Queue()
+        )
 
-    def receive(self, command: Command, acknowledge: Acknowledge) -> None:
+    def receive(self, command: Command | UnreadableCommand, acknowledge: Acknowledge) -> None:
         """Take a command; from any thread. How many wait here is limited by who acknowledges."""
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, (command, acknowledge))
 
@@ -88,17 +99,27 @@ class CommandDesk:
         while True:
             command, acknowledge = await self._waiting.get()
             try:
-                await self._handle(command, acknowledge)
+                if isinstance(command, UnreadableCommand):
+                    await self._refuse(command)
+                else:
+                    await self._handle(command, acknowledge)
             except Exception:  # noqa: BLE001 - a defect costs one command, not all after it
-                _log.exception("the command %s was not carried out", command.action.name)
+                _log.exception("the command %s was not carried out", _called(command))
             acknowledge()
+
+    async def _refuse(self, command: UnreadableCommand) -> None:
+        """Answer it, but once only: whoever plays it again is not heard."""
+        plan = await self._ledger.take(command.id, lambda _: refusal(command))
+        if plan is not None:
+            await self._carry_out(plan)
 
     async def _handle(self, command: Command, acknowledge: Acknowledge) -> None:
         if command.action in SIGNS_OF_LIFE:
             # Anybody may ask, as often as they like: nothing of that is worth the disk.
             acknowledge()
-            self._owner.show_itself()
+            self._owner.show_itself(requester_of(command))
             return
+        self._owner.note_client(requester_of(command))
         try:
             plan = await self._ledger.take(
                 _id_of(command),
@@ -124,6 +145,12 @@ class CommandDesk:
             self._owner.note_change()
         if plan.node_action is not None:
             await self._owner.act(plan.node_action)
+
+
+def _called(command: Command | UnreadableCommand) -> str:
+    if isinstance(command, UnreadableCommand):
+        return f"about {command.pipeline}, which cannot be read,"
+    return command.action.name
 
 
 def _id_of(command: Command) -> CommandId | None:

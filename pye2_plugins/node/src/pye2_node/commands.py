@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, evolve, field, frozen
 
 from pye2_node.changes import INSTANCE_COMMAND, instance_after, updated
-from pye2_node.desired import DesiredPipeline, path_of
+from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
 from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pye2_node.changes import IsConfidential
-    from pye2_node.store import Change
+    from pye2_node.store import Change, CommandId
     from pye2core.messages import CommandBody, InstanceConfig, Notification
 
 
@@ -48,7 +48,7 @@ class Apply:
     Attributes:
         pipeline: what is to run.
         answers: who is told what came of it.
-        confirm: the instances whose configuration is to be confirmed or denied.
+        confirm: the instances whose configuration is to be confirmed or denied; see ``path_of``.
     """
 
     pipeline: DesiredPipeline
@@ -61,7 +61,7 @@ class Tell:
     """Give a command to an instance.
 
     Attributes:
-        path: the instance.
+        path: the instance, spelled as in its configuration.
         data: what the command says.
         parameters: its keyword arguments.
         answers: who is told what came of it.
@@ -87,6 +87,35 @@ class Close:
 
 
 Work = Apply | Tell | Close
+
+
+# --- commands as they arrive ----------------------------------------------------------------------
+
+
+@frozen
+class UnreadableCommand:
+    """A command of somebody who is allowed that says nothing that can be understood.
+
+    Attributes:
+        id: tells it from all others.
+        requester: who says that they ask.
+        pipeline: the pipeline that it is about, if that can be told.
+        reason: what is wrong with it.
+    """
+
+    id: CommandId
+    requester: Requester
+    pipeline: str | None
+    reason: str
+
+
+def refusal(command: UnreadableCommand) -> Plan:
+    """What a command comes to that cannot be read: an answer that says why."""
+    path = InstancePath(command.pipeline)
+    return Plan(notices=[Answers(command.requester).refused(path, command.reason)])
+
+
+# --- plans ----------------------------------------------------------------------------------------
 
 
 class NodeAction(Enum):
@@ -168,8 +197,8 @@ class _Planner:
             case Action.UPDATE_INSTANCE, InstanceUpdate() as update:
                 self._update_instance(update)
             case Action.UPDATE_INSTANCES, tuple() as updates:
-                done = [update for update in updates if self._update_instance(update)]
-                self.plan.notices.append(self._answers.batch_stored([_path(each) for each in done]))
+                done = filter(None, [self._update_instance(update) for update in updates])
+                self.plan.notices.append(self._answers.batch_stored(list(done)))
             case Action.PIPELINE_COMMAND, PipelineCommand() as told:
                 self._pipeline_command(told)
             case action, _ if action in _NODE_ACTIONS:
@@ -230,8 +259,7 @@ class _Planner:
 
     def _delete(self, name: str) -> None:
         if name not in self._desired:
-            code = NotificationCode.PIPELINE_FAILED
-            self.plan.notices.append(self._answers.unknown_pipeline(name, code))
+            self.plan.notices.append(self._answers.unknown_pipeline(name))
             return
         self._drop(name, self._answers.deleted(name))
 
@@ -242,7 +270,7 @@ class _Planner:
 
     def _pipeline_command(self, told: PipelineCommand) -> None:
         if told.pipeline in self._desired:
-            notice = self._answers.pipeline_command_ignored(told.pipeline)
+            notice = self._answers.pipeline_command_taken(told.pipeline)
         else:
             code = NotificationCode.PIPELINE_FAILED
             notice = self._answers.unknown_pipeline(told.pipeline, code)
@@ -250,14 +278,17 @@ class _Planner:
 
     # --- instances --------------------------------------------------------------------------------
 
-    def _update_instance(self, update: InstanceUpdate) -> bool:
-        """Plan for one instance; whether it is there and the update fits."""
-        path = _path(update)
+    def _update_instance(self, update: InstanceUpdate) -> InstancePath | None:
+        """Plan for one instance; its path if it is there and the update fits."""
         pipeline = self._desired.get(update.pipeline)
-        known = pipeline.config.instance(*_key(update)) if pipeline is not None else None
+        known = None
+        if pipeline is not None:
+            known = pipeline.config.instance(update.signature, update.instance_id)
         if pipeline is None or known is None:
+            path = InstancePath(update.pipeline, update.signature, update.instance_id)
             self.plan.notices.append(self._answers.refused(path, _not_there(update, pipeline)))
-            return False
+            return None
+        path = spelled_path_of(update.pipeline, known)
         changes = upper_keys(update.changes)
         command = changes.pop(INSTANCE_COMMAND, None)
         changes.pop("INSTANCE_ID", None)
@@ -266,12 +297,12 @@ class _Planner:
                 self._change_instance(pipeline, known, changes)
         except InvalidConfiguration as error:
             self.plan.notices.append(self._answers.refused(path, str(error)))
-            return False
+            return None
         self.plan.notices.append(self._answers.instance_stored(path))
         if command is not None:
             data, parameters = _command_parts(command)
             self.plan.work.append(Tell(path, data, parameters, self._answers))
-        return True
+        return path
 
     def _change_instance(
         self, pipeline: DesiredPipeline, known: InstanceConfig, changes: Mapping[str, Any]
@@ -280,14 +311,6 @@ class _Planner:
         kept = self._keep(pipeline.config.with_instance(changed))
         confirm = frozenset({path_of(kept.config.name, changed)})
         self.plan.work.append(Apply(kept, self._answers, confirm))
-
-
-def _key(update: InstanceUpdate) -> tuple[str, str]:
-    return update.signature.upper(), update.instance_id
-
-
-def _path(update: InstanceUpdate) -> InstancePath:
-    return InstancePath(update.pipeline, *_key(update))
 
 
 def _not_there(update: InstanceUpdate, pipeline: DesiredPipeline | None) -> str:

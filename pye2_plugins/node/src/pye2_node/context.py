@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from pye2_node.code_events import CodeEvents
-from pye2_node.desired import path_of
+from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
+from pye2_node.plugin_fields import NOTIFICATION_FIELDS, Pace, payload_fields
 from pye2_node.sandbox import Surroundings
 from pye2core.errors import NodeError
 from pye2core.messages import Notification, PayloadMessage
@@ -46,21 +47,6 @@ _log = logging.getLogger("pye2_node")
 
 UNDER_WAY: Final = 16
 """Payloads of one instance that the broker has not confirmed yet; more have to wait."""
-
-_NO_ALERT: Final[Mapping[str, Any]] = {
-    "COLLECTED": False,
-    "STATUS": "N/A",
-    "IS_ALERT": False,
-    "IS_NEW_RAISE": False,
-    "IS_NEW_LOWER": False,
-    "IS_ALERT_NEW_RAISE": False,
-    "IS_ALERT_NEW_LOWER": False,
-    "IS_ALERT_STATUS_CHANGED": False,
-    "LAST_ALERT_DURATION": None,
-    "PLUGIN_CATEGORY": "general",
-    "USE_LOCAL_COMMS_ONLY": False,
-}
-"""What PyE2's plugins always say, and ours could only say otherwise themselves (section 11)."""
 
 
 @frozen
@@ -112,15 +98,28 @@ class Context:
         self.last_payload_at: datetime | None = None
         self._facilities = facilities
         self._path = path_of(pipeline.config.name, config)
+        self._version = _version_of(config.signature, facilities.registry)
         self._began = facilities.clock.monotonic()
+        self._pace = Pace()
         self._slots = asyncio.Semaphore(UNDER_WAY)
         self._sandboxes: set[SandboxProcess] = set()
         self._closed = False
 
     @property
     def path(self) -> InstancePath:
-        """Which instance this is."""
+        """Which instance this is; its signature in upper case, however it is spelled."""
         return self._path
+
+    @property
+    def spelled_path(self) -> InstancePath:
+        """The same as its configuration spells it, and what is said about it."""
+        return spelled_path_of(self.pipeline.config.name, self.config)
+
+    @property
+    def notification_fields(self) -> dict[str, Any]:
+        """What notifications say in which this instance speaks, besides their own."""
+        version = {} if self._version is None else {"VERSION": self._version}
+        return {**NOTIFICATION_FIELDS, **version}
 
     @property
     def node_name(self) -> str:
@@ -182,7 +181,7 @@ class Context:
             self.iteration += 1
             self.last_payload_at = self.clock.now()
             message = PayloadMessage(
-                self._path,
+                self.spelled_path,
                 self._body(fields),
                 requester=self.pipeline.requester,
                 modified_by=self.pipeline.modified_by,
@@ -209,17 +208,16 @@ class Context:
             sent.exception()
 
     def _body(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        settings = self.config.settings
-        return {
-            **_NO_ALERT,
-            "TAGS": settings.get("TAGS", ""),
-            "ID_TAGS": settings.get("ID_TAGS", []),
-            "_P_ALIVE_TIME_MINS": round((self.clock.monotonic() - self._began) / 60, 2),
-            "_P_PROCESS_DELAY": settings.get("PROCESS_DELAY"),
-            **upper_keys(fields),
-            "ID": self.iteration,
-            "TIMESTAMP_EXECUTION": self.last_payload_at,
-        }
+        now = self.clock.monotonic()
+        self._pace.note(now)
+        body = payload_fields(
+            self.config.settings,
+            upper_keys(fields),
+            version=self._version,
+            frequency=self._pace.frequency,
+            alive_seconds=now - self._began,
+        )
+        return {**body, "ID": self.iteration, "TIMESTAMP_EXECUTION": self.last_payload_at}
 
     def notify(
         self,
@@ -236,11 +234,11 @@ class Context:
                 kind,
                 text,
                 code=code,
-                path=self._path,
+                path=self.spelled_path,
                 info=info,
                 module=self.config.signature,
                 requester=self.pipeline.requester,
-                fields=upper_keys(fields or {}),
+                fields={**self.notification_fields, **upper_keys(fields or {})},
             )
         )
 
@@ -286,3 +284,8 @@ class Context:
         if self._closed:
             message = f"the instance {self._path.instance_id!r} of this runner was stopped"
             raise NodeError(message)
+
+
+def _version_of(signature: str, registry: PluginRegistry) -> str | None:
+    descriptor = registry.signatures().get(signature.upper())
+    return None if descriptor is None else descriptor.version

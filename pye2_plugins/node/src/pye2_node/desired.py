@@ -6,9 +6,15 @@ import json
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from pye2core.messages import InstanceConfig, InstancePath, PipelineConfig, Requester
+from pye2core.messages import (
+    Capability,
+    InstanceConfig,
+    InstancePath,
+    PipelineConfig,
+    Requester,
+)
 
 
 @frozen
@@ -33,8 +39,18 @@ class DesiredPipeline:
 
 
 def path_of(pipeline: str, instance: InstanceConfig) -> InstancePath:
-    """The path of an instance of a pipeline."""
+    """Which instance of a pipeline it is, however its signature is spelled."""
+    return in_one_spelling(InstancePath(pipeline, instance.signature, instance.instance_id))
+
+
+def spelled_path_of(pipeline: str, instance: InstanceConfig) -> InstancePath:
+    """The same as messages have it: PyE2's clients know a signature only as they spelled it."""
     return InstancePath(pipeline, instance.signature, instance.instance_id)
+
+
+def in_one_spelling(path: InstancePath) -> InstancePath:
+    """The path that :func:`path_of` gives for the same instance."""
+    return evolve(path, signature=(path.signature or "").upper())
 
 
 def to_json(desired: DesiredPipeline) -> str:
@@ -81,10 +97,15 @@ def from_json(text: str) -> DesiredPipeline:
     )
 
 
-def _requester_to_json(requester: Requester) -> list[str | None]:
-    return [requester.address, requester.name, requester.session_id]
+def _requester_to_json(requester: Requester) -> list[Any]:
+    known = requester.capabilities
+    names = None if known is None else sorted(each.name for each in known)
+    return [requester.address, requester.name, requester.session_id, names]
 
 
 def _requester_from_json(found: list[Any]) -> Requester:
-    address, name, session_id = found
-    return Requester(address, name, session_id)
+    address, name, session_id, *rest = found
+    # What an earlier version wrote has no capabilities.
+    names = rest[0] if rest else None
+    known = None if names is None else frozenset(Capability[each] for each in names)
+    return Requester(address, name, session_id, known)

@@ -6,28 +6,21 @@ decrypted. What is not a command is for everybody, and passes.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from pye2_node.allow_file import full_address
+from pye2_node.answer_rate import AnswerRate
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.identity import same_address
+from pye2core.messages import EVERY_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2core.abc import SealedMessage
     from pye2core.clock import Clock
-
-ANSWER_EVERY = 1.0
-"""Seconds between two answers to one sender who is not allowed."""
-
-ANSWERS_A_SECOND = 20
-"""Answers to all such senders together: a flood of them does not become a flood of ours."""
-
-_SENDERS_REMEMBERED = 1024
+    from pye2core.messages import Requester
 
 
 class Gate:
@@ -40,6 +33,8 @@ class Gate:
         allows: whether an address, in full form, may give commands.
         on_refused: called with the address of a sender who is to be told that it is not allowed.
         clock: for the rate of such answers.
+        on_unencrypted: called with who is to be told that their commands have to be encrypted; None
+            where commands in clear are taken as well.
     """
 
     def __init__(
@@ -51,23 +46,25 @@ class Gate:
         allows: Callable[[str], bool],
         on_refused: Callable[[str], None],
         clock: Clock,
+        on_unencrypted: Callable[[Requester], None] | None = None,
     ) -> None:
         self._name = name
         self._address = address
         self._has_seen = has_seen
         self._allows = allows
         self._on_refused = on_refused
-        self._answers = _AnswerRate(clock)
+        self._on_unencrypted = on_unencrypted
+        self._answers = AnswerRate(clock)
 
     def __call__(self, sealed: SealedMessage) -> None:
         """Let a command through, or not.
 
         Raises:
-            MessageRejected: reason "recipient", "replay" or "not-allowed".
+            MessageRejected: reason "recipient", "replay", "not-allowed" or "unencrypted".
         """
         if not sealed.is_command:
             return
-        if not self._is_called(sealed.recipient):
+        if not self._is_called(sealed):
             message = f"it is for {sealed.recipient!r}, not for this node"
             raise MessageRejected(message, reason="recipient", sender=sealed.sender)
         sender = _full_address_of(sealed)
@@ -81,11 +78,22 @@ class Gate:
                 self._on_refused(sender)
             message = "its sender is not allowed here; `pye2 node allow` changes that"
             raise MessageRejected(message, reason="not-allowed", sender=sender)
+        if self._on_unencrypted is not None and not sealed.is_encrypted:
+            if self._answers.permits(sender):
+                self._on_unencrypted(sealed.requester)
+            message = "it is in clear, and this node takes encrypted commands only"
+            raise MessageRejected(message, reason="unencrypted", sender=sender)
 
-    def _is_called(self, recipient: str | None) -> bool:
-        """Whether this is the node's name, or its address with either prefix or none."""
+    def _is_called(self, sealed: SealedMessage) -> bool:
+        """Whether a command is for this node: for its name, or its address in any form.
+
+        All nodes at once can only be asked to show themselves.
+        """
+        recipient = sealed.recipient
         if recipient is None:
             return False
+        if recipient == EVERY_NODE:
+            return sealed.asks_for_sign_of_life
         return recipient == self._name or same_address(recipient, self._address)
 
 
@@ -99,34 +107,3 @@ def _full_address_of(sealed: SealedMessage) -> str:
         return full_address(sealed.sender)
     except InvalidAddress as error:
         raise MessageRejected(str(error), reason="shape", sender=sealed.sender) from error
-
-
-class _AnswerRate:
-    """How often senders who are not allowed are answered."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._answered: OrderedDict[str, float] = OrderedDict()
-        self._second = float("-inf")
-        self._in_this_second = 0
-
-    def permits(self, sender: str) -> bool:
-        """Whether to answer now; counts as an answer if so."""
-        now = self._clock.monotonic()
-        with self._lock:
-            if now - self._answered.get(sender, float("-inf")) < ANSWER_EVERY:
-                return False
-            if now - self._second >= 1.0:
-                self._second, self._in_this_second = now, 0
-            if self._in_this_second >= ANSWERS_A_SECOND:
-                return False
-            self._in_this_second += 1
-            self._remember(sender, now)
-            return True
-
-    def _remember(self, sender: str, now: float) -> None:
-        self._answered[sender] = now
-        self._answered.move_to_end(sender)
-        if len(self._answered) > _SENDERS_REMEMBERED:
-            self._answered.popitem(last=False)

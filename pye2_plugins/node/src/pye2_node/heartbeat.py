@@ -5,13 +5,14 @@ Sans-I/O but for the machine's figures: the node asks when the next one is due a
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from pye2_node.changes import published
 from pye2core import __version__
-from pye2core.messages import Heartbeat
+from pye2core.messages import Capability, Heartbeat, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pye2_node.changes import IsConfidential
     from pye2_node.desired import DesiredPipeline
     from pye2_node.instances import RunningInstance
+    from pye2_node.machine import Machine
+    from pye2core.abc import TransportFeatures
     from pye2core.clock import Clock
     from pye2core.messages import PipelineConfig
     from pye2core.plugins import PluginRegistry
@@ -29,6 +32,9 @@ WHEN_ASKED: Final = 0.1
 AFTER_CHANGE: Final = 0.5
 """Seconds between a change and the heartbeat that tells of it: changes come in groups, and those of
 a short job are told at once."""
+
+FULL_EVERY: Final = 60.0
+"""Seconds between two full heartbeats when nothing happens and nobody asks."""
 
 AT_LEAST_BETWEEN: Final = 0.5
 """Seconds between two heartbeats, however much changes."""
@@ -44,8 +50,25 @@ _NOT_MEASURED: Final[Mapping[str, Any]] = {
 """Keys of PyE2's status that are there for whoever reads them by name."""
 
 
+@define
+class Life:
+    """How a node is told from what it was: one life for each connection to the broker.
+
+    Attributes:
+        id: tells this life from all others.
+        revision: grows with each change that others should know; only ever grows.
+    """
+
+    id: str = field(factory=lambda: os.urandom(4).hex())
+    revision: int = 0
+
+    def begin_anew(self) -> None:
+        """The node connects once more."""
+        self.id = os.urandom(4).hex()
+
+
 class HeartbeatSchedule:
-    """When the next heartbeat is due.
+    """When the next heartbeat is due, and whether it is to be a full one.
 
     Args:
         interval: seconds between two heartbeats when nothing happens.
@@ -56,7 +79,18 @@ class HeartbeatSchedule:
         self._interval = interval
         self._clock = clock
         self._sent_at = float("-inf")
+        self._full_sent_at = float("-inf")
+        self._is_awaited = False
         self._due_at = clock.monotonic()
+
+    @property
+    def is_full_due(self) -> bool:
+        """Whether the next one has to say everything: somebody waits for it, or it is time.
+
+        Of the usual heartbeats it is the one that comes closest to its time.
+        """
+        nearly_now = self._clock.monotonic() + self._interval / 2
+        return self._is_awaited or nearly_now - self._full_sent_at >= FULL_EVERY
 
     @property
     def seconds_left(self) -> float:
@@ -68,6 +102,12 @@ class HeartbeatSchedule:
         self._sent_at = self._clock.monotonic()
         self._due_at = self._sent_at + self._interval
 
+    def sent_full(self) -> None:
+        """A full one was sent just now."""
+        self.sent()
+        self._full_sent_at = self._sent_at
+        self._is_awaited = False
+
     def asked(self) -> None:
         """Somebody waits for the next one."""
         self._bring_forward(WHEN_ASKED)
@@ -77,6 +117,7 @@ class HeartbeatSchedule:
         self._bring_forward(AFTER_CHANGE)
 
     def _bring_forward(self, seconds: float) -> None:
+        self._is_awaited = True
         soon = max(self._clock.monotonic() + seconds, self._sent_at + AT_LEAST_BETWEEN)
         self._due_at = min(self._due_at, soon)
 
@@ -154,7 +195,7 @@ def _active_plugin(instance: RunningInstance) -> dict[str, Any]:
         "LAST_CONFIG_TIMESTAMP": context.pipeline.updated_at,
         "FIRST_ERROR_TIME": first_error,
         "LAST_ERROR_TIME": last_error,
-        "OUTSIDE_WORKING_HOURS": False,
+        "OUTSIDE_WORKING_HOURS": instance.is_outside_working_hours,
         "CURRENT_PROCESS_ITERATION": context.iteration,
         "CURRENT_EXEC_ITERATION": context.iteration,
         "LAST_PAYLOAD_TIME": context.last_payload_at,
@@ -169,6 +210,27 @@ def _frequency(delay: Any) -> float | None:
     return round(1 / delay, 3) if is_number and delay > 0 else None
 
 
-def farewell(name: str, address: str) -> Heartbeat:
-    """The last heartbeat: the node is going, and runs nothing."""
-    return Heartbeat(name, address, leaving=True)
+def capabilities_of(features: TransportFeatures) -> frozenset[Capability]:
+    """What a node does beyond PyE2's protocol, on a transport that can do this."""
+    always = {Capability.BRIEF_HEARTBEATS, Capability.INBOX, Capability.ROLL_CALL}
+    return frozenset(always | {Capability.LAST_WILL} if features.last_will else always)
+
+
+def brief(name: str, address: str, life: Life, machine: Machine) -> Heartbeat:
+    """A heartbeat that says how busy the node is, and that nothing has changed."""
+    return Heartbeat(
+        name,
+        address,
+        is_brief=True,
+        life=life.id,
+        revision=life.revision,
+        load=machine.load(),
+        free_memory=machine.free_memory(),
+    )
+
+
+def ending(name: str, address: str, life: Life, presence: Presence) -> Heartbeat:
+    """The last heartbeat of a life: the node is going, or its connection was lost."""
+    return Heartbeat(
+        name, address, is_brief=True, life=life.id, revision=life.revision, presence=presence
+    )

@@ -1,7 +1,8 @@
 """One running instance: a runner from its start to its stop, begun anew when it fails.
 
 On the node's loop. A runner is a plugin's: whatever it raises costs only its own instance, and
-whatever it does not end by itself is ended for it.
+whatever it does not end by itself is ended for it. While an instance is paused there is no runner
+at work, and perhaps none at all; one is made when there is something to be told to it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from attrs import frozen
 from pye2_node.changes import unknown_code_in
 from pye2_node.context import Context
 from pye2_node.formatters import refuse_unknown_formatter
+from pye2_node.pausing import LOOK_AGAIN, PAUSE_KEYS, Pausing, pause_rules
 from pye2core.abc import Runner
 from pye2core.errors import (
     CallTimedOut,
@@ -29,7 +31,7 @@ from pye2core.errors import (
     SandboxDied,
     UnknownSignature,
 )
-from pye2core.messages import NotificationKind
+from pye2core.messages import NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -47,6 +49,7 @@ class InstanceState(Enum):
     """What an instance does; the values are what observers are told."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -61,6 +64,7 @@ class Patience:
         first_pause: before it is begun anew for the first time.
         longest_pause: at most, however often it fails.
         settled: after so long without failing, the next failure is the first again.
+        look_again: until the clock is looked at again, where there are working hours.
     """
 
     to_start: float = 60.0
@@ -68,6 +72,7 @@ class Patience:
     first_pause: float = 1.0
     longest_pause: float = 60.0
     settled: float = 60.0
+    look_again: float = LOOK_AGAIN
 
     def pause_after(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row."""
@@ -89,7 +94,7 @@ class RunningInstance:
         pipeline: the pipeline that it belongs to.
         facilities: what it shares with the others.
         is_confidential: which settings are published only as digests.
-        on_state: called when its state changes.
+        on_state: called when its state changes, or whether it is outside of its working hours.
         patience: how long its runner is waited for.
 
     Attributes:
@@ -119,6 +124,9 @@ class RunningInstance:
         self._patience = patience
         self._runner: Runner | None = None
         self._work: asyncio.Task[None] | None = None
+        self._wants_work = False
+        self._pausing = Pausing(self.context, self._look, look_again=patience.look_again)
+        self._changing = asyncio.Lock()
 
     @property
     def path(self) -> InstancePath:
@@ -130,22 +138,35 @@ class RunningInstance:
         """Its configuration as it stands."""
         return self.context.config
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is not to run for now."""
+        return self._pausing.standing.is_paused
+
+    @property
+    def is_outside_working_hours(self) -> bool:
+        """Whether it is paused, or would be, because of the hour."""
+        return self._pausing.standing.is_outside
+
     # --- what the node asks of it -----------------------------------------------------------------
 
     async def start(self) -> None:
-        """Make its runner and set it to work.
+        """Make its runner and set it to work, unless it is paused.
 
         Raises:
             Pye2Error: it cannot be started; where trying again makes sense, that goes on.
         """
-        try:
-            await self._begin()
-        except Exception as error:
-            self._note_failure()
-            if not _is_final(error):
-                self._set_to_work(failures=1)
-            raise
-        self._set_to_work()
+        async with self._changing:
+            try:
+                await self._begin()
+            except Exception as error:
+                self._note_failure()
+                if not _is_final(error):
+                    self._follow_rules()
+                    self._set_to_work(failures=1)
+                raise
+            self._follow_rules()
+            self._set_to_work()
 
     async def reconfigure(self, config: InstanceConfig) -> None:
         """Take over another configuration; if that fails, the old one goes on.
@@ -153,23 +174,28 @@ class RunningInstance:
         Raises:
             Pye2Error: the configuration cannot be used.
         """
-        previous, was_at_work = self.config, self._at_work
-        self.context.config = config
-        try:
-            await self._take_over(_changes_between(previous.settings, config.settings))
-        except Exception:
-            self.context.config = previous
-            if was_at_work and not self._at_work:
-                self._note_failure()
-                self._set_to_work()
-            raise
-        if not self._at_work:
-            # It had finished, or failed for good, with the old settings.
-            self._set_to_work()
+        async with self._changing:
+            previous, was_at_work = self.config, self._at_work
+            self.context.config = config
+            try:
+                await self._take_over(_changes_between(previous.settings, config.settings))
+            except Exception:
+                self.context.config = previous
+                if was_at_work and not self._at_work:
+                    self._note_failure()
+                    self._set_to_work()
+                raise
+            self._follow_rules()
+            # Whatever it had come to with the old settings, with these it is to work.
+            self._wants_work = not self._at_work
+            await self._work_or_rest()
 
     async def _take_over(self, changes: Mapping[str, Any]) -> None:
         runner = self._runner
         if runner is None or type(runner).reconfigure is Runner.reconfigure:
+            if changes.keys() <= PAUSE_KEYS and self._can_stay_as_it_is:
+                self._refuse_unusable_settings()
+                return
             # There is nothing that could change while it works: it begins anew.
             await self._halt()
             await self._begin()
@@ -183,23 +209,63 @@ class RunningInstance:
                 await self._halt()
             raise
 
+    @property
+    def _can_stay_as_it_is(self) -> bool:
+        """Whether no runner has to be made although other settings came."""
+        if self.state is InstanceState.FAILED:
+            return False
+        if self._at_work or not self._wants_work:
+            return self._at_work
+        rules = pause_rules(self.config, self.path.pipeline)
+        stays_paused = rules.standing(self.context.clock.now()).is_paused
+        return stays_paused or self._runner is not None
+
     async def tell(self, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        """Give it a command.
+        """Give it a command, which it takes while it is paused, too.
 
         Raises:
             NodeError: it is not running, or did not answer in time.
             Exception: whatever its runner raises.
         """
-        if self._runner is None:
-            message = f"the instance {self.path.instance_id!r} is not running; deploy it again"
-            raise NodeError(message)
-        await self._in_time(self._runner.on_command(data, parameters), "answer the command")
+        async with self._changing:
+            if self._runner is None and self.is_paused and self._wants_work:
+                await self._begin()
+            if self._runner is None:
+                message = f"the instance {self.path.instance_id!r} is not running; deploy it again"
+                raise NodeError(message)
+            await self._in_time(self._runner.on_command(data, parameters), "answer the command")
 
     async def stop(self) -> None:
         """End its work and release all that it took, soon, whatever its runner does."""
-        await self._halt()
-        await self.context.close()
-        self._become(InstanceState.STOPPED)
+        async with self._changing:
+            self._pausing.end()
+            self._wants_work = False
+            await self._halt()
+            await self.context.close()
+            self._become(InstanceState.STOPPED)
+
+    # --- pauses -----------------------------------------------------------------------------------
+
+    def _follow_rules(self) -> None:
+        self._pausing.follow(pause_rules(self.config, self.path.pipeline))
+
+    async def _look(self) -> None:
+        """Look whether it is to work, or to rest, at this hour."""
+        async with self._changing:
+            if not self._pausing.look():
+                return
+            before = self.state
+            await self._work_or_rest()
+            if self.state is before:
+                self._on_state(self)  # at least it is in or out of its working hours
+
+    async def _work_or_rest(self) -> None:
+        if self.is_paused and self._at_work:
+            # The runner goes, too: none has to be one that can end its work and take it up again.
+            await self._halt()
+            self._wants_work = True
+        if self._wants_work:
+            self._set_to_work()
 
     # --- its runner's life ------------------------------------------------------------------------
 
@@ -208,18 +274,25 @@ class RunningInstance:
         return self._work is not None and not self._work.done()
 
     def _set_to_work(self, *, failures: int = 0) -> None:
+        """Have it work, as soon as it is not paused."""
+        self._wants_work = self.is_paused
+        if self.is_paused:
+            self._become(InstanceState.FAILED if failures else InstanceState.PAUSED)
+            return
         self._work = asyncio.create_task(self._keep_working(failures))
+        if self._runner is not None:
+            self._become(InstanceState.RUNNING)
 
     async def _begin(self) -> None:
         self._refuse_unusable_settings()
-        self._runner = self._new_runner()
+        runner = self._new_runner()
         try:
-            await self._in_time(self._runner.start(), "start")
+            await self._in_time(runner.start(), "start")
         except BaseException:
-            await self._release()
+            await self._end(runner)
             raise
+        self._runner = runner
         self.started_at = self.context.clock.now()
-        self._become(InstanceState.RUNNING)
 
     def _new_runner(self) -> Runner:
         registry = self._facilities.registry
@@ -236,6 +309,7 @@ class RunningInstance:
 
     def _refuse_unusable_settings(self) -> None:
         """Refuse what no runner is asked about."""
+        pause_rules(self.config, self.path.pipeline)
         refuse_unknown_formatter(self.path, self.config, self._facilities.registry)
         unknown = unknown_code_in(self.config, self._is_confidential)
         if unknown:
@@ -266,11 +340,22 @@ class RunningInstance:
 
     async def _work_once(self, failures: int) -> None:
         if self._runner is None:
-            await asyncio.sleep(self._patience.pause_after(failures))
+            await self._wait_after(failures)
             await self._begin()
         assert self._runner is not None
         self._become(InstanceState.RUNNING)
         await self._runner.run()
+
+    async def _wait_after(self, failures: int) -> None:
+        seconds = self._patience.pause_after(failures)
+        if seconds > 0:
+            self.context.notify(
+                NotificationKind.ABNORMAL,
+                f"Delayed by {seconds:g} s after failing {failures} times in a row",
+                code=NotificationCode.PLUGIN_DELAYED,
+                fields={"DELAY_SECONDS": seconds},
+            )
+            await asyncio.sleep(seconds)
 
     def _report(self, error: BaseException) -> None:
         self._note_failure()
@@ -296,8 +381,10 @@ class RunningInstance:
 
     async def _release(self) -> None:
         runner, self._runner = self._runner, None
-        if runner is None:
-            return
+        if runner is not None:
+            await self._end(runner)
+
+    async def _end(self, runner: Runner) -> None:
         stopping = asyncio.ensure_future(runner.stop())
         try:
             await asyncio.wait({stopping}, timeout=self._patience.to_stop)

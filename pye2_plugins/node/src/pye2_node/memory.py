@@ -1,9 +1,24 @@
-"""Memory that a node needed to begin and does not need to run."""
+"""How a node gets along with little memory, where the GNU C library lets it."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+from typing import Any, Final
+
+_M_ARENA_MAX: Final = -8
+"""``mallopt``'s name of the option, from ``malloc.h``."""
+
+
+def share_one_arena() -> None:
+    """Have all threads take memory from one place; to be called before there is a second one.
+
+    Otherwise each thread has a place of its own with its own reserve, and a node has several that
+    rarely have anything to do.
+    """
+    mallopt = _of_the_c_library("mallopt")
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def give_back() -> None:
@@ -13,6 +28,11 @@ def give_back() -> None:
     """
     gc.collect()
     gc.freeze()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # the GNU C library's
+    trim = _of_the_c_library("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def _of_the_c_library(name: str) -> Any:
+    """A function of the GNU C library; None where another one is used."""
+    return getattr(ctypes.CDLL(None), name, None)

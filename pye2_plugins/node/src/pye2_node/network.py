@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from pye2core.abc import Channel, NetworkListener, Peer
-from pye2core.errors import NodeNotOnline
+from pye2core.errors import NodeNotOnline, NotConnected
 from pye2core.identity import is_address
-from pye2core.messages import Heartbeat, Notification, Origin, PayloadMessage
+from pye2core.messages import (
+    EVERY_NODE,
+    Action,
+    Capability,
+    Command,
+    Heartbeat,
+    Notification,
+    Origin,
+    PayloadMessage,
+    Presence,
+    Requester,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,13 +35,22 @@ if TYPE_CHECKING:
 
     from pye2core.abc import SealedMessage
     from pye2core.connection import Connection
-    from pye2core.messages import Command, Message
+    from pye2core.messages import Message
     from pye2core.peers import PeerBook
 
-    Send = Callable[[Command, Channel, str], Future[None]]
-    """Sends a command on a channel, encrypted for an address."""
+    Send = Callable[[Command, Channel, str | None], Future[None]]
+    """Sends a command on a channel, encrypted for an address if one is given."""
 
 _log = logging.getLogger("pye2_node")
+
+LOST_SECONDS = 10.0
+"""A node whose connection was lost has so long to come back before its work is given to others."""
+
+_UNDERSTOOD = frozenset({Capability.INBOX})
+"""What a node understands as a client of others: their results come to its inbox."""
+
+_ASKED_IN_PUBLIC: frozenset[Capability] = frozenset()
+"""What a node says that asks others how they are: it listens to what everybody hears."""
 
 
 class NodeNetwork:
@@ -43,7 +63,7 @@ class NodeNetwork:
         send: sends a command to another node.
         take: takes a command of this node to itself.
         new_ears: makes a connection for listening, not started yet.
-        on_new_peer: called when a node is heard for the first time, or again after a restart.
+        on_new_peer: called when a node is heard for the first time, or again after it was gone.
         loop: the node's loop.
     """
 
@@ -87,24 +107,44 @@ class NodeNetwork:
             load=heartbeat.load or 0.0,
             pipelines=len(heartbeat.pipelines or ()),
             signatures=frozenset(signatures) if signatures is not None else None,
+            is_lost=self._peers.is_lost(heartbeat.address),
         )
 
     def hear_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Take in a verified heartbeat; called by the transport's thread.
 
         Raises:
-            MessageRejected: reason "name-taken".
+            MessageRejected: as :meth:`PeerBook.hear`.
         """
         if heartbeat.address == self._address:
             return
-        known = self._peers.heartbeat(heartbeat.address)
-        is_new = self._peers.hear(heartbeat) or _has_restarted(known, heartbeat)
-        if is_new and not heartbeat.leaving:
+        heard = self._peers.hear(heartbeat)
+        if heard.is_new:
             self._loop.call_soon_threadsafe(self._on_new_peer)
-        if self._listeners:
-            self._loop.call_soon_threadsafe(self._tell, lambda each: each.on_peer(heartbeat))
+        if heard.should_ask:
+            self.ask_for_heartbeat(heartbeat.address)
+        # One that was lost may come back; until then it is seen in peers().
+        if self._listeners and heartbeat.presence is not Presence.LOST:
+            # What it runs is only told where that is known to be so now.
+            told = heard.heartbeat if heard.is_current else evolve(heard.heartbeat, pipelines=None)
+            self._loop.call_soon_threadsafe(self._tell, lambda each: each.on_peer(told))
 
     # --- commands ---------------------------------------------------------------------------------
+
+    def call_roll(self) -> None:
+        """Ask all nodes to show themselves; from any thread."""
+        self._ask(EVERY_NODE, Channel.roll_call())
+
+    def ask_for_heartbeat(self, node: str) -> None:
+        """Ask one node to show itself; from any thread."""
+        self._ask(node, Channel.config(node))
+
+    def _ask(self, target: str, channel: Channel) -> None:
+        asker = Requester(self._address, self._name, self._name, _ASKED_IN_PUBLIC)
+        try:
+            self._send(Command(Action.FULL_HEARTBEAT, None, target, asker), channel, None)
+        except NotConnected as error:
+            _log.info("other nodes are not asked how they are: %s", error)
 
     async def send(self, command: Command) -> None:
         """Send a command, encrypted for its target; done when the broker has it.
@@ -113,6 +153,7 @@ class NodeNetwork:
             NodeNotOnline: its target is the name of a node that was never heard from.
             NotConnected: the connection was closed.
         """
+        command = evolve(command, requester=evolve(command.requester, capabilities=_UNDERSTOOD))
         if command.target in {self._name, self._address}:
             origin = Origin(self._address, name=self._name)
             self._take(evolve(command, target=self._address, origin=origin))
@@ -151,7 +192,8 @@ class NodeNetwork:
 
     async def _opened(self) -> Connection:
         ears = self._new_ears()
-        for channel in (Channel.payloads(), Channel.notif()):
+        own = Channel.inbox(self._address)
+        for channel in (Channel.payloads(), Channel.notif(), own):
             ears.listen(channel, self._on_message, wanted=self._is_of_use)
         await asyncio.to_thread(ears.start)
         return ears
@@ -206,11 +248,3 @@ def _has_failed(opening: asyncio.Task[Connection]) -> bool:
 def _log_failure(opening: asyncio.Task[Connection]) -> None:
     if not opening.cancelled() and (error := opening.exception()) is not None:
         _log.error("other nodes cannot be listened to: %s", error)
-
-
-def _has_restarted(known: Heartbeat | None, heartbeat: Heartbeat) -> bool:
-    """Whether a node that is known has begun anew, so that it knows nobody."""
-    if known is None:
-        return False
-    before, now = known.status.get("UPTIME"), heartbeat.status.get("UPTIME")
-    return isinstance(before, int | float) and isinstance(now, int | float) and now < before

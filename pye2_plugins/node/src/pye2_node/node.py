@@ -13,34 +13,39 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from pye2_node.allow_list import AllowList
+from pye2_node.audience import Audience, has_inbox
 from pye2_node.command_desk import CommandDesk
-from pye2_node.commands import Apply, NodeAction
+from pye2_node.commands import Apply, NodeAction, UnreadableCommand
 from pye2_node.context import Facilities
 from pye2_node.doorbell import Doorbell
 from pye2_node.gate import Gate
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
-    farewell,
+    Life,
+    brief,
+    capabilities_of,
+    ending,
     shown_pipelines,
     signatures_of,
     status_of,
 )
+from pye2_node.inbox_answers import InboxAnswers
 from pye2_node.instances import RunningInstance
 from pye2_node.ledger import Ledger
 from pye2_node.machine import Machine
-from pye2_node.network import NodeNetwork
-from pye2_node.notices import Answers, not_allowed
+from pye2_node.network import LOST_SECONDS, NodeNetwork
+from pye2_node.notices import Answers, not_allowed, not_encrypted
 from pye2_node.pipelines import Pipelines
 from pye2_node.pulse import Pulse
 from pye2_node.sandbox import SandboxPool
-from pye2_node.store import Store
+from pye2_node.store import CommandId, Store
 from pye2core import __version__
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.errors import MessageRejected, NodeError, Pye2Error
 from pye2core.identity import load_or_create_key
-from pye2core.messages import Command, Heartbeat
+from pye2core.messages import Command, Heartbeat, Presence
 from pye2core.peers import PeerBook
 from pye2core.plugins import installed_plugins
 
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from pye2_node.desired import DesiredPipeline
     from pye2_node.home import Home
     from pye2_node.settings import NodeSettings
+    from pye2core.abc import SealedMessage
     from pye2core.clock import Clock
     from pye2core.messages import (
         InstanceConfig,
@@ -59,6 +65,7 @@ if TYPE_CHECKING:
         Message,
         Notification,
         PayloadMessage,
+        Requester,
     )
     from pye2core.plugins import PluginRegistry
 
@@ -105,12 +112,15 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
         self._signatures = signatures_of(self._registry)
-        self._dialects = self._make_dialects()
+        self._dialects = Dialects.installed(self._registry, node_name=self.settings.name)
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
         self._machine = Machine(home.path, clock)
+        self._life = Life()
+        self._audience = Audience(clock, results_to_everyone=settings.results_to_everyone)
         self._pool = SandboxPool()
         self._main = self._make_main_connection()
+        self._capabilities = capabilities_of(self._main.features)
         self._pipelines = Pipelines(self)
         self._desk = CommandDesk(
             self._ledger,
@@ -119,9 +129,8 @@ class Node:
             clock=clock,
             loop=self._loop,
         )
-        self._pulse = Pulse(
-            HeartbeatSchedule(settings.heartbeat_seconds, clock), self._heartbeat, self._main
-        )
+        self._pulse = Pulse(HeartbeatSchedule(settings.heartbeat_seconds, clock), self, self._main)
+        self._inbox_answers = InboxAnswers(self._pulse.show, clock, self._loop)
         self._network = self._make_network()
         self._facilities = Facilities(
             settings=settings,
@@ -141,15 +150,6 @@ class Node:
         """Its address."""
         return self.identity.address
 
-    def _make_dialects(self) -> Dialects:
-        load = self._registry.load
-        return Dialects(
-            [
-                load(each, each.implementation)(node_name=self.settings.name)
-                for each in self._registry.serializers()
-            ]
-        )
-
     def _make_main_connection(self) -> Connection:
         """The connection for everything but what other nodes say; the broker keeps its session."""
         gate = Gate(
@@ -159,6 +159,9 @@ class Node:
             allows=self.allow_list.allows,
             on_refused=lambda sender: self.announce(not_allowed(sender, self.settings.name)),
             clock=self._clock,
+            on_unencrypted=(
+                None if self.settings.accept_unencrypted_commands else self._refuse_unencrypted
+            ),
         )
         settings = ConnectionSettings(
             self.settings.broker,
@@ -166,7 +169,26 @@ class Node:
             persistent=True,
             root=self.settings.root,
         )
-        return Connection(settings, self.identity, self._dialects, self._registry, gate=gate)
+        return Connection(
+            settings,
+            self.identity,
+            self._dialects,
+            self._registry,
+            gate=gate,
+            on_unreadable=self._on_unreadable,
+            last_will=self._begin_life,
+        )
+
+    def _begin_life(self) -> tuple[Heartbeat, Channel]:
+        """Before each connection: begin a life, and say what the broker tells at its end.
+
+        Called by the thread that connects. What is known of the earlier life ends with it, so
+        everybody is told anew.
+        """
+        self._life.begin_anew()
+        self._loop.call_soon_threadsafe(self._pulse.asked)
+        name = self.settings.name
+        return ending(name, self.address, self._life, Presence.LOST), Channel.ctrl()
 
     def _make_ears(self) -> Connection:
         """A connection for what other nodes say."""
@@ -180,7 +202,7 @@ class Node:
         return NodeNetwork(
             self.settings.name,
             self.address,
-            peers=PeerBook(self._clock, own),
+            peers=PeerBook(self._clock, own, grace=LOST_SECONDS),
             send=lambda command, channel, receiver: self._main.send(
                 command, channel, encrypt_for=receiver
             ),
@@ -231,7 +253,7 @@ class Node:
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
-        at_the_end.callback(Doorbell(self._home.path, self._pulse.asked).close)
+        at_the_end.callback(Doorbell(self._home.path, self.note_change).close)
         at_the_end.push_async_callback(self._pool.stop)
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
@@ -244,6 +266,7 @@ class Node:
         for work in (self._desk.handle_all(), self._pulse.beat()):
             at_the_end.push_async_callback(_cancelled, asyncio.create_task(work))
         await self._pulse.first()
+        self._network.call_roll()
 
     async def _warm_up(self) -> None:
         """Have the sandbox ready before it is needed; if that fails, who needs it is told."""
@@ -255,6 +278,12 @@ class Node:
     async def _connect(self, at_the_end: AsyncExitStack) -> None:
         for owner in (self.address, self.settings.name):
             self._main.listen(Channel.config(owner), self._on_command)
+        self._main.listen(
+            Channel.roll_call(),
+            self._on_command,
+            # Nothing but that is asked of all nodes at once.
+            wanted=lambda sealed: sealed.asks_for_sign_of_life,
+        )
         self._main.listen(Channel.ctrl(), self._on_heartbeat)
 
         async def disconnect() -> None:
@@ -278,9 +307,22 @@ class Node:
 
     async def _say_goodbye(self) -> None:
         self._registry.observe("pye2_node_stopped", name=self.settings.name, address=self.address)
-        self._main.send(farewell(self.settings.name, self.address), Channel.ctrl())
+        farewell = ending(self.settings.name, self.address, self._life, Presence.LEAVING)
+        self._main.send(farewell, Channel.ctrl())
 
     # --- messages ---------------------------------------------------------------------------------
+
+    def _refuse_unencrypted(self, requester: Requester) -> None:
+        self.announce(not_encrypted(requester, self.settings.name))
+
+    def _on_unreadable(self, sealed: SealedMessage, error: MessageRejected) -> None:
+        """Answer those whose commands this node would carry out if it could read them."""
+        if not sealed.is_command or not self.allow_list.allows(sealed.sender):
+            return
+        command = UnreadableCommand(
+            CommandId(sealed.sender, sealed.digest), sealed.requester, error.pipeline, str(error)
+        )
+        self._desk.receive(command, _nothing_to_acknowledge)
 
     def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
         if isinstance(message, Command):
@@ -289,6 +331,8 @@ class Node:
     def _on_heartbeat(self, message: Message, acknowledge: Callable[[], None]) -> None:
         acknowledge()
         if isinstance(message, Heartbeat):
+            if not message.is_brief:
+                self._audience.heard_peer(message.capabilities)
             self._network.hear_heartbeat(message)
 
     def announce(self, notification: Notification) -> None:
@@ -299,19 +343,33 @@ class Node:
             _log.warning("a notification was not sent (%s): %s", error, notification.text)
 
     def _send_payload(self, payload: PayloadMessage, receiver: str | None) -> Future[None]:
-        return self._main.send(payload, Channel.payloads(), encrypt_for=receiver)
+        return self._main.send(payload, self._audience.channel_of(payload), encrypt_for=receiver)
 
-    def _heartbeat(self) -> Heartbeat:
+    # --- heartbeats -------------------------------------------------------------------------------
+
+    def must_say_everything(self) -> bool:
+        """Whether somebody is about who does not understand brief heartbeats."""
+        return self._audience.has_pye2_peers
+
+    def brief_heartbeat(self) -> Heartbeat:
+        """That the node is there and has not changed."""
+        return brief(self.settings.name, self.address, self._life, self._machine)
+
+    def full_heartbeat(self) -> Heartbeat:
+        """Everything that others may know of the node."""
         pipelines = self._ledger.pipelines.values()
         return Heartbeat(
             self.settings.name,
             self.address,
             allowed=self.allow_list.addresses(),
-            pipelines=shown_pipelines(pipelines, self._is_confidential),
+            pipelines=shown_pipelines(pipelines, self._is_shown_as_digest),
             load=self._machine.load(),
             free_memory=self._machine.free_memory(),
             version=__version__,
             signatures=self._signatures,
+            life=self._life.id,
+            revision=self._life.revision,
+            capabilities=self._capabilities,
             status=status_of(
                 self._machine.sample(),
                 self._pipelines.instances(),
@@ -325,18 +383,32 @@ class Node:
         # What belongs to a signature that nobody here knows may be anything.
         return descriptor is None or key in descriptor.confidential
 
+    def _is_shown_as_digest(self, signature: str, key: str) -> bool:
+        return not self.settings.show_code and self._is_confidential(signature, key)
+
     # --- what its parts ask of it -----------------------------------------------------------------
 
     def do(self, work: Work) -> None:
         """Hand work to the pipelines."""
         self._pipelines.do(work)
 
-    def show_itself(self) -> None:
-        """Tell everybody how the node is: somebody asked."""
-        self._pulse.asked()
+    def show_itself(self, asker: Requester) -> None:
+        """Tell somebody who asked how the node is: alone, if the asker has an inbox."""
+        if asker.address == self.address:
+            return
+        self._audience.heard_peer(asker.capabilities)
+        if asker.address is None or not has_inbox(asker):
+            self._pulse.asked()
+        else:
+            self._inbox_answers.asked(asker.address)
+
+    def note_client(self, client: Requester) -> None:
+        """Somebody who is allowed gave a command."""
+        self._audience.heard_client(client.capabilities)
 
     def note_change(self) -> None:
         """Tell everybody soon how the node is: that changed."""
+        self._life.revision += 1
         self._pulse.changed()
 
     async def act(self, action: NodeAction) -> None:
@@ -370,7 +442,7 @@ class Node:
         self._registry.observe(
             "pye2_instance_state_changed", path=instance.path, state=instance.state.value
         )
-        self._pulse.changed()
+        self.note_change()
 
     async def put_back(
         self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig
@@ -380,7 +452,7 @@ class Node:
             await self._ledger.put_back(pipeline, failed, previous)
         except NodeError as error:
             _log.warning("after a restart %r may run otherwise: %s", pipeline, error)
-        self._pulse.changed()
+        self.note_change()
 
     async def forget(self, path: InstancePath) -> None:
         """An instance is no more: remove what it kept."""

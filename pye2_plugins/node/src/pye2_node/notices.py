@@ -6,7 +6,7 @@ PyE2 wire protocol, section 10. Values only: who sends them, and when, is told i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
@@ -19,9 +19,15 @@ from pye2core.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-_NODE = InstancePath()
+_NODE: Final = InstancePath()
+
+_SHOWN: Final[Mapping[str, Any]] = {"DISPLAYED": True}
+_NOT_SHOWN: Final[Mapping[str, Any]] = {"DISPLAYED": False}
+"""Whether PyE2's clients show a notification to their users; where it says neither, they decide."""
+
+_NO_FIELDS: Final[Mapping[str, Any]] = {}
 
 
 @frozen
@@ -42,7 +48,7 @@ class Answers:
         """A pipeline's configuration arrived."""
         what = "for new" if is_new else "to update for existing"
         text = f"Received VALIDATED command {what} pipeline {pipeline!r} from {self._who}"
-        return self._normal(text, _NODE)
+        return self._normal(text, _NODE, fields=_SHOWN)
 
     def stored(self, pipeline: str, *, is_new: bool) -> Notification:
         """A pipeline's configuration is taken over, durably."""
@@ -58,16 +64,18 @@ class Answers:
     def instance_stored(self, path: InstancePath) -> Notification:
         """An update of one instance, or a command to it, is taken over."""
         text = f"Successfully updated instance {_told(path)}"
-        return self._normal(text, path, NotificationCode.PIPELINE_OK)
+        return self._normal(text, path, NotificationCode.PIPELINE_OK, _SHOWN)
 
     def batch_stored(self, paths: Sequence[InstancePath]) -> Notification:
         """All that could be taken over of a list of updates is taken over."""
         listed = "\n".join(f"  - {_told(path)}" for path in paths)
+        steps = [[path.pipeline, path.signature, path.instance_id] for path in paths]
         return Notification(
             NotificationKind.NORMAL,
             f"Successfully updated {len(paths)} instances with BATCH_UPDATE_PIPELINE_INSTANCE",
             info=f"Instances:\n{listed}",
             requester=self.requester,
+            fields={**_SHOWN, "BATCH_UPDATE_PIPELINE_INSTANCE": steps},
         )
 
     def refused(self, path: InstancePath, reason: str) -> Notification:
@@ -81,15 +89,12 @@ class Answers:
             requester=self.requester,
         )
 
-    def pipeline_command_ignored(self, pipeline: str) -> Notification:
-        """A command to a data source that takes none."""
-        text = f"The pipeline {pipeline!r} has no data source that could take the command"
-        return Notification(
-            NotificationKind.ABNORMAL,
-            text,
-            path=InstancePath(pipeline),
-            requester=self.requester,
+    def pipeline_command_taken(self, pipeline: str) -> Notification:
+        """A command came to a pipeline, whose data source has nothing to do with it."""
+        text = (
+            f"Received the pipeline command for pipeline {pipeline!r}; its data source takes none"
         )
+        return self._normal(text, InstancePath(pipeline), fields=_SHOWN)
 
     def deleted(self, pipeline: str) -> Notification:
         """A pipeline is gone from this node."""
@@ -101,8 +106,8 @@ class Answers:
         text = f"Successfully archived pipeline {pipeline!r}"
         return self._normal(text, InstancePath(pipeline), NotificationCode.PIPELINE_ARCHIVE_OK)
 
-    def unknown_pipeline(self, pipeline: str, code: NotificationCode) -> Notification:
-        """A pipeline that is to be closed is not there."""
+    def unknown_pipeline(self, pipeline: str, code: NotificationCode | None = None) -> Notification:
+        """A pipeline that is to be closed, or told something, is not there."""
         return Notification(
             NotificationKind.ABNORMAL,
             f"There is no pipeline {pipeline!r} on this node",
@@ -115,12 +120,33 @@ class Answers:
         """The node does as a whole what it was told."""
         return self._normal(f"The node {what} as {self._who} told it", _NODE)
 
-    def applied(self, path: InstancePath) -> Notification:
-        """An instance runs with the configuration that was sent."""
-        text = f"Instance {_told(path)} runs with its configuration"
-        return self._normal(text, path, NotificationCode.PLUGIN_CONFIG_OK)
+    def applied(
+        self, path: InstancePath, about: Mapping[str, Any] = _NO_FIELDS, *, is_paused: bool = False
+    ) -> Notification:
+        """An instance runs with the configuration that was sent, or will when its pause is over.
 
-    def not_applied(self, path: InstancePath, reason: str, info: str) -> Notification:
+        Args:
+            path: the instance.
+            about: what notifications of this instance say besides their own.
+            is_paused: whether it does not run at present.
+        """
+        what = "has its configuration and is paused" if is_paused else "runs with its configuration"
+        fields = {**about, **_NOT_SHOWN, "PLUGIN_RUNNING": not is_paused}
+        text = f"Instance {_told(path)} {what}"
+        return self._normal(text, path, NotificationCode.PLUGIN_CONFIG_OK, fields)
+
+    def applied_in_pause(self, path: InstancePath, about: Mapping[str, Any]) -> Notification:
+        """An instance that is paused has taken over the configuration that was sent."""
+        text = f"Instance {_told(path)} was configured while it is paused"
+        return self._normal(text, path, NotificationCode.PLUGIN_CONFIG_IN_PAUSE_OK, about)
+
+    def not_applied(
+        self,
+        path: InstancePath,
+        reason: str,
+        info: str,
+        about: Mapping[str, Any] = _NO_FIELDS,
+    ) -> Notification:
         """An instance cannot run with the configuration that was sent."""
         return Notification(
             NotificationKind.EXCEPTION,
@@ -129,14 +155,24 @@ class Answers:
             path=path,
             info=info,
             requester=self.requester,
+            fields=dict(about),
         )
 
-    def command_done(self, path: InstancePath) -> Notification:
+    def command_done(
+        self, path: InstancePath, about: Mapping[str, Any] = _NO_FIELDS
+    ) -> Notification:
         """An instance has carried out a command."""
         text = f"Instance {_told(path)} took the command"
-        return self._normal(text, path, NotificationCode.PLUGIN_INSTANCE_COMMAND_OK)
+        fields = {**about, **_SHOWN}
+        return self._normal(text, path, NotificationCode.PLUGIN_INSTANCE_COMMAND_OK, fields)
 
-    def command_failed(self, path: InstancePath, reason: str, info: str) -> Notification:
+    def command_failed(
+        self,
+        path: InstancePath,
+        reason: str,
+        info: str,
+        about: Mapping[str, Any] = _NO_FIELDS,
+    ) -> Notification:
         """An instance could not carry out a command."""
         return Notification(
             NotificationKind.EXCEPTION,
@@ -145,13 +181,23 @@ class Answers:
             path=path,
             info=info,
             requester=self.requester,
+            fields=dict(about),
         )
 
     def _normal(
-        self, text: str, path: InstancePath, code: NotificationCode | None = None
+        self,
+        text: str,
+        path: InstancePath,
+        code: NotificationCode | None = None,
+        fields: Mapping[str, Any] = _NO_FIELDS,
     ) -> Notification:
         return Notification(
-            NotificationKind.NORMAL, text, code=code, path=path, requester=self.requester
+            NotificationKind.NORMAL,
+            text,
+            code=code,
+            path=path,
+            requester=self.requester,
+            fields=dict(fields),
         )
 
 
@@ -165,6 +211,21 @@ def not_allowed(sender: str, node: str) -> Notification:
         info=f"{text} (with the --home or --name that the node was started with)",
         requester=Requester(address=sender),
         fields={"REFUSED_ADDRESS": sender},
+    )
+
+
+def not_encrypted(requester: Requester, node: str) -> Notification:
+    """The answer to a command in clear where the node takes only those that others cannot read."""
+    text = (
+        f"{node} takes encrypted commands only: encrypt them for the node's address"
+        " (encrypt_comms=True)"
+    )
+    return Notification(
+        NotificationKind.ABNORMAL,
+        text,
+        code=NotificationCode.COMM_RECEIVED_BAD_COMMAND,
+        info=f"{text}; or have its owner start it without --encrypted-commands-only",
+        requester=requester,
     )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
 
 from pye2_node.commands import Apply, Close, Tell
-from pye2_node.desired import path_of
+from pye2_node.desired import in_one_spelling, path_of, spelled_path_of
 from pye2_node.instances import InstanceState, RunningInstance, told
 from pye2core.errors import NotProvided
 
@@ -37,7 +37,7 @@ class Steps:
         stop: those that are to run no more.
         start: those that do not run yet.
         reconfigure: those that run with another configuration.
-        keep: those that are as they are to be.
+        keep: those that are as they are to be, but perhaps for the spelling of their signature.
     """
 
     stop: tuple[InstancePath, ...]
@@ -53,8 +53,12 @@ def steps_between(running: Mapping[InstancePath, InstanceConfig], wanted: Pipeli
     return Steps(
         stop=tuple(path for path in running if path not in by_path),
         start=tuple(each for each, runs in known if runs is None),
-        reconfigure=tuple(each for each, runs in known if runs is not None and runs != each),
-        keep=tuple(each for each, runs in known if runs == each),
+        reconfigure=tuple(
+            each for each, runs in known if runs is not None and runs.settings != each.settings
+        ),
+        keep=tuple(
+            each for each, runs in known if runs is not None and runs.settings == each.settings
+        ),
     )
 
 
@@ -189,8 +193,10 @@ class _Worker:
         if isinstance(work, Tell):
             self._owner.announce(work.answers.command_failed(work.path, reason, reason))
             return
-        for path in work.confirm - self._answered_paths:
-            self._owner.announce(work.answers.not_applied(path, reason, reason))
+        for config in work.pipeline.config.instances:
+            if path_of(self._name, config) in work.confirm - self._answered_paths:
+                path = spelled_path_of(self._name, config)
+                self._owner.announce(work.answers.not_applied(path, reason, reason))
 
     # --- configurations ---------------------------------------------------------------------------
 
@@ -219,18 +225,32 @@ class _Worker:
         try:
             await step(config)
         except Exception as error:  # noqa: BLE001 - a plugin's code; it costs only its own instance
-            self._deny_one(work, path, error)
+            self._deny_one(work, config, error)
         else:
             if path in work.confirm:
-                self._owner.announce(work.answers.applied(path))
+                self._confirm_one(work, config)
         self._answered_paths.add(path)
 
-    def _deny_one(self, work: Apply, path: InstancePath, error: Exception) -> None:
+    def _confirm_one(self, work: Apply, config: InstanceConfig) -> None:
+        path = spelled_path_of(self._name, config)
+        about, is_paused = self._said_about(path), self._instances[in_one_spelling(path)].is_paused
+        if is_paused:
+            self._owner.announce(work.answers.applied_in_pause(path, about))
+        self._owner.announce(work.answers.applied(path, about, is_paused=is_paused))
+
+    def _deny_one(self, work: Apply, config: InstanceConfig, error: Exception) -> None:
+        path = spelled_path_of(self._name, config)
         _log.info("instance %s: %s", path, error)
         info = told(error)
         if isinstance(error, NotProvided):
             info += f"; this node offers {self._owner.offered()}"
-        self._owner.announce(work.answers.not_applied(path, str(error), info))
+        about = self._said_about(path)
+        self._owner.announce(work.answers.not_applied(path, str(error), info, about))
+
+    def _said_about(self, path: InstancePath) -> Mapping[str, Any]:
+        """What notifications of an instance say besides their own; nothing if there is none."""
+        instance = self._instances.get(in_one_spelling(path))
+        return instance.context.notification_fields if instance is not None else {}
 
     async def _start(self, work: Apply, config: InstanceConfig) -> None:
         instance = self._owner.new_instance(config, work.pipeline)
@@ -249,6 +269,7 @@ class _Worker:
     async def _keep(self, config: InstanceConfig) -> None:
         """An instance is as it is to be; one that failed gets another chance."""
         instance = self._instances[path_of(self._name, config)]
+        instance.context.config = config
         if instance.state is InstanceState.FAILED:
             await instance.reconfigure(config)
 
@@ -263,9 +284,12 @@ class _Worker:
     # --- commands ---------------------------------------------------------------------------------
 
     async def _tell(self, work: Tell) -> None:
+        path, about = work.path, self._said_about(work.path)
         try:
-            await self._instances[work.path].tell(work.data, work.parameters)
+            instance = self._instances[in_one_spelling(path)]
+            await instance.tell(work.data, work.parameters)
         except Exception as error:  # noqa: BLE001 - a plugin's code; it costs only its own instance
-            self._owner.announce(work.answers.command_failed(work.path, str(error), told(error)))
+            notice = work.answers.command_failed(path, str(error), told(error), about)
         else:
-            self._owner.announce(work.answers.command_done(work.path))
+            notice = work.answers.command_done(path, about)
+        self._owner.announce(notice)

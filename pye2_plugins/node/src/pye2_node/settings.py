@@ -33,6 +33,10 @@ class NodeSettings:
         heartbeat_seconds: between two heartbeats.
         call_seconds: how long one call of custom code may take, where an instance does not say.
         longest_call_seconds: how long one call may take at most, whatever an instance says.
+        results_to_everyone: whether results go to everybody, as PyE2's nodes send them, even where
+            the asker has an inbox of its own: for programs that only listen.
+        accept_unencrypted_commands: whether commands are taken that others can read, too.
+        show_code: whether heartbeats show the code of instances, and not only its digest.
         root: the root of all channel names.
     """
 
@@ -46,4 +50,20 @@ class NodeSettings:
     )
     call_seconds: float = field(default=60.0, validator=validators.gt(0))
     longest_call_seconds: float = field(default=3600.0, validator=validators.gt(0))
+    results_to_everyone: bool = False
+    accept_unencrypted_commands: bool = True
+    show_code: bool = False
     root: str = "naeural"
+
+
+@frozen
+class OwnersChoices:
+    """What an owner can also choose as ``PYE2_NODE_<FIELD>``, in the environment or in ``.env``.
+
+    Attributes:
+        accept_unencrypted_commands: see :class:`NodeSettings`.
+    """
+
+    accept_unencrypted_commands: bool = field(
+        default=True, metadata={"help": "false: commands that others can read are refused"}
+    )

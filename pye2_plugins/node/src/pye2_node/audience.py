@@ -1,0 +1,76 @@
+"""Who listens: peers of ours, or some that only know PyE2's protocol; and who is sent what.
+
+Sans-I/O, from any thread. A peer of ours says what it understands; one that says nothing is one of
+PyE2's. While those are about, a node speaks as theirs do: all heartbeats are full, and results go
+to everybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pye2core.abc import Channel
+from pye2core.messages import Capability
+
+if TYPE_CHECKING:
+    from pye2core.clock import Clock
+    from pye2core.messages import PayloadMessage, Requester
+
+REMEMBERED_SECONDS: Final = 3600.0
+"""For so long a peer of PyE2's counts as being there after it was last heard.
+
+Its clients only speak when they want something, and listen otherwise.
+"""
+
+_NEVER: Final = float("-inf")
+
+
+class Audience:
+    """What is known of those who listen to a node.
+
+    Args:
+        clock: says what time it is.
+        results_to_everyone: whether results go to everybody in any case.
+    """
+
+    def __init__(self, clock: Clock, *, results_to_everyone: bool) -> None:
+        self._clock = clock
+        self._results_to_everyone = results_to_everyone
+        self._peer_heard_at = _NEVER
+        self._client_heard_at = _NEVER
+
+    def heard_peer(self, capabilities: frozenset[Capability] | None) -> None:
+        """Somebody showed itself, or asked a node to: anybody can."""
+        if capabilities is None:
+            self._peer_heard_at = self._clock.monotonic()
+
+    def heard_client(self, capabilities: frozenset[Capability] | None) -> None:
+        """Somebody who is allowed gave a command."""
+        self.heard_peer(capabilities)
+        if capabilities is None:
+            self._client_heard_at = self._clock.monotonic()
+
+    @property
+    def has_pye2_peers(self) -> bool:
+        """Whether somebody may be about who does not understand brief heartbeats."""
+        return self._is_recent(self._peer_heard_at)
+
+    def channel_of(self, payload: PayloadMessage) -> Channel:
+        """Where a result is sent: to its asker alone, if nobody else may need it.
+
+        Whoever changed a pipeline of somebody else's wants to see what came of it, too.
+        """
+        asker, changer = payload.requester, payload.modified_by
+        is_for_one = asker.address == changer.address and has_inbox(asker) and has_inbox(changer)
+        must_tell_all = self._results_to_everyone or self._is_recent(self._client_heard_at)
+        if asker.address is None or not is_for_one or must_tell_all:
+            return Channel.payloads()
+        return Channel.inbox(asker.address)
+
+    def _is_recent(self, moment: float) -> bool:
+        return self._clock.monotonic() - moment <= REMEMBERED_SECONDS
+
+
+def has_inbox(peer: Requester) -> bool:
+    """Whether somebody listens to an inbox of its own."""
+    return peer.address is not None and Capability.INBOX in (peer.capabilities or ())
