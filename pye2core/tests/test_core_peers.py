@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from pye2core.clock import ManualClock
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity, without_prefix
-from pye2core.messages import Heartbeat
-from pye2core.peers import LONGEST_NAME, MOST_NAMES, MOST_NODES, ONLINE_SECONDS, PeerBook
+from pye2core.messages import Heartbeat, Presence
+from pye2core.peers import (
+    ASK_AGAIN_SECONDS,
+    LONGEST_NAME,
+    MOST_NAMES,
+    MOST_NODES,
+    ONLINE_SECONDS,
+    PeerBook,
+)
 
 ATTIC, CELLAR = (
     Identity.from_words([word, "core", "peers"]).address for word in ("attic", "cellar")
@@ -41,7 +49,7 @@ def test_a_node_that_was_never_heard_from_is_not_there(book: PeerBook) -> None:
 def test_a_node_is_online_from_its_first_heartbeat(book: PeerBook) -> None:
     beat = Heartbeat("attic", ATTIC)
 
-    assert book.hear(beat)
+    assert book.hear(beat).is_new
 
     assert book.online() == {ATTIC: beat}
     assert book.heartbeat(ATTIC) is beat
@@ -52,7 +60,7 @@ def test_a_node_is_online_from_its_first_heartbeat(book: PeerBook) -> None:
 def test_the_newest_heartbeat_counts(book: PeerBook) -> None:
     book.hear(Heartbeat("attic", ATTIC, status={"N": 1}))
 
-    assert not book.hear(Heartbeat("attic", ATTIC, status={"N": 2}))
+    assert not book.hear(Heartbeat("attic", ATTIC, status={"N": 2})).is_new
 
     assert book.online()[ATTIC].status == {"N": 2}
 
@@ -80,7 +88,7 @@ def test_an_expired_node_keeps_its_name_and_is_new_when_it_is_back(
 
     assert book.address_of("attic") == ATTIC
     assert book.name_of(ATTIC) == "attic"
-    assert book.hear(Heartbeat("attic", ATTIC))
+    assert book.hear(Heartbeat("attic", ATTIC)).is_new
 
 
 def test_a_forgotten_node_is_offline_at_once_and_new_when_it_is_back(book: PeerBook) -> None:
@@ -90,7 +98,7 @@ def test_a_forgotten_node_is_offline_at_once_and_new_when_it_is_back(book: PeerB
     book.forget(CELLAR)
 
     assert book.online() == {}
-    assert book.hear(Heartbeat("attic", ATTIC))
+    assert book.hear(Heartbeat("attic", ATTIC)).is_new
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -138,7 +146,7 @@ def test_a_pinned_name_belongs_to_its_address_before_anybody_is_heard(
     assert book.address_of("attic") == ATTIC
     with pytest.raises(MessageRejected):
         book.hear(Heartbeat("attic", CELLAR))
-    assert book.hear(Heartbeat("attic", ATTIC))
+    assert book.hear(Heartbeat("attic", ATTIC)).is_new
 
 
 def test_the_pins_that_are_given_are_not_written_to(clock: ManualClock) -> None:
@@ -159,7 +167,7 @@ def test_nobody_can_call_himself_by_the_address_of_another(book: PeerBook, name:
 
 
 def test_a_node_may_be_called_by_its_own_address(book: PeerBook) -> None:
-    assert book.hear(Heartbeat(ATTIC, ATTIC))
+    assert book.hear(Heartbeat(ATTIC, ATTIC)).is_new
     assert book.address_of(ATTIC) == ATTIC
 
 
@@ -204,7 +212,7 @@ def test_a_flood_of_nodes_is_rejected_and_those_that_were_there_stay(book: PeerB
         book.hear(Heartbeat("one more", CELLAR))
 
     assert (caught.value.reason, caught.value.sender) == ("crowded", CELLAR)
-    assert not book.hear(Heartbeat("attic", ATTIC))
+    assert not book.hear(Heartbeat("attic", ATTIC)).is_new
     assert len(book.online()) == MOST_NODES
 
 
@@ -214,7 +222,7 @@ def test_nodes_that_are_away_make_room_and_keep_their_names(
     flood(book, MOST_NODES)
     clock.advance(ONLINE_SECONDS + 1)
 
-    assert book.hear(Heartbeat("attic", ATTIC))
+    assert book.hear(Heartbeat("attic", ATTIC)).is_new
 
     assert book.seconds_since("0xai_8") is None
     with pytest.raises(MessageRejected, match="the name of 0xai_8"):
@@ -229,7 +237,7 @@ def test_one_node_cannot_make_up_names_without_end(book: PeerBook) -> None:
         book.hear(Heartbeat("one more", ATTIC))
 
     assert caught.value.reason == "crowded"
-    assert not book.hear(Heartbeat("name-0", ATTIC))
+    assert not book.hear(Heartbeat("name-0", ATTIC)).is_new
 
 
 def test_it_can_be_read_while_heartbeats_come_in(book: PeerBook) -> None:
@@ -261,6 +269,133 @@ def test_who_keeps_something_about_a_node_is_told_when_it_is_forgotten(
     assert forgotten == []
 
     book.hear(Heartbeat("loft", "0xai_loft"))
-    book.hear(Heartbeat("cellar", CELLAR, leaving=True))
+    book.hear(Heartbeat("cellar", CELLAR, presence=Presence.LEAVING))
 
     assert forgotten == [ATTIC, CELLAR]
+
+
+# --- brief heartbeats -----------------------------------------------------------------------------
+
+
+def full(life: str = "a", revision: int = 1, **fields: Any) -> Heartbeat:
+    return Heartbeat("attic", ATTIC, allowed=(CELLAR,), life=life, revision=revision, **fields)
+
+
+def brief(life: str = "a", revision: int = 1, **fields: Any) -> Heartbeat:
+    return Heartbeat(
+        "attic", ATTIC, is_brief=True, pipelines=None, life=life, revision=revision, **fields
+    )
+
+
+def test_a_brief_heartbeat_keeps_a_node_online_and_what_is_known_of_it(
+    book: PeerBook, clock: ManualClock
+) -> None:
+    book.hear(full(load=1.0, status={"UPTIME": 5, "CPU": "x"}))
+    clock.advance(ONLINE_SECONDS)
+
+    heard = book.hear(brief(load=50.0, free_memory=2.0, status={"UPTIME": 65}))
+
+    clock.advance(ONLINE_SECONDS)
+    known = book.online()[ATTIC]
+    assert heard.heartbeat is known
+    assert (known.allowed, known.pipelines, known.is_brief) == ((CELLAR,), (), False)
+    assert (known.load, known.free_memory) == (50.0, 2.0)
+    assert known.status == {"UPTIME": 65, "CPU": "x"}
+    assert (heard.is_new, heard.is_current, heard.should_ask) == (False, True, False)
+
+
+@pytest.mark.parametrize("said", [brief(revision=2), brief(life="b")], ids=["changed", "new life"])
+def test_a_node_that_has_changed_since_is_to_be_asked(book: PeerBook, said: Heartbeat) -> None:
+    book.hear(full())
+
+    heard = book.hear(said)
+
+    assert (heard.is_current, heard.should_ask) == (False, True)
+    assert heard.heartbeat.allowed == (CELLAR,)
+
+
+def test_a_node_of_which_nothing_is_known_is_online_and_to_be_asked(book: PeerBook) -> None:
+    heard = book.hear(brief())
+
+    assert (heard.is_new, heard.should_ask) == (True, True)
+    assert book.online()[ATTIC].pipelines is None
+
+
+def test_a_node_is_not_asked_again_at_once(book: PeerBook, clock: ManualClock) -> None:
+    asked = []
+    for _ in range(3):
+        asked.append(book.hear(brief()).should_ask)
+        clock.advance(ASK_AGAIN_SECONDS / 2)
+
+    assert asked == [True, False, True]
+
+
+def test_after_its_full_heartbeat_a_node_is_known(book: PeerBook) -> None:
+    book.hear(brief(revision=2))
+    book.hear(full(revision=2))
+
+    assert book.hear(brief(revision=2)).is_current
+
+
+# --- the end of a connection ----------------------------------------------------------------------
+
+
+def end(presence: Presence, life: str | None = "a") -> Heartbeat:
+    return Heartbeat("attic", ATTIC, is_brief=True, pipelines=None, life=life, presence=presence)
+
+
+def test_a_node_that_was_lost_is_offline_until_it_is_heard_again(book: PeerBook) -> None:
+    book.hear(full())
+
+    book.hear(end(Presence.LOST))
+    was_online, was_lost = ATTIC in book.online(), book.is_lost(ATTIC)
+    heard = book.hear(brief())
+
+    assert (was_online, was_lost) == (False, True)
+    assert (heard.is_new, heard.is_current) == (True, True)
+    assert not book.is_lost(ATTIC)
+
+
+def test_with_a_grace_a_node_that_was_lost_is_online_for_so_long(clock: ManualClock) -> None:
+    book = PeerBook(clock, grace=10.0)
+    book.hear(full())
+
+    book.hear(end(Presence.LOST))
+    clock.advance(5)
+    book.hear(end(Presence.LOST))
+    clock.advance(4.9)
+    assert ATTIC in book.online()
+
+    clock.advance(0.1)
+    assert ATTIC not in book.online()
+
+
+@pytest.mark.parametrize("presence", [Presence.LEAVING, Presence.LOST])
+@pytest.mark.parametrize("life", ["before", None])
+def test_the_end_of_an_earlier_connection_changes_nothing(
+    book: PeerBook, presence: Presence, life: str | None
+) -> None:
+    book.hear(full(life="now"))
+
+    with pytest.raises(MessageRejected) as rejection:
+        book.hear(end(presence, life))
+
+    assert rejection.value.reason == "stale"
+    assert ATTIC in book.online()
+
+
+def test_the_end_of_the_newest_connection_counts_before_its_full_heartbeat(book: PeerBook) -> None:
+    book.hear(full(life="a"))
+    book.hear(brief(life="b"))
+
+    book.hear(end(Presence.LOST, "b"))
+
+    assert ATTIC not in book.online()
+
+
+@pytest.mark.parametrize("presence", [Presence.LEAVING, Presence.LOST])
+def test_the_end_of_a_node_that_nobody_knows_says_nothing(
+    book: PeerBook, presence: Presence
+) -> None:
+    assert not book.hear(end(presence)).is_new
+    assert book.online() == {}

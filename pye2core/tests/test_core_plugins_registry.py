@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from attrs import frozen
 
 from pye2core import (
     CliCommandDescriptor,
@@ -24,6 +25,7 @@ from pye2core.errors import (
     NotProvided,
     PluginBroken,
     PluginConflict,
+    SettingsError,
     UnknownPreset,
     UnknownSignature,
     UnknownTransport,
@@ -97,6 +99,32 @@ def test_the_strongest_dialect_comes_last(plugin: MakePlugin) -> None:
     registry = PluginRegistry([plugin("a", serializers=[strong]), plugin("b", serializers=[PYE2])])
 
     assert registry.serializers() == (PYE2, strong)
+
+
+@frozen
+class Pace:
+    """Settings that a dialect could have."""
+
+    beats: int = 3
+
+
+@pytest.mark.parametrize(("variables", "beats"), [({}, 3), ({"PYE2_SOME_BEATS": "7"}, 7)])
+def test_settings_are_read_by_the_name_of_the_plugin_that_offers(
+    plugin: MakePlugin, variables: dict[str, str], beats: int
+) -> None:
+    dialect = SerializerDescriptor("d", "nowhere:D", settings=f"{__name__}:Pace")
+    registry = PluginRegistry([plugin("some", serializers=[dialect, PYE2])])
+
+    assert registry.settings_of(dialect, variables) == Pace(beats)
+    assert registry.settings_of(PYE2, variables) is None
+
+
+def test_a_setting_that_cannot_be_used_names_its_variable(plugin: MakePlugin) -> None:
+    dialect = SerializerDescriptor("d", "nowhere:D", settings=f"{__name__}:Pace")
+    registry = PluginRegistry([plugin("some", serializers=[dialect])])
+
+    with pytest.raises(SettingsError, match="PYE2_SOME_BEATS"):
+        registry.settings_of(dialect, {"PYE2_SOME_BEATS": "many"})
 
 
 def test_formatters_belong_to_a_dialect(plugin: MakePlugin) -> None:

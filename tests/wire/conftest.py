@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
-from attrs import define, field
 
 from pye2_cli.fleet import Fleet
 from pye2_testing.fixtures import require_mosquitto
@@ -21,6 +17,7 @@ from pye2core.identity import load_or_create_key
 # In pytest's importlib mode test files find each other only by the path.
 sys.path.append(str(Path(__file__).parent))
 
+from node_process import NodeProcess
 from wire_client import KnownNode, WireClient
 from wire_format import WireKey
 
@@ -108,45 +105,6 @@ def pipeline_name(client: WireClient, node: KnownNode) -> Iterator[str]:
     client.archive(node, name)
 
 
-@define
-class NodeProcess:
-    """One node of ours as a process of its own, which is quiet unless asked."""
-
-    url: str
-    home: Path
-    name: str
-    allow: str
-    process: subprocess.Popen[str] = field(init=False)
-    address: str = field(init=False)
-
-    def __enter__(self) -> Self:
-        self.address = load_or_create_key(self.home / "node.pem").address
-        command = [sys.executable, "-m", "pye2_node", "--name", self.name]
-        command += ["--home", str(self.home), "--json", "--parent-death"]
-        command += ["--allow", self.allow, "--heartbeat-interval", "30"]
-        self.process = subprocess.Popen(
-            command,
-            env={**os.environ, "PYE2_BROKER": self.url},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.wait_until_ready()
-        return self
-
-    def wait_until_ready(self) -> None:
-        """Read on until it says that it takes commands."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if json.loads(line).get("event") == "ready":
-                return
-        raise AssertionError("the node ended before it was ready")
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.communicate(timeout=30)
-
-
 @pytest.fixture
 def lone_node(
     broker_url: str, tmp_path: Path, wire_key: WireKey
@@ -155,7 +113,7 @@ def lone_node(
     name = f"lone-{uuid.uuid4().hex[:6]}"
     with (
         WireClient(broker_url, key=wire_key) as client,
-        NodeProcess(broker_url, tmp_path / "node", name, wire_key.address) as running,
+        NodeProcess(broker_url, tmp_path / "node", name, (wire_key.address,)) as running,
     ):
         yield running, client
     assert client.deafened_by == []

@@ -327,7 +327,7 @@ def test_payloads_signed_as_under_numpy_two_are_refused_with_a_reason(
     deployed(pipeline, results)
 
     line = rejections.next_of(node.address)
-    assert "(signature)" in line
+    assert "(numpy2-signature)" in line
     assert "Corrupted digest!" in line
     assert len(results) == 0
 

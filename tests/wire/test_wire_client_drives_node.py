@@ -25,7 +25,7 @@ from wire_client import (
 from wire_format import WireConnection, without_prefix
 
 if TYPE_CHECKING:
-    from conftest import NodeProcess
+    from node_process import NodeProcess
 
     from pye2_cli.fleet import Fleet
 
@@ -228,6 +228,17 @@ def test_a_deleted_pipeline_is_gone_without_a_code(
     assert {each["NOTIFICATION_CODE"] for each in client.notifications[before:]} == {None}
 
 
+def test_deleting_what_is_not_there_is_told_without_a_code(
+    client: WireClient, node: KnownNode
+) -> None:
+    client.send(node.address, "DELETE_CONFIG", "never-there", "delete nothing")
+
+    told = client.notification(lambda each: each["SESSION_ID"] == "delete nothing")
+    assert told["EE_PAYLOAD_PATH"] == [node.name, "never-there", None, None]
+    assert told["NOTIFICATION_TYPE"] == "ABNORMAL FUNCTIONING"
+    assert (told["NOTIFICATION_CODE"], told["ERROR_CODE"]) == (None, None)
+
+
 def test_archive_all_confirms_each_pipeline(
     client: WireClient, node: KnownNode, pipeline_name: str
 ) -> None:
@@ -364,6 +375,7 @@ def test_a_pipeline_command_is_answered_without_a_code(
         lambda: next(iter(client.notifications[before:]), None), "an answer to the command"
     )
     assert (answer["NOTIFICATION_CODE"], answer["EE_PAYLOAD_PATH"]) == (None, [node.name, *whole])
+    assert answer["NOTIFICATION_TYPE"] == "NORMAL"
     assert (answer["SESSION_ID"], answer["INITIATOR_ID"]) == (client.name, client.name)
 
 

@@ -63,6 +63,22 @@ def test_an_instance_that_cannot_start_is_denied(
     assert told.said[-1]["NOTIFICATION"]
 
 
+def test_an_instance_that_is_slowed_down_because_it_fails_says_for_how_long(
+    client: WireClient, node: KnownNode, pipeline_name: str
+) -> None:
+    path = instance_path(pipeline_name)
+    settings = run_once("while True: pass", EXEC_TIMEOUT=0.2, PROCESS_DELAY=0.01)
+
+    client.deploy(node, pipeline_object(pipeline_name, {"one": settings}))
+
+    told = client.notification(lambda each: each["NOTIFICATION_CODE"] == -999)
+    assert told["EE_PAYLOAD_PATH"] == [node.name, *path]
+    assert told["NOTIFICATION_TAG"] == "PLUGIN_DELAYED"
+    assert (told["SESSION_ID"], told["INITIATOR_ID"]) == (client.name, client.name)
+    assert told["DELAY_SECONDS"] == 1
+    assert "1 s" in told["NOTIFICATION"]
+
+
 MALFORMED_COMMANDS: dict[str, tuple[str, Any]] = {
     "no payload": ("UPDATE_CONFIG", None),
     "a pipeline that is a list": ("UPDATE_CONFIG", []),
@@ -111,6 +127,88 @@ def test_a_node_goes_on_after_a_command_with(
     client.send(node.address, action, payload)
 
     assert_it_goes_on(client, node, pipeline_name)
+
+
+UNREADABLE_COMMANDS: dict[str, tuple[str, Any, str | None, str]] = {
+    "no payload": ("UPDATE_CONFIG", None, None, "PAYLOAD is missing"),
+    "a pipeline without a name": ("UPDATE_CONFIG", {"TYPE": "Void"}, None, "NAME is missing"),
+    "a pipeline without a type": ("UPDATE_CONFIG", {"NAME": "x"}, "x", "TYPE is missing"),
+    "a plugin without a signature": (
+        "UPDATE_CONFIG",
+        {"NAME": "x", "TYPE": "Void", "PLUGINS": [{"INSTANCES": [{"INSTANCE_ID": "a"}]}]},
+        "x",
+        "SIGNATURE is missing",
+    ),
+    "a plugin with empty instances": (
+        "UPDATE_CONFIG",
+        {"NAME": "x", "TYPE": "Void", "PLUGINS": [{"SIGNATURE": CUSTOM_EXEC, "INSTANCES": []}]},
+        "x",
+        "INSTANCES is missing or empty",
+    ),
+    "an instance without an id": (
+        "UPDATE_CONFIG",
+        {"NAME": "x", "TYPE": "Void", "PLUGINS": [{"SIGNATURE": CUSTOM_EXEC, "INSTANCES": [{}]}]},
+        "x",
+        "INSTANCE_ID is missing",
+    ),
+    "a list of updates without ids": (
+        "BATCH_UPDATE_PIPELINE_INSTANCE",
+        [{"NAME": "x", "SIGNATURE": CUSTOM_EXEC, "INSTANCE_CONFIG": {}}],
+        "x",
+        "INSTANCE_ID is missing",
+    ),
+    "an archive of an object": ("ARCHIVE_CONFIG", {"NAME": "x"}, "x", "not the name of a pipeline"),
+    "an action that nobody knows": ("DANCE", {"NAME": "x"}, "x", "'DANCE' of a command is unknown"),
+    "no action": (None, None, None, "ACTION is missing"),  # type: ignore[dict-item] # on purpose
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE_COMMANDS)
+def test_who_is_allowed_is_told_what_is_wrong_with_a_command_with(
+    what: str, client: WireClient, node: KnownNode
+) -> None:
+    """PyE2's own engine is silent (docs/differences.md)."""
+    action, payload, pipeline, reason = UNREADABLE_COMMANDS[what]
+    session_id = f"unreadable-{what}"
+
+    client.send(node.address, action, payload, session_id)
+
+    told = client.notification(lambda each: each["SESSION_ID"] == session_id)
+    assert told["NOTIFICATION_CODE"] == -1
+    assert told["NOTIFICATION_TYPE"] == "EXCEPTION"
+    assert told["EE_PAYLOAD_PATH"] == [node.name, pipeline, None, None]
+    assert told["INITIATOR_ID"] == client.name
+    assert reason in told["INFO"]
+
+
+def test_who_sends_what_was_encrypted_for_another_is_told(
+    client: WireClient, node: KnownNode
+) -> None:
+    sealed = client.key.encrypt('{"ACTION": "STOP", "PAYLOAD": null}', WireKey().address)
+    message = {
+        "EE_IS_ENCRYPTED": True,
+        "EE_ENCRYPTED_DATA": sealed,
+        "EE_ID": node.address,
+        "SESSION_ID": "for another",
+        "INITIATOR_ID": client.name,
+        "TIME": wire_time(),
+    }
+
+    client.publish(f"{node.address}/config", json.dumps(client.key.signed(message)))
+
+    told = client.notification(lambda each: each["SESSION_ID"] == "for another")
+    assert told["NOTIFICATION_CODE"] == -1
+
+
+def test_what_cannot_be_read_is_answered_once(
+    client: WireClient, node: KnownNode, pipeline_name: str
+) -> None:
+    sent = client.send(node.address, "DANCE", None, "once")
+
+    client.publish(f"{node.address}/config", json.dumps(sent))
+    assert_it_goes_on(client, node, pipeline_name)
+
+    assert [each["SESSION_ID"] for each in client.notifications].count("once") == 1
 
 
 def assert_it_goes_on(client: WireClient, node: KnownNode, pipeline: str) -> None:

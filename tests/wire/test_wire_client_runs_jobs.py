@@ -62,6 +62,7 @@ def test_the_workers_of_a_distributed_job_are_pipelines_of_the_main_node(
     client: WireClient, node: KnownNode, pipeline_name: str
 ) -> None:
     path = (pipeline_name, CHAIN_DIST, "job")
+    client.overhear(node.address)
 
     client.deploy(node, pipeline_object(pipeline_name, {"job": chain_job(2, 30)}, CHAIN_DIST))
     client.payload(node.address, path, lambda each: each.get("PROGRESS") == 100)
@@ -90,6 +91,7 @@ def test_a_distributed_job_that_is_archived_ends_its_workers(
     client: WireClient, node: KnownNode, fleet: Fleet, pipeline_name: str
 ) -> None:
     endless = chain_job(2, 5) | {"CUSTOM_CODE_FINISH_CONDITION": packed("return False")}
+    client.overhear(node.address)
     client.deploy(node, pipeline_object(pipeline_name, {"job": endless}, CHAIN_DIST))
     workers = {f"{pipeline_name}_w_0", f"{pipeline_name}_w_1"}
     started = client.wait_for(

@@ -186,6 +186,17 @@ class WireClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def overhear(self, receiver: str) -> None:
+        """Hear what goes to the inbox of another: ours send results there, PyE2's clients do not
+        know of it."""
+        inbox = WireConnection(
+            self.url,
+            f"{self.name}_INBOX_{secrets.token_hex(4)}",
+            [f"{self._root}/{receiver}/payloads"],
+            self._hear,
+        )
+        self._connections.append(inbox)
+
     def forget(self) -> None:
         """Forget what was heard, but for the nodes that are there."""
         with self._changed:
@@ -198,15 +209,15 @@ class WireClient:
 
     def _hear(self, topic: str, data: bytes) -> None:
         readers = {
-            f"{self._root}/ctrl": self._read_heartbeat,
-            f"{self._root}/notif": self._read_notification,
-            f"{self._root}/payloads": self._read_payload,
+            "ctrl": self._read_heartbeat,
+            "notif": self._read_notification,
+            "payloads": self._read_payload,
         }
         with self._changed:
             try:
                 message = json.loads(data)
                 if len(message.get("EE_PAYLOAD_PATH", [None] * 4)) == 4:
-                    readers[topic](message)
+                    readers[topic.rpartition("/")[2]](message)
             except (ValueError, KeyError, AttributeError, TypeError):
                 # What a PyE2 client's thread dies of (section 5.3).
                 if data not in self._published:

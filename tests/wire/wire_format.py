@@ -136,19 +136,25 @@ class NumpyTwoFloat(float):
         return f"np.float64({float(self)!r})"
 
 
-def digest_of(message: Message) -> bytes:
+def text_of(message: Message) -> bytes:
     said = {key: value for key, value in message.items() if key not in UNSIGNED}
-    return hashlib.sha256(canonical(said).encode()).digest()
+    return canonical(said).encode()
+
+
+def digest_of(message: Message) -> bytes:
+    return hashlib.sha256(text_of(message)).digest()
 
 
 def verifies(message: Message) -> bool:
-    """Whether hash and signature of a message are its sender's."""
-    digest = digest_of(message)
-    if message.get("EE_HASH") != digest.hex():
-        return False
+    """Whether hash and signature of a message are its sender's; one without a hash signs itself."""
+    signed, stated = text_of(message), message.get("EE_HASH")
+    if stated:
+        signed = hashlib.sha256(signed).digest()
+        if stated != signed.hex():
+            return False
     try:
         signature = base64.urlsafe_b64decode(message["EE_SIGN"])
-        public_key(message["EE_SENDER"]).verify(signature, digest, ec.ECDSA(hashes.SHA256()))
+        public_key(message["EE_SENDER"]).verify(signature, signed, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, KeyError, ValueError):
         return False
     return True

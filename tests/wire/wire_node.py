@@ -2,7 +2,8 @@
 
 It takes commands, answers, and publishes as the engine of that time does (sections 5 and 8 to 13 of
 the PyE2 wire protocol). It runs no code: an instance of custom code "returns" the text that it was
-sent, and how often it ran; a distributed job is done at once.
+sent, and how often it ran; a request with ``raise`` in its text "raises"; a distributed job is done
+at once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     Path = tuple[str | None, ...]
 
 CHAIN_DIST = "PROCESS_REAL_TIME_COLLECTED_DATA_CUSTOM_EXEC_CHAIN_DIST"
+REST_CUSTOM_EXEC = "REST_CUSTOM_EXEC_01"
 NOWHERE: Path = (None, None, None)
 
 
@@ -45,6 +47,7 @@ class Instance:
     asker: Asker
     runs: int = 0
     confirms: bool = True
+    last_request: Message | None = None
 
 
 @define
@@ -57,12 +60,14 @@ class Habits:
         confirms_later: whether a changed configuration is confirmed only when :meth:`WireNode.run`
             is called, as after a long ``PROCESS_DELAY``.
         refuses: settings that it refuses with code -1.
+        answers_requests: whether code that is to be run once gets a result.
     """
 
     heartbeat_version: str = "v2"
     signs_like_numpy_two: bool = False
     confirms_later: bool = False
     refuses: str | None = None
+    answers_requests: bool = True
 
 
 class WireNode(NodeVoice):
@@ -269,7 +274,7 @@ class WireNode(NodeVoice):
             self.payload(instance, {"STATUS": "Working hours shift STARTED"})
             self.notify(asker, path, 112, "Starting new working hours shift NON-STOP")
         else:
-            instance.runs = known.runs
+            instance.runs, instance.last_request = known.runs, known.last_request
         if known is None or not self.habits.confirms_later:
             self._run(instance)
 
@@ -283,6 +288,8 @@ class WireNode(NodeVoice):
         instance.runs += 1
         if instance.path[1] == CHAIN_DIST:
             self._finish_job(instance)
+        elif instance.path[1] == REST_CUSTOM_EXEC:
+            self._answer_request(instance)
         else:
             self.payload(instance, _result_of(instance))
         if instance.confirms:
@@ -292,6 +299,31 @@ class WireNode(NodeVoice):
                 f" >>>>>>> Instance <stream='{pipeline}' sign='{signature}' inst='{instance_id}'>"
             )
             self.notify(instance.asker, instance.path, 100, f"{text} exec ok post config")
+
+    def _answer_request(self, instance: Instance) -> None:
+        """Each value of ``REQUEST`` is run once; after an error code 100 comes late."""
+        request = instance.settings.get("REQUEST")
+        if request is None and instance.runs == 1:
+            self.payload(instance, {"INFO_MANIFEST": {"REQUEST": "what to run"}})
+        if request is None or request == instance.last_request:
+            return
+        instance.last_request = request
+        if not self.habits.answers_requests:
+            return
+        text = unpacked(request["DATA"]["CODE"])
+        error = "RuntimeError: raised" if "raise" in text else None
+        said = {
+            str(instance.settings.get("RESULT_KEY", "exec_result")).upper(): None
+            if error
+            else {"text": text, "run": instance.runs},
+            str(instance.settings.get("ERROR_KEY", "exec_errors")).upper(): error,
+            "EXEC_WARNING": ["Result might be erroneous due to plugin being allowed to run"],
+            "TIMESTAMP": request["TIMESTAMP"],
+        }
+        self.payload(instance, said)
+        if error:
+            self.notify(instance.asker, instance.path, None, f"Exception: {error}", "EXCEPTION")
+            instance.confirms = False
 
     def _finish_job(self, instance: Instance) -> None:
         """The first payload has no progress, the last one is repeated (section 13)."""

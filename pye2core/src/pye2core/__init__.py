@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Payload,
         Pipeline,
         Session,
+        SingleRunInstance,
     )
     from pye2core.descriptors import (
         CliCommandDescriptor,
@@ -54,6 +55,7 @@ _HOME = {
     "SerializerDescriptor": "descriptors",
     "Session": "client",
     "SignatureDescriptor": "descriptors",
+    "SingleRunInstance": "client",
     "Stage": "descriptors",
     "TransportDescriptor": "descriptors",
     "hookimpl": "hookspecs",
@@ -77,6 +79,7 @@ __all__ = [
     "SerializerDescriptor",
     "Session",
     "SignatureDescriptor",
+    "SingleRunInstance",
     "Stage",
     "TransportDescriptor",
     "hookimpl",

@@ -55,11 +55,13 @@ class SerializerDescriptor:
         name: "pye2".
         implementation: import string of a ``pye2core.abc.Serializer``.
         strength: of two dialects that a peer is known to speak, the higher one is used.
+        settings: import string of an attrs class with its own settings, if it has any.
     """
 
     name: str = field(validator=_NAME)
     implementation: str = field(validator=_IMPORT_STRING)
     strength: int = 0
+    settings: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
 
 
 @frozen
@@ -81,6 +83,7 @@ class Role(Enum):
     """What the kernel's convenience methods look for, so that it knows no signature by name."""
 
     CUSTOM_CODE = "custom code"
+    SINGLE_RUN = "single run"
     CHAIN_JOB = "chain job"
 
 

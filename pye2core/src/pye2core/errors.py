@@ -239,15 +239,26 @@ class MessageRejected(Pye2Error):
     """An inbound message is not acted on.
 
     Attributes:
-        reason: a word a program can compare: "size", "shape", "signature", "recipient", "replay",
-            "not-allowed", "decryption", "name-taken", "crowded", "unsupported".
+        reason: a word a program can compare: "size", "shape", "signature", "numpy2-signature" (a
+            payload that PyE2 on NumPy 2 signed wrongly; a session can be told to accept those),
+            "recipient", "replay", "not-allowed", "unencrypted", "decryption", "name-taken",
+            "crowded", "unsupported".
         sender: the address the message claims to come from, if it could be read.
+        pipeline: the name of the pipeline that a command is about, if that could be read.
     """
 
-    def __init__(self, message: str, *, reason: str, sender: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        sender: str | None = None,
+        pipeline: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.sender = sender
+        self.pipeline = pipeline
 
 
 class CodeError(Pye2Error):

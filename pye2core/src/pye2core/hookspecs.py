@@ -210,7 +210,7 @@ def pye2_node_stopped(name: str, address: str) -> None:
 
 @hookspec
 def pye2_instance_state_changed(path: InstancePath, state: str) -> None:
-    """An instance on this node is now "running", "failed" or "stopped".
+    """An instance on this node is now "running", "paused", "failed" or "stopped".
 
     Example:
         ::

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, evolve, frozen
 
 from pye2core.errors import MessageRejected
 from pye2core.identity import is_address, with_prefix
+from pye2core.messages import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,18 +30,46 @@ broker could fill the memory of everybody on it."""
 LONGEST_NAME = 128
 """Characters of a node's name."""
 
+ASK_AGAIN_SECONDS = 5.0
+"""A node is asked for a full heartbeat at most so often."""
+
+_NEVER = float("-inf")
+
 
 @define
 class KnownNode:
     """A node that was heard from.
 
     Attributes:
-        heartbeat: its newest heartbeat.
-        last_seen: when that came, on the monotonic clock, in seconds.
+        heartbeat: its last full heartbeat, with the figures of the newest one.
+        last_seen: when the newest one came, on the monotonic clock, in seconds.
+        life: which connection of the node's the newest one came on, if it says.
+        lost_at: when the broker said that its connection was lost, if it has not come back.
+        asked_at: when it was last to be asked for a full heartbeat.
     """
 
     heartbeat: Heartbeat
     last_seen: float
+    life: str | None = None
+    lost_at: float | None = None
+    asked_at: float = _NEVER
+
+
+@frozen
+class Heard:
+    """What a heartbeat came to.
+
+    Attributes:
+        heartbeat: the last full heartbeat of its node, with the figures of this one.
+        is_new: whether its node is online now and was not before.
+        is_current: whether that full heartbeat tells how the node is now.
+        should_ask: whether to ask the node for another one now.
+    """
+
+    heartbeat: Heartbeat
+    is_new: bool = False
+    is_current: bool = True
+    should_ask: bool = False
 
 
 class PeerBook:
@@ -50,10 +79,14 @@ class PeerBook:
     long as this book lives; a heartbeat cannot take it over. An address is nobody's name. Where the
     book is full, a new node takes the place of those that are offline; names are kept.
 
+    A node whose connection was lost counts as offline until its next heartbeat, but what is known
+    of it is kept: its link may only flicker.
+
     Args:
         clock: says how long ago a heartbeat was.
         pinned: addresses by name that are known beforehand.
         on_forgotten: told the address of each node that is remembered no longer.
+        grace: seconds for which a node whose connection was lost still counts as online.
     """
 
     def __init__(
@@ -61,18 +94,22 @@ class PeerBook:
         clock: Clock,
         pinned: dict[str, str] | None = None,
         on_forgotten: Callable[[str], None] | None = None,
+        *,
+        grace: float = 0.0,
     ) -> None:
         self._clock = clock
+        self._grace = grace
         self._on_forgotten = on_forgotten
         self._nodes: dict[str, KnownNode] = {}
         self._address_of = {name: with_prefix(address) for name, address in (pinned or {}).items()}
 
-    def hear(self, heartbeat: Heartbeat) -> bool:
-        """Take in a heartbeat; whether its node is online now and was not before.
+    def hear(self, heartbeat: Heartbeat) -> Heard:
+        """Take in a heartbeat.
 
         Raises:
             MessageRejected: reason "name-taken": another address has that name, or is that name;
-                "shape": its name is too long; "crowded": there is no room for another node.
+                "shape": its name is too long; "crowded": there is no room for another node;
+                "stale": it announces the end of an earlier connection of its node.
         """
         self._check_room(heartbeat)
         owner = self._owner_of(heartbeat)
@@ -83,13 +120,44 @@ class PeerBook:
                 reason="name-taken",
                 sender=heartbeat.address,
             )
-        if heartbeat.leaving:
-            self.forget(heartbeat.address)
-            return False
+        if heartbeat.presence is Presence.ONLINE:
+            return self._hear_living(heartbeat)
+        return self._hear_end(heartbeat)
+
+    def _hear_living(self, heartbeat: Heartbeat) -> Heard:
+        now = self._clock.monotonic()
+        before = self._nodes.get(heartbeat.address)
+        is_new = before is None or not self._fresh(before)
+        full = before.heartbeat if before is not None and heartbeat.is_brief else None
+        known = heartbeat if full is None else _renewed(full, heartbeat)
+        is_current = not heartbeat.is_brief or _tells_the_same(known, heartbeat)
+        asked_at = before.asked_at if before is not None else _NEVER
+        should_ask = not is_current and now - asked_at >= ASK_AGAIN_SECONDS
+        self._nodes[heartbeat.address] = KnownNode(
+            known, now, heartbeat.life, asked_at=now if should_ask else asked_at
+        )
+        return Heard(known, is_new, is_current, should_ask)
+
+    def _hear_end(self, heartbeat: Heartbeat) -> Heard:
+        """A node leaves, or was lost.
+
+        An end counts only for the connection that the node was last heard on: brokers may announce
+        that of an earlier one late, and anybody can play an old announcement again.
+        """
         known = self._nodes.get(heartbeat.address)
-        is_new = known is None or not self._fresh(known)
-        self._nodes[heartbeat.address] = KnownNode(heartbeat, self._clock.monotonic())
-        return is_new
+        if known is None:
+            return Heard(heartbeat)
+        if known.life not in {None, heartbeat.life}:
+            raise MessageRejected(
+                f"it announces the end of a connection that {heartbeat.name!r} has replaced",
+                reason="stale",
+                sender=heartbeat.address,
+            )
+        if heartbeat.presence is Presence.LEAVING:
+            self.forget(heartbeat.address)
+        elif known.lost_at is None:
+            known.lost_at = self._clock.monotonic()
+        return Heard(evolve(known.heartbeat, presence=heartbeat.presence))
 
     def _check_room(self, heartbeat: Heartbeat) -> None:
         if len(heartbeat.name) > LONGEST_NAME:
@@ -121,13 +189,21 @@ class PeerBook:
         return self._address_of.setdefault(heartbeat.name, heartbeat.address)
 
     def forget(self, address: str) -> None:
-        """Take a node as offline from now on, as after its last will."""
+        """Take a node as offline from now on, as after its farewell."""
         self._nodes.pop(address, None)
         if self._on_forgotten is not None:
             self._on_forgotten(address)
 
     def _fresh(self, known: KnownNode) -> bool:
-        return self._clock.monotonic() - known.last_seen <= ONLINE_SECONDS
+        now = self._clock.monotonic()
+        if known.lost_at is not None and now - known.lost_at >= self._grace:
+            return False
+        return now - known.last_seen <= ONLINE_SECONDS
+
+    def is_lost(self, address: str) -> bool:
+        """Whether a node's connection was lost and it was not heard since."""
+        known = self._nodes.get(address)
+        return known is not None and known.lost_at is not None
 
     def online(self) -> dict[str, Heartbeat]:
         """The newest heartbeats of the nodes that are online, by address."""
@@ -158,3 +234,18 @@ class PeerBook:
         """The name of a node that was heard from."""
         known = self._nodes.get(address)
         return known.heartbeat.name if known is not None else None
+
+
+def _renewed(full: Heartbeat, brief: Heartbeat) -> Heartbeat:
+    """What is known of a node, with the figures of its newest, brief heartbeat."""
+    return evolve(
+        full,
+        load=brief.load,
+        free_memory=brief.free_memory,
+        status={**full.status, **brief.status},
+        origin=brief.origin,
+    )
+
+
+def _tells_the_same(full: Heartbeat, brief: Heartbeat) -> bool:
+    return not full.is_brief and (full.life, full.revision) == (brief.life, brief.revision)

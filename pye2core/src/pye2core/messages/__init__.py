@@ -8,11 +8,14 @@ in which users configure instances, always upper case here.
 from pye2core.messages.codes import (
     SIGNS_OF_LIFE,
     Action,
+    Capability,
     NotificationCode,
     NotificationKind,
+    Presence,
 )
 from pye2core.messages.configuration import InstanceConfig, InstanceUpdate, PipelineConfig
 from pye2core.messages.models import (
+    EVERY_NODE,
     Command,
     CommandBody,
     Heartbeat,
@@ -26,8 +29,10 @@ from pye2core.messages.models import (
 )
 
 __all__ = [
+    "EVERY_NODE",
     "SIGNS_OF_LIFE",
     "Action",
+    "Capability",
     "Command",
     "CommandBody",
     "Heartbeat",
@@ -42,5 +47,6 @@ __all__ = [
     "PayloadMessage",
     "PipelineCommand",
     "PipelineConfig",
+    "Presence",
     "Requester",
 ]

@@ -31,6 +31,23 @@ SIGNS_OF_LIFE = frozenset({Action.FULL_HEARTBEAT, Action.TIMERS_HEARTBEAT, Actio
 """The actions that only ask a node to show itself."""
 
 
+class Capability(Enum):
+    """What a peer understands, or does, beyond PyE2's protocol; it says so itself."""
+
+    INBOX = "what is for one client alone goes to its own inbox"
+    BRIEF_HEARTBEATS = "most heartbeats are brief ones"
+    LAST_WILL = "the broker tells when its connection is lost"
+    ROLL_CALL = "it answers who asks all nodes at once"
+
+
+class Presence(Enum):
+    """What a heartbeat says about whether its node is there."""
+
+    ONLINE = "online"
+    LEAVING = "goes offline in good order"
+    LOST = "its connection was lost; the broker says so, and it may come back"
+
+
 class NotificationKind(Enum):
     """How serious a notification is."""
 

@@ -26,7 +26,8 @@ class InstanceConfig:
     """The configuration of one instance.
 
     Attributes:
-        signature: the plugin's name, upper case.
+        signature: the plugin's name, as it was spelled: it is the same in any case, but PyE2's
+            clients know it again only so.
         instance_id: unique within its pipeline and signature.
         settings: what the instance is told, by upper-case key.
     """
@@ -59,12 +60,15 @@ class PipelineConfig:
         data_source: where its data comes from; ``Void`` for nothing.
         instances: in the order in which they were made.
         settings: the data source's settings, by upper-case key.
+        initiator: the address of the client that made it, where a heartbeat says; no part of what
+            is configured.
     """
 
     name: str
     data_source: str = VOID
     instances: tuple[InstanceConfig, ...] = ()
     settings: dict[str, Any] = field(factory=dict)
+    initiator: str | None = field(default=None, eq=False)
 
     def instance(self, signature: str, instance_id: str) -> InstanceConfig | None:
         """The instance of that signature (in any case) and id, if there is one."""

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from pye2core.messages.codes import Presence
 from pye2core.messages.configuration import InstanceUpdate, PipelineConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from pye2core.messages.codes import Action, NotificationCode, NotificationKind
+    from pye2core.messages.codes import Action, Capability, NotificationCode, NotificationKind
+
+EVERY_NODE = "*"
+"""The target of a question to all nodes at once; no node's name, nor an address."""
 
 
 @frozen
@@ -50,11 +54,14 @@ class Requester:
         address: the asker's address.
         name: the asker's session name.
         session_id: the asker's session id.
+        capabilities: what the asker understands beyond PyE2's protocol; None if it did not say,
+            as PyE2's clients do not.
     """
 
     address: str | None = None
     name: str | None = None
     session_id: str | None = None
+    capabilities: frozenset[Capability] | None = None
 
 
 NOBODY = Requester()
@@ -91,7 +98,8 @@ class Command:
     Attributes:
         action: what to do.
         body: what to do it to.
-        target: the node's address, or its name where no address is known.
+        target: the node's address, or its name where no address is known; ``EVERY_NODE`` for a
+            question to all.
         requester: who asks.
         delegation: reserved for a client's signed delegation of a job; None today.
         origin: set on receipt.
@@ -168,7 +176,14 @@ class Heartbeat:
         allowed: addresses whose commands it takes, with their prefix.
         secured: False says that it takes commands from anybody (PyE2's default).
         pipelines: the pipelines it runs; None when the message did not say (only *online* then).
-        leaving: whether it is the last one: the node goes offline in good order.
+        presence: whether its node is there.
+        is_brief: whether it only says that its node is there, and how busy: all else is as in the
+            last full one of the same ``life`` and ``revision``.
+        life: tells the node's present connection to the broker from all others; None where the node
+            does not say, as PyE2's do not.
+        revision: grows with each change that a full heartbeat tells of.
+        capabilities: what the node understands and does beyond PyE2's protocol; None if it did not
+            say.
         load: the machine's processor load in percent. This and the next three are None where the
             node did not say, or said nothing that can be used.
         free_memory: the machine's free memory in GB.
@@ -186,7 +201,11 @@ class Heartbeat:
     allowed: tuple[str, ...] = ()
     secured: bool = True
     pipelines: tuple[PipelineConfig, ...] | None = ()
-    leaving: bool = False
+    presence: Presence = Presence.ONLINE
+    is_brief: bool = False
+    life: str | None = None
+    revision: int | None = None
+    capabilities: frozenset[Capability] | None = None
     load: float | None = None
     free_memory: float | None = None
     version: str | None = None

@@ -15,7 +15,11 @@ _SIGNATURES = {
     "REST_CUSTOM_EXEC_01": "pye2-custom-code",
     "PROCESS_REAL_TIME_COLLECTED_DATA_CUSTOM_EXEC_CHAIN_DIST": "pye2-chain-job",
 }
-_ROLES = {"custom code": "pye2-custom-code", "chain job": "pye2-chain-job"}
+_ROLES = {
+    "custom code": "pye2-custom-code",
+    "single run": "pye2-custom-code",
+    "chain job": "pye2-chain-job",
+}
 _SERIALIZERS = {"pye2": "pye2-wire"}
 _COMMANDS = {"node": "pye2-node", "broker": "pye2-broker"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -221,6 +220,32 @@ class PluginRegistry:
             )
             raise PluginBroken(message, plugin=plugin, phase="use") from error
 
+    def settings_of(
+        self,
+        descriptor: TransportDescriptor | SerializerDescriptor,
+        environment: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The settings of a transport or of a dialect, from ``PYE2_<PLUGIN>_<FIELD>``.
+
+        Args:
+            descriptor: whose settings they are.
+            environment: the variables to read; None for those of this process and of ``.env``.
+
+        Returns:
+            An object of the class that the descriptor names; None if it names none.
+
+        Raises:
+            PluginBroken: the class cannot be imported.
+            SettingsError: a value is missing or cannot be used; names the variable.
+        """
+        if descriptor.settings is None:
+            return None
+        from pye2core.settings.plugin import load_plugin_settings
+
+        settings_class = self.load(descriptor, descriptor.settings)
+        name = self.plugin_of(descriptor)
+        return load_plugin_settings(name, settings_class, environment=environment)
+
     def _offered(self, kind: type[_D]) -> dict[str, list[_D]]:
         return self._offers.get(kind, {})  # type: ignore[return-value]  # keyed by their type
 
@@ -301,6 +326,8 @@ def _broken(record: PluginRecord, why_it_matters: str) -> PluginBroken:
 
 
 def _nearest(name: str, known: list[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"

@@ -10,7 +10,6 @@ that count less than the URL's, so that a password is never sent to another brok
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +178,8 @@ def _config_level(config: Mapping[str, Any]) -> _Level:
 
 
 def _unknown_config_key(key: str) -> SettingsError:
+    import difflib
+
     near = difflib.get_close_matches(key.upper(), _CONFIG_KEYS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it can have {', '.join(_CONFIG_KEYS)}"
     return SettingsError(
