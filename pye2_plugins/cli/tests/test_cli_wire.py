@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,9 +34,7 @@ from pye2core.messages import (
     Presence,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+RECORDED = Path(__file__).parents[3] / "tests/data/captures/engine_plain.json"
 CLIENT, NODE, STRANGER = (Identity.from_private_value(bytes([byte]) * 32) for byte in (1, 2, 3))
 CLIENT_SPEAKS, NODE_SPEAKS = Pye2Serializer(), Pye2Serializer(node_name="attic")
 READER = Reader(installed_plugins())
@@ -104,6 +103,15 @@ def test_a_changed_message_is_shown_with_what_is_wrong() -> None:
     assert not reading.verified
     assert reading.path.pipeline == "p2"
     assert "NOT VERIFIED (signature: Corrupted digest!" in line(reading)
+
+
+def test_a_payload_that_numpy_2_spoilt_is_told_from_a_changed_one() -> None:
+    messages = json.loads(RECORDED.read_text("utf-8"))["messages"]
+    spoilt = next(each["raw_utf8"] for each in messages if each["topic"].endswith("/payloads"))
+
+    assert "unverified (NumPy 2)" in line(READER.read(spoilt.encode()))
+    changed = spoilt.replace('"SIGNATURE":"', '"SIGNATURE":"X')
+    assert "NOT VERIFIED" in line(READER.read(changed.encode()))
 
 
 @pytest.mark.parametrize("reader_key", [NODE, CLIENT])

@@ -157,6 +157,8 @@ def pye2_message_sent(message: Message, channel: Channel, size: int) -> None:
 def pye2_message_received(message: Message, channel: Channel, size: int) -> None:
     """A message of ``size`` bytes arrived, was verified and opened.
 
+    A session that accepts what does not verify is told of that, too: ``message.origin.verified``.
+
     What is of no use here, such as payloads of pipelines that nobody here knows, is dropped unread
     and shows in no hook.
 

@@ -65,7 +65,9 @@ def as_line(reading: Reading, names: NameBook, heard_at: datetime | None) -> str
 
 def verdict(reading: Reading) -> str:
     """Whether it verifies and can be read, and why not."""
-    verified = "verified" if reading.verified else "NOT VERIFIED"
+    spoilt = any(problem.reason == "numpy2-signature" for problem in reading.problems)
+    refused = "unverified (NumPy 2)" if spoilt else "NOT VERIFIED"
+    verified = "verified" if reading.verified else refused
     encrypted = ", encrypted" if reading.encrypted else ""
     unread = ", NOT READ" if reading.message is None else ""
     why = "; ".join(f"{problem.reason}: {problem.text}" for problem in reading.problems)
