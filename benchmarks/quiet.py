@@ -1,35 +1,35 @@
-"""What an idle client receives on a network of quiet nodes: counted, in simulated time."""
+"""What an idle client receives on a network of quiet nodes: counted, in simulated time.
+
+The nodes' own schedule, pulse and heartbeats, on the memory transport; nothing else of them runs.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from pathlib import Path
-
-from attrs import define, field
 
 from benchmarks.table import Row, progress
 from pye2_node.desired import DesiredPipeline
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
-    Life,
-    brief,
     capabilities_of,
     shown_pipelines,
     signatures_of,
-    status_of,
 )
 from pye2_node.machine import Machine
+from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.settings import HEARTBEAT_SECONDS
 from pye2_testing import MemoryBroker
 from pye2_wire.serializer import Pye2Serializer
-from pye2core import Session, __version__
+from pye2core import Session
 from pye2core.abc import Channel
 from pye2core.clock import ManualClock
 from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.identity import Identity
-from pye2core.messages import Heartbeat, InstanceConfig, PipelineConfig, Requester
+from pye2core.messages import InstanceConfig, PipelineConfig, Requester
 from pye2core.plugins import installed_plugins
 from pye2core.settings import parse_broker_url
 
@@ -45,49 +45,6 @@ PYE2_HEARTBEAT = 14_000
 
 CAPTURE = Path(__file__).parent.parent / "tests" / "data" / "captures" / "engine_plain.json"
 """Two of PyE2's nodes that had little to tell, recorded."""
-
-
-@define(eq=False)
-class QuietNode:
-    """A node as others hear it; nothing of it runs."""
-
-    name: str
-    machine: Machine
-    clock: ManualClock
-    connection: Connection
-    allowed: tuple[str, ...]
-    pipelines: tuple[DesiredPipeline, ...]
-    life: Life = field(factory=Life)
-
-    @property
-    def address(self) -> str:
-        """Its address."""
-        return self.connection.identity.address
-
-    def must_say_everything(self) -> bool:
-        """No: all the others are peers of ours."""
-        return False
-
-    def brief_heartbeat(self) -> Heartbeat:
-        """What it says most of the time."""
-        return brief(self.name, self.address, self.life, self.machine)
-
-    def full_heartbeat(self) -> Heartbeat:
-        """What it says once a minute."""
-        return Heartbeat(
-            self.name,
-            self.address,
-            allowed=self.allowed,
-            pipelines=shown_pipelines(self.pipelines, lambda _signature, key: key == "CODE"),
-            load=self.machine.load(),
-            free_memory=self.machine.free_memory(),
-            version=__version__,
-            signatures=signatures_of(installed_plugins()),
-            life=self.life.id,
-            revision=self.life.revision,
-            capabilities=capabilities_of(self.connection.features),
-            status=status_of(self.machine.sample(), [], HEARTBEAT_SECONDS, self.clock.now()),
-        )
 
 
 def _pipeline(name: str, owner: str, clock: ManualClock) -> DesiredPipeline:
@@ -106,8 +63,8 @@ def received_a_minute(pipelines: int) -> float:
     ):
         nodes = _nodes(broker, Machine(Path(folder), clock), clock, pipelines)
         _let_time_pass(nodes, clock)
-        for node in nodes:
-            node.connection.close()
+        for _, connection in nodes:
+            connection.close()
         assert session.peers.wait_until(lambda: len(session.peers.online()) == NODES, MINUTE)
         own = Channel.inbox(session.address)
         hears = {Channel.ctrl(), Channel.notif(), Channel.payloads(), own}
@@ -117,15 +74,27 @@ def received_a_minute(pipelines: int) -> float:
 
 def _nodes(
     broker: MemoryBroker, machine: Machine, clock: ManualClock, pipelines: int
-) -> list[QuietNode]:
+) -> list[tuple[Presence, Connection]]:
     allowed = tuple(Identity.generate().address for _ in range(ALLOWED))
-    run = tuple(
-        _pipeline(f"thermometer-{number}", allowed[0], clock) for number in range(pipelines)
-    )
-    return [
-        QuietNode(name, machine, clock, _connection(broker, name, clock), allowed, run)
-        for name in (f"node-{number:02d}" for number in range(NODES))
-    ]
+    run = [_pipeline(f"thermometer-{each}", allowed[0], clock) for each in range(pipelines)]
+    shown = shown_pipelines(run, lambda _signature, key: key == "CODE")
+    nodes = []
+    for name in (f"node-{number:02d}" for number in range(NODES)):
+        connection = _connection(broker, name, clock)
+        presence = Presence(
+            name,
+            connection.identity.address,
+            interval=HEARTBEAT_SECONDS,
+            signatures=signatures_of(installed_plugins()),
+            capabilities=capabilities_of(connection.features),
+            machine=machine,
+            clock=clock,
+            allowed=lambda: allowed,
+            pipelines=lambda: shown,
+            instances=list,
+        )
+        nodes.append((presence, connection))
+    return nodes
 
 
 def _connection(broker: MemoryBroker, name: str, clock: ManualClock) -> Connection:
@@ -139,16 +108,20 @@ def _connection(broker: MemoryBroker, name: str, clock: ManualClock) -> Connecti
     return connection
 
 
-def _let_time_pass(nodes: list[QuietNode], clock: ManualClock) -> None:
+def _let_time_pass(nodes: list[tuple[Presence, Connection]], clock: ManualClock) -> None:
+    loop = asyncio.new_event_loop()
     pulses = {}
-    for node in nodes:
+    for presence, connection in nodes:
         schedule = HeartbeatSchedule(HEARTBEAT_SECONDS, clock)
-        pulses[schedule] = Pulse(schedule, node, node.connection)
+        pulses[schedule] = Pulse(
+            schedule, presence, connection, must_say_everything=lambda: False, loop=loop
+        )
     for _ in range(MINUTES * MINUTE):
         for schedule, pulse in pulses.items():
             if schedule.seconds_left <= 0:
                 pulse.send_due()
         clock.advance(1)
+    loop.close()
 
 
 def recorded_heartbeat() -> float:

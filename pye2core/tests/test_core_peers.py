@@ -13,6 +13,8 @@ from pye2core.identity import Identity, without_prefix
 from pye2core.messages import Heartbeat, Presence
 from pye2core.peers import (
     ASK_AGAIN_SECONDS,
+    ASKED_A_SECOND,
+    LIVES_REMEMBERED,
     LONGEST_NAME,
     MOST_NAMES,
     MOST_NODES,
@@ -293,14 +295,14 @@ def test_a_brief_heartbeat_keeps_a_node_online_and_what_is_known_of_it(
     book.hear(full(load=1.0, status={"UPTIME": 5, "CPU": "x"}))
     clock.advance(ONLINE_SECONDS)
 
-    heard = book.hear(brief(load=50.0, free_memory=2.0, status={"UPTIME": 65}))
+    heard = book.hear(brief(load=50.0, free_memory=2.0, status={"CPU_USED": 50.0}))
 
     clock.advance(ONLINE_SECONDS)
     known = book.online()[ATTIC]
     assert heard.heartbeat is known
     assert (known.allowed, known.pipelines, known.is_brief) == ((CELLAR,), (), False)
     assert (known.load, known.free_memory) == (50.0, 2.0)
-    assert known.status == {"UPTIME": 65, "CPU": "x"}
+    assert known.status == {"UPTIME": 5, "CPU": "x", "CPU_USED": 50.0}
     assert (heard.is_new, heard.is_current, heard.should_ask) == (False, True, False)
 
 
@@ -349,10 +351,10 @@ def test_a_node_that_was_lost_is_offline_until_it_is_heard_again(book: PeerBook)
 
     book.hear(end(Presence.LOST))
     was_online, was_lost = ATTIC in book.online(), book.is_lost(ATTIC)
-    heard = book.hear(brief())
+    heard = book.hear(brief("b"))
 
     assert (was_online, was_lost) == (False, True)
-    assert (heard.is_new, heard.is_current) == (True, True)
+    assert (heard.is_new, heard.heartbeat.allowed) == (True, (CELLAR,))
     assert not book.is_lost(ATTIC)
 
 
@@ -361,9 +363,7 @@ def test_with_a_grace_a_node_that_was_lost_is_online_for_so_long(clock: ManualCl
     book.hear(full())
 
     book.hear(end(Presence.LOST))
-    clock.advance(5)
-    book.hear(end(Presence.LOST))
-    clock.advance(4.9)
+    clock.advance(9.9)
     assert ATTIC in book.online()
 
     clock.advance(0.1)
@@ -399,3 +399,76 @@ def test_the_end_of_a_node_that_nobody_knows_says_nothing(
 ) -> None:
     assert not book.hear(end(presence)).is_new
     assert book.online() == {}
+
+
+@pytest.mark.parametrize("played_again", [full("a"), brief("a"), full("a", revision=9)])
+def test_what_comes_from_a_connection_that_has_ended_changes_nothing(
+    book: PeerBook, played_again: Heartbeat
+) -> None:
+    """Otherwise its end could be played again after it."""
+    book.hear(full("a"))
+    book.hear(full("b", revision=2))
+
+    for again in (played_again, end(Presence.LEAVING, "a")):
+        with pytest.raises(MessageRejected) as rejection:
+            book.hear(again)
+        assert rejection.value.reason == "stale"
+
+    assert book.online()[ATTIC].life == "b"
+
+
+@pytest.mark.parametrize("presence", [Presence.LEAVING, Presence.LOST])
+def test_a_node_that_is_gone_is_not_brought_back_by_what_it_said(
+    book: PeerBook, presence: Presence
+) -> None:
+    book.hear(full("a"))
+    book.hear(end(presence, "a"))
+
+    with pytest.raises(MessageRejected):
+        book.hear(full("a"))
+
+    assert ATTIC not in book.online()
+
+
+@pytest.mark.parametrize("late", [full(revision=5), brief(revision=5)])
+def test_a_heartbeat_that_a_newer_one_has_overtaken_changes_nothing(
+    book: PeerBook, late: Heartbeat
+) -> None:
+    newest = full(revision=7)
+    book.hear(newest)
+
+    heard = book.hear(late)
+
+    assert heard.heartbeat is newest
+    assert book.online()[ATTIC] is newest
+
+
+def test_a_farewell_does_not_make_a_node_be_asked_more_often(book: PeerBook) -> None:
+    asked = 0
+    for number in range(100):
+        asked += book.hear(brief(f"life-{number}")).should_ask
+        book.hear(end(Presence.LEAVING, f"life-{number}"))
+
+    assert asked == 1
+
+
+def test_a_crowd_of_unknown_nodes_is_asked_by_and_by(book: PeerBook) -> None:
+    asked = 0
+    for number in range(200):
+        unknown = Heartbeat(f"n{number}", f"0xai_{number}", is_brief=True, pipelines=None)
+        asked += book.hear(unknown).should_ask
+
+    assert asked == ASKED_A_SECOND
+
+
+def test_the_lives_of_nodes_that_are_made_up_fill_no_memory(book: PeerBook) -> None:
+    for number in range(MOST_NODES + 10):
+        gone = Heartbeat(
+            f"n{number}", f"0xai_{number}", is_brief=True, life="a", presence=Presence.LEAVING
+        )
+        book.hear(gone)
+    for number in range(100):
+        book.hear(full(f"life-{number}"))
+
+    assert len(book._ended._of) <= MOST_NODES
+    assert len(book._ended._of[ATTIC]) <= LIVES_REMEMBERED

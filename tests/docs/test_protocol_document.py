@@ -14,17 +14,17 @@ import attrs
 import pytest
 
 from pye2_mqtt.topics import Topics
-from pye2_node.answer_rate import ANSWER_EVERY, ANSWERS_A_SECOND
-from pye2_node.audience import REMEMBERED_SECONDS
+from pye2_node.audience import CLIENT_SECONDS, STRANGER_SECONDS
 from pye2_node.cli import node
 from pye2_node.context import UNDER_WAY
+from pye2_node.gate import ANSWER_EVERY, ANSWERS_A_SECOND
 from pye2_node.heartbeat import AFTER_CHANGE, AT_LEAST_BETWEEN, FULL_EVERY, WHEN_ASKED
-from pye2_node.inbox_answers import SHOWN_EVERY
 from pye2_node.node import LOST_SECONDS
 from pye2_node.settings import HEARTBEAT_SECONDS, NAME_PATTERN
 from pye2_node.store import DIGESTS_KEPT
 from pye2_wire.canonical import canonical
 from pye2_wire.commands import ACTIONS
+from pye2_wire.heartbeats import LARGEST_BRIEF
 from pye2_wire.notifications import LONGEST_TEXT
 from pye2_wire.plain import NESTING_LIMIT
 from pye2_wire.sealed import parse
@@ -368,22 +368,23 @@ def test_its_limits_are_those_of_the_code() -> None:
     assert str(peers.LONGEST_NAME) in limit("node name")
     assert NAME_PATTERN == "[A-Za-z0-9_-]{1,64}"
     assert f"`{NAME_PATTERN}`" in section("1.1")
+    assert limit("a brief heartbeat") == f"{LARGEST_BRIEF:,} bytes"
     assert limit("a last will") == f"{MAX_LAST_WILL:,} bytes"
 
 
 def test_its_rates_are_those_of_the_code() -> None:
     answers = f"{ANSWER_EVERY:g} a second each, {ANSWERS_A_SECOND} a second in all"
     assert limit("answers to who is not allowed") == answers
-    shown = f"{1 / SHOWN_EVERY:g} a second each, {ANSWERS_A_SECOND} a second in all"
-    assert limit("answers in inboxes") == shown
+    assert limit("full heartbeats for who asks").startswith(f"every {AT_LEAST_BETWEEN:g} s")
     every = f"every {HEARTBEAT_SECONDS:g} s, every {FULL_EVERY:g} s"
     assert limit("heartbeats: usual, full at least") == every
     assert f"{AT_LEAST_BETWEEN:g} s" in limit("heartbeats on `ctrl`")
     assert limit("asking one node for a full heartbeat") == (
-        f"at most every {peers.ASK_AGAIN_SECONDS:g} s"
+        f"at most every {peers.ASK_AGAIN_SECONDS:g} s; {peers.ASKED_A_SECOND} nodes a second"
     )
     assert limit("online after the last heartbeat") == f"{peers.ONLINE_SECONDS:g} s"
-    assert (REMEMBERED_SECONDS, limit("PyE2 company after it was last heard")) == (3600, "1 hour")
+    assert (CLIENT_SECONDS, STRANGER_SECONDS) == (3600, 300)
+    assert limit("PyE2 company after it was last heard") == "1 hour (a), 5 minutes (b)"
     assert limit("waiting for a confirmation; for a node").endswith(f"{NODE_SECONDS:g} s")
     full = section("17.4")
     assert (

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pye2core import Session
 from pye2core.errors import CodeRefused, ConfirmationTimeout
 
 if TYPE_CHECKING:
     from pye2_cli.fleet import Fleet
-    from pye2core import Pipeline, Session
+    from pye2core import Pipeline
 
 PATIENCE = 60.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,14 +42,20 @@ def forever(plugin: Any) -> Any:
         plugin.sleep(1)
 
 
+def reported(session: Session, pipeline: Pipeline) -> dict[str, list[str]]:
+    """The instances that the node says it runs of the pipeline, and of what runs code for it."""
+    everything = session.known_pipelines.reported(pipeline.node_addr)
+    return {
+        name: [each.instance_id for each in config.instances]
+        for name, config in everything.items()
+        if name.startswith(pipeline.name)
+    }
+
+
 def wait_until_only(session: Session, pipeline: Pipeline, left: list[str]) -> None:
     """Wait until the node says that it runs just these instances of the pipeline."""
-
-    def runs_others() -> bool:
-        reported = session.known_pipelines.reported(pipeline.node_addr).get(pipeline.name)
-        return reported is None or [each.instance_id for each in reported.instances] != left
-
-    session.run(wait=runs_others, close_session=False)
+    wanted = {pipeline.name: left}
+    session.run(wait=lambda: reported(session, pipeline) != wanted, close_session=False)
 
 
 def test_all_forms_of_code_give_their_result(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -72,6 +79,7 @@ def test_nothing_stays_on_the_node(session: Session, pipeline: Pipeline) -> None
     pipeline.create_custom_plugin_instance(
         instance_id="beside", custom_code="return 1", process_delay=60
     )
+    pipeline.deploy(timeout=PATIENCE)
     pipeline.wait_exec("return 1", timeout=PATIENCE)
     pipeline.wait_exec(divide, timeout=PATIENCE)
     with pytest.raises(ConfirmationTimeout):
@@ -111,6 +119,24 @@ def test_several_run_at_once(session: Session, pipeline: Pipeline) -> None:
     wait_until_only(session, pipeline, [])
 
 
+def test_two_programs_that_run_code_on_one_pipeline_do_not_end_each_other(
+    fleet: Fleet, client_key: Path, session: Session, pipeline: Pipeline
+) -> None:
+    pipeline.deploy(timeout=PATIENCE)
+    slow = "plugin.sleep(2)\nreturn 'slow'"
+    with Session(broker=fleet.url, key_file=client_key) as other, ThreadPoolExecutor() as beside:
+        assert other.wait_for_node(pipeline.node_addr, timeout=PATIENCE, verbose=False)
+        attached = other.attach_to_pipeline(
+            node=pipeline.node_addr, name=pipeline.name, max_wait_time=PATIENCE
+        )
+        waiting = beside.submit(pipeline.wait_exec, slow, timeout=PATIENCE)
+        session.run(wait=lambda: len(reported(session, pipeline)) < 2, close_session=False)
+
+        assert attached.wait_exec("return 'short'", timeout=PATIENCE) == ("short", None)
+        assert waiting.result(PATIENCE) == ("slow", None)
+    wait_until_only(session, pipeline, [])
+
+
 INTERRUPTED = """
 import signal, sys
 from pye2core import Session
@@ -135,7 +161,7 @@ def test_an_interrupted_program_leaves_nothing_behind(
         stderr=subprocess.PIPE,
         text=True,
     )
-    session.run(wait=lambda: not runs_code_once(session, pipeline), close_session=False)
+    session.run(wait=lambda: len(reported(session, pipeline)) < 2, close_session=False)
 
     program.send_signal(signal.SIGINT)
     _, errors = program.communicate(timeout=PATIENCE)
@@ -143,11 +169,6 @@ def test_an_interrupted_program_leaves_nothing_behind(
     assert "KeyboardInterrupt" in errors
     wait_until_only(session, pipeline, [])
     session.attach_to_pipeline(node=address, name=pipeline.name).close()
-
-
-def runs_code_once(session: Session, pipeline: Pipeline) -> bool:
-    reported = session.known_pipelines.reported(pipeline.node_addr).get(pipeline.name)
-    return reported is not None and len(reported.instances) == 1
 
 
 TUTORIAL = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,7 +66,14 @@ def requests_in(update: Message) -> list[Message]:
 
 
 def nothing_is_left(node: WireNode) -> None:
-    node.wait_until(lambda: len(updates(node)) > 1 and not requests_in(updates(node)[-1]))
+    """Wait until each pipeline that was made for a request is closed again."""
+
+    def all_are_closed() -> bool:
+        made = {each["NAME"] for each in updates(node) if requests_in(each)}
+        closed = {each["PAYLOAD"] for each in node.commands if each["ACTION"] == "ARCHIVE_CONFIG"}
+        return bool(made) and made == closed
+
+    node.wait_until(all_are_closed)
     assert not [path for path in node.instances if path[1] == REST_CUSTOM_EXEC]
 
 
@@ -76,7 +84,10 @@ def test_the_result_comes_back_and_the_instance_is_taken_away(
 
     assert outcome == ({"text": "return 42", "run": 1}, None)
     nothing_is_left(node)
-    (sent,) = requests_in(updates(node)[0])
+    (update,) = updates(node)
+    assert re.fullmatch(re.escape(pipeline.name) + "_[0-9a-f]{8}", update["NAME"])
+    assert update["TYPE"] == "Void"
+    (sent,) = requests_in(update)
     prefix = re.escape(f"{pipeline.name}_rest_custom_exec_synchronous_")
     assert re.fullmatch(prefix + "[0-9a-f]{8}", sent["INSTANCE_ID"])
     assert unpacked(sent["REQUEST"]["DATA"]["CODE"]) == "return 42"
@@ -96,10 +107,51 @@ def test_what_runs_beside_it_stays_as_it_is(node: WireNode, pipeline: Pipeline) 
     pipeline.wait_exec("return 2", {"x": 5}, timeout=PATIENCE)
 
     nothing_is_left(node)
-    before, added, removed = updates(node)
-    assert added["PLUGINS"][:1] == before["PLUGINS"] == removed["PLUGINS"]
+    _, added = updates(node)
     assert requests_in(added)[0]["X"] == 5
+    assert {path[:1] + path[2:] for path in node.instances} == {(pipeline.name, "one")}
+
+
+def test_with_input_it_runs_beside_what_gets_it(session: Session, node: WireNode) -> None:
+    pipeline = session.create_pipeline(
+        node=node.name, name=f"ours-{uuid.uuid4().hex[:8]}", data_source="VideoStream"
+    )
+    pipeline.create_custom_plugin_instance(instance_id="one", custom_code="return 1")
+    pipeline.deploy(timeout=PATIENCE)
+
+    result, error = pipeline.wait_exec("return 2", timeout=PATIENCE)
+
+    node.wait_until(lambda: len(updates(node)) == 3)
+    before, added, removed = updates(node)
+    assert (result["text"], error) == ("return 2", None)
+    assert added["PLUGINS"][:1] == before["PLUGINS"] == removed["PLUGINS"]
+    assert requests_in(added)[0]["ALLOW_EMPTY_INPUTS"] is False
     assert {path[2] for path in node.instances} == {"one"}
+
+
+def test_the_runs_of_two_sessions_do_not_end_each_other(
+    session: Session, broker_url: str, our_key_file: Path, node: WireNode, pipeline: Pipeline
+) -> None:
+    node.habits = Habits(answers_requests=False)
+    pipeline.deploy(timeout=PATIENCE)
+    with ThreadPoolExecutor() as beside:
+        waiting = beside.submit(pipeline.wait_exec, "return 'slow'", timeout=PATIENCE)
+        node.wait_until(lambda: len(updates(node)) == 2)
+        (slow,) = [path for path in node.instances if path[1] == REST_CUSTOM_EXEC]
+        node.habits = Habits()
+
+        with Session(broker=broker_url, key_file=our_key_file) as other:
+            assert other.wait_for_node(node.name, timeout=PATIENCE, verbose=False)
+            attached = other.attach_to_pipeline(
+                node=node.name, name=pipeline.name, max_wait_time=PATIENCE
+            )
+            result, _ = attached.wait_exec("return 'short'", timeout=PATIENCE)
+
+        assert result["text"] == "return 'short'"
+        node.instances[slow].last_request = None
+        node.run_all()
+        assert waiting.result(PATIENCE)[0]["text"] == "return 'slow'"
+    nothing_is_left(node)
 
 
 def test_an_error_of_the_code_comes_back_at_once(node: WireNode, pipeline: Pipeline) -> None:

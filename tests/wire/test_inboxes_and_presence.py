@@ -201,7 +201,8 @@ def test_once_a_pye2_client_uses_the_node_results_go_to_everybody_and_ours_arriv
         theirs.archive(known, "theirs")
 
     numbers = [results.get(timeout=PATIENCE) for _ in range(public["EXEC_RESULT"])]
-    assert numbers == list(range(2, public["EXEC_RESULT"] + 2))
+    # Those sent while the channel changed may have changed places.
+    assert sorted(numbers) == list(range(2, public["EXEC_RESULT"] + 2))
 
 
 def test_an_owner_can_have_all_results_sent_to_everybody(

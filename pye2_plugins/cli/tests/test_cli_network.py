@@ -73,7 +73,7 @@ def test_nodes_once_says_that_nothing_was_heard(
 ) -> None:
     done = pye2("nodes", "--once", "--seconds", "0.2", *more, cwd=tmp_path, broker=nobodys_broker)
 
-    told = "nothing heard within 0.2 s; nodes say every 10 s that they are there\n"
+    told = "nothing heard within 0.2 s; PyE2's nodes say every 10 s that they are there\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
 
 

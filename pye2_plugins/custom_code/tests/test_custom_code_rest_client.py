@@ -38,6 +38,11 @@ def instance_with(settings: dict[str, Any]) -> RestCustomExecInstance:
     return RestCustomExecInstance(pipeline, *key)
 
 
+def waited_for(code: Any, **config: Any) -> dict[str, Any]:
+    """The settings of what ``wait_exec`` deploys on a pipeline without input."""
+    return RestCustomExecInstance.settings_for(code, config, has_input=False)
+
+
 # --- what is sent ---------------------------------------------------------------------------------
 
 
@@ -56,25 +61,48 @@ def test_settings_can_be_changed_without_a_request() -> None:
 
 
 def test_what_is_waited_for_comes_in_fields_of_its_own() -> None:
-    settings = RestCustomExecInstance.settings_for("return 1")
+    settings = waited_for("return 1")
 
-    assert settings.keys() == {"REQUEST", "RESULT_KEY", "ERROR_KEY"}
     assert settings["RESULT_KEY"] == "REST_EXECUTION_RESULT"
     assert settings["ERROR_KEY"] == "REST_EXECUTION_ERROR"
 
 
+def test_the_users_settings_come_with_it_and_do_not_change_what_is_waited_for() -> None:
+    settings = waited_for("return 1", X=5, RESULT_KEY="MINE", ALLOW_EMPTY_INPUTS="as I wish")
+
+    assert settings["X"] == 5
+    assert settings["RESULT_KEY"] == "REST_EXECUTION_RESULT"
+    assert settings["ALLOW_EMPTY_INPUTS"] == "as I wish"
+
+
+def test_only_where_there_is_no_input_it_runs_without() -> None:
+    fed = RestCustomExecInstance.settings_for("return 1", {}, has_input=True)
+    unfed = RestCustomExecInstance.settings_for("return 1", {}, has_input=False)
+
+    assert (fed["ALLOW_EMPTY_INPUTS"], fed["RUN_WITHOUT_IMAGE"]) == (False, False)
+    assert (unfed["ALLOW_EMPTY_INPUTS"], unfed["RUN_WITHOUT_IMAGE"]) == (True, True)
+
+
+def test_each_instance_has_a_name_of_its_own() -> None:
+    names = {RestCustomExecInstance.new_id("pipe") for _ in range(10)}
+
+    assert len(names) == 10
+    for name in names:
+        assert re.fullmatch("pipe_rest_custom_exec_synchronous_[0-9a-f]{8}", name)
+
+
 def test_code_that_cannot_run_on_a_node_is_refused() -> None:
     with pytest.raises(CodeRefused, match="import"):
-        RestCustomExecInstance.settings_for("import os")
+        waited_for("import os")
     with pytest.raises(CodeError):
-        RestCustomExecInstance.settings_for(len)
+        waited_for(len)
 
 
 # --- what is read ---------------------------------------------------------------------------------
 
 
 def test_the_result_and_the_error_are_read() -> None:
-    instance = instance_with(RestCustomExecInstance.settings_for("return 1"))
+    instance = instance_with(waited_for("return 1"))
 
     said = {"REST_EXECUTION_RESULT": 5, "REST_EXECUTION_ERROR": None, "EXEC_WARNING": ["beware"]}
     assert instance.outcome_in(said) == (5, None)
@@ -94,11 +122,11 @@ def test_the_result_and_the_error_are_read() -> None:
     ],
 )
 def test_other_payloads_say_nothing_of_it(fields: dict[str, Any]) -> None:
-    assert instance_with(RestCustomExecInstance.settings_for("return 1")).outcome_in(fields) is None
+    assert instance_with(waited_for("return 1")).outcome_in(fields) is None
 
 
 def test_an_error_is_told_in_the_users_own_lines() -> None:
-    instance = instance_with(RestCustomExecInstance.settings_for(divide))
+    instance = instance_with(waited_for(divide))
     failure = {"TYPE": "ZeroDivisionError", "MESSAGE": "division by zero", "LINE": 2}
     said = {"REST_EXECUTION_RESULT": None, "REST_EXECUTION_ERROR": "…", "EXEC_FAILURE": failure}
 
@@ -114,7 +142,7 @@ keys = st.sampled_from(["REST_EXECUTION_RESULT", "REST_EXECUTION_ERROR", "EXEC_F
 
 @given(st.dictionaries(keys | st.text(), anything | st.dictionaries(keys, anything)))
 def test_whatever_a_payload_says_it_is_read_or_ignored(fields: dict[str, Any]) -> None:
-    outcome = instance_with(RestCustomExecInstance.settings_for("return 1")).outcome_in(fields)
+    outcome = instance_with(waited_for("return 1")).outcome_in(fields)
 
     has_both = {"REST_EXECUTION_RESULT", "REST_EXECUTION_ERROR"} <= fields.keys()
     assert (outcome is not None) == has_both
@@ -144,10 +172,9 @@ def test_our_settings_have_the_keys_of_a_pye2_client() -> None:
     (command,) = recorded("wait_exec", "config")
     (sent,) = requests_in(command)
 
-    ours = RestCustomExecInstance.settings_for("return 1")
+    ours = waited_for("return 1")
 
-    added_by_wait_exec = {"INSTANCE_ID", "ALLOW_EMPTY_INPUTS", "RUN_WITHOUT_IMAGE"}
-    assert ours.keys() | added_by_wait_exec == sent.keys()
+    assert {*ours, "INSTANCE_ID"} == sent.keys()
     assert ours["REQUEST"].keys() == sent["REQUEST"].keys()
     assert ours["REQUEST"]["DATA"].keys() == sent["REQUEST"]["DATA"].keys()
     assert (ours["RESULT_KEY"], ours["ERROR_KEY"]) == (sent["RESULT_KEY"], sent["ERROR_KEY"])
@@ -175,7 +202,7 @@ def test_the_result_of_a_pye2_engine_is_read() -> None:
         for each in recorded("wait_exec", "payloads")
         if each["EE_PAYLOAD_PATH"][2] == "REST_CUSTOM_EXEC_01"
     ]
-    instance = instance_with(RestCustomExecInstance.settings_for("return 1"))
+    instance = instance_with(waited_for("return 1"))
 
     outcomes = [instance.outcome_in(each) for each in said]
 

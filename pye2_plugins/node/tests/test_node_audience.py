@@ -3,7 +3,7 @@
 import pytest
 from attrs import evolve
 
-from pye2_node.audience import REMEMBERED_SECONDS, Audience
+from pye2_node.audience import CLIENT_SECONDS, STRANGER_SECONDS, Audience
 from pye2core.abc import Channel
 from pye2core.identity import Identity
 from pye2core.messages import Capability, InstancePath, PayloadMessage, Requester
@@ -54,20 +54,25 @@ def test_while_a_client_of_pye2_uses_the_node_it_is_sent_everything(audience, cl
     assert audience.has_pye2_peers
     assert audience.channel_of(result()) == Channel.payloads()
 
-    clock.advance(REMEMBERED_SECONDS + 1)
+    clock.advance(CLIENT_SECONDS + 1)
     assert not audience.has_pye2_peers
     assert audience.channel_of(result()) == INBOX
 
 
-def test_a_peer_of_pye2_that_may_not_use_the_node_sees_full_heartbeats_and_no_results(audience):
-    audience.heard_peer(None)
+def test_a_peer_of_pye2_that_may_not_use_the_node_sees_full_heartbeats_and_no_results(
+    audience, clock
+):
+    audience.heard_stranger(None)
 
     assert audience.has_pye2_peers
     assert audience.channel_of(result()) == INBOX
 
+    clock.advance(STRANGER_SECONDS + 1)
+    assert not audience.has_pye2_peers
+
 
 def test_peers_of_ours_change_nothing(audience):
-    audience.heard_peer(OURS)
+    audience.heard_stranger(OURS)
     audience.heard_client(ASKER.capabilities)
 
     assert not audience.has_pye2_peers

@@ -3,8 +3,7 @@
 import pytest
 from attrs import define
 
-from pye2_node.answer_rate import ANSWER_EVERY, ANSWERS_A_SECOND
-from pye2_node.gate import Gate
+from pye2_node.gate import ANSWER_EVERY, ANSWERS_A_SECOND, Gate
 from pye2_node.store import CommandId
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity

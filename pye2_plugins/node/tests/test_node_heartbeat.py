@@ -12,22 +12,22 @@ from pye2_node.heartbeat import (
     AT_LEAST_BETWEEN,
     FULL_EVERY,
     WHEN_ASKED,
+    Due,
     HeartbeatSchedule,
-    Life,
-    brief,
     capabilities_of,
-    ending,
     shown_pipelines,
     signatures_of,
     status_of,
 )
 from pye2_node.instances import RunningInstance
 from pye2_node.machine import Machine
+from pye2_node.presence import Presence
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import TransportFeatures
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.identity import Identity
-from pye2core.messages import Capability, Heartbeat, Presence
+from pye2core.messages import Capability, Heartbeat
+from pye2core.messages import Presence as Standing
 
 NODE = Identity.from_words(["the node"])
 
@@ -45,41 +45,78 @@ def test_the_first_is_due_at_once(schedule):
 
 
 def test_then_one_is_due_at_each_interval(schedule, clock):
-    schedule.sent()
+    schedule.sent_brief()
     clock.advance(4)
 
     assert schedule.seconds_left == 6
 
 
-def test_a_change_is_told_soon(schedule, clock):
-    schedule.sent()
+def test_a_change_is_told_soon_and_in_full(schedule, clock):
+    schedule.sent_full()
     clock.advance(5)
 
     schedule.changed()
 
     assert schedule.seconds_left == pytest.approx(AFTER_CHANGE)
+    assert schedule.due is Due.FULL
 
 
 def test_whoever_asks_does_not_wait_for_changes_to_gather(schedule, clock):
-    schedule.sent()
+    schedule.sent_full()
     clock.advance(5)
 
     schedule.changed()
     schedule.asked()
 
     assert schedule.seconds_left == pytest.approx(WHEN_ASKED)
+    assert schedule.due is Due.ANSWER
 
 
-def test_many_changes_are_told_together_and_not_too_often(schedule, clock):
-    schedule.sent()
+def test_who_asks_changes_nothing_for_those_who_do_not(schedule, clock):
+    schedule.sent_full()
+    clock.advance(5)
+
+    schedule.asked()
+    clock.advance(WHEN_ASKED)
+    schedule.answered()
+
+    assert schedule.seconds_left == pytest.approx(5 - WHEN_ASKED)
+    assert schedule.due is Due.BRIEF
+
+
+def test_what_is_asked_for_is_sent_to_everybody_where_that_is_due_anyway(schedule, clock):
+    schedule.sent_full()
     schedule.changed()
     schedule.asked()
+
+    clock.advance(AFTER_CHANGE)
+    is_due, due = schedule.seconds_left <= 0, schedule.due
+    schedule.sent_full()
+
+    assert (is_due, due) == (True, Due.FULL)
+    assert schedule.seconds_left == 10
+
+
+@pytest.mark.parametrize("sent", ["sent_full", "answered"])
+def test_however_often_is_asked_answers_keep_their_distance(schedule, clock, sent):
+    schedule.sent_brief()
+    getattr(schedule, sent)()
+    for _ in range(10):
+        schedule.asked()
 
     assert schedule.seconds_left == AT_LEAST_BETWEEN
 
 
+def test_many_changes_are_told_together_and_not_too_often(schedule):
+    schedule.sent_full()
+    for _ in range(10):
+        schedule.changed()
+
+    assert schedule.seconds_left == max(AFTER_CHANGE, AT_LEAST_BETWEEN)
+
+
 def test_changes_that_go_on_do_not_put_the_heartbeat_off(schedule, clock):
-    schedule.sent()
+    schedule.sent_full()
     clock.advance(5)
     for _ in range(10):
         schedule.changed()
@@ -93,8 +130,8 @@ def beats(schedule, clock, seconds):
     sent = {}
     for _ in range(seconds):
         if schedule.seconds_left <= 0:
-            sent[round(clock.monotonic())] = schedule.is_full_due
-            (schedule.sent_full if schedule.is_full_due else schedule.sent)()
+            is_full = sent[round(clock.monotonic())] = schedule.due is Due.FULL
+            (schedule.sent_full if is_full else schedule.sent_brief)()
         clock.advance(1)
     return sent
 
@@ -107,18 +144,6 @@ def test_a_quiet_node_says_everything_about_once_a_minute(clock, interval):
     gaps = {later - earlier for earlier, later in pairwise(full)}
     assert all(abs(gap - FULL_EVERY) <= interval / 2 for gap in gaps)
     assert len(sent) == pytest.approx(600 / interval, abs=1)
-
-
-@pytest.mark.parametrize("why", ["asked", "changed"])
-def test_what_is_waited_for_is_a_full_heartbeat_and_only_that_one(schedule, clock, why):
-    schedule.sent_full()
-    clock.advance(5)
-
-    getattr(schedule, why)()
-    was_full_due = schedule.is_full_due
-    schedule.sent_full()
-
-    assert (was_full_due, schedule.is_full_due) == (True, False)
 
 
 # --- what -----------------------------------------------------------------------------------------
@@ -234,33 +259,64 @@ def test_a_whole_heartbeat_survives_the_wire(tmp_path, facilities, registry):
     assert (arrived.version, arrived.is_supervisor) == ("1.0", False)
 
 
-def test_a_brief_heartbeat_says_how_busy_the_node_is_and_as_of_which_change(tmp_path):
-    life = Life(revision=7)
+@pytest.fixture
+def presence(tmp_path, clock):
+    return Presence(
+        "n1",
+        NODE.address,
+        interval=10,
+        signatures={"S": "1.0"},
+        capabilities=frozenset({Capability.INBOX}),
+        machine=Machine(tmp_path, clock),
+        clock=clock,
+        allowed=lambda: (CLIENT.address,),
+        pipelines=lambda: (pipeline("p"),),
+        instances=list,
+    )
 
-    said = brief("n1", NODE.address, life, Machine(tmp_path, SYSTEM_CLOCK))
 
-    assert (said.is_brief, said.life, said.revision) == (True, life.id, 7)
+def test_a_full_heartbeat_says_everything_and_as_of_which_change(presence):
+    presence.life.revision = 7
+
+    said = presence.full()
+
+    assert (said.is_brief, said.life, said.revision) == (False, presence.life.id, 7)
+    assert (said.allowed, said.pipelines) == ((CLIENT.address,), (pipeline("p"),))
+    assert said.capabilities == {Capability.INBOX}
+
+
+def test_a_brief_heartbeat_says_how_busy_the_node_is_and_as_of_which_change(presence):
+    presence.life.revision = 7
+
+    said = presence.brief()
+
+    assert (said.is_brief, said.life, said.revision) == (True, presence.life.id, 7)
     assert said.load is not None
     assert said.free_memory is not None
 
 
-@pytest.mark.parametrize("presence", [Presence.LEAVING, Presence.LOST])
-def test_the_end_of_a_life_says_which_and_how(presence):
-    life = Life()
+def test_each_life_has_a_will_of_its_own_and_is_told_from_the_one_before(presence):
+    before = presence.begin_life()
+    presence.life.revision = 3
 
-    last = ending("n1", NODE.address, life, presence)
+    will = presence.begin_life()
 
-    assert (last.presence, last.life, last.is_brief) == (presence, life.id, True)
+    assert will.presence is Standing.LOST
+    assert before.life != will.life == presence.life.id
+    assert presence.life.revision == 3
 
 
-def test_each_life_is_told_from_the_one_before():
-    life = Life(revision=3)
-    before = life.id
+def test_a_farewell_says_which_life_has_ended(presence):
+    last = presence.farewell()
 
-    life.begin_anew()
+    assert (last.presence, last.life) == (Standing.LEAVING, presence.life.id)
 
-    assert life.id != before
-    assert life.revision == 3
+
+def test_the_load_is_not_measured_over_moments(presence, clock):
+    clock.advance(1)
+    first = presence.machine.load()
+
+    assert [presence.machine.load() for _ in range(5)] == [first] * 5
 
 
 def test_wills_are_promised_only_where_the_transport_has_them():

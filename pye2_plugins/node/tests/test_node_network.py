@@ -25,6 +25,7 @@ from pye2core.messages import (
 from pye2core.peers import PeerBook
 
 ME = Identity.from_words(["me"]).address
+INBOX = Channel.inbox(ME)
 OTHER = Identity.from_words(["other"]).address
 PAYLOAD = PayloadMessage(InstancePath("p"), {})
 NOTIFICATION = Notification(NotificationKind.NORMAL, "text")
@@ -33,17 +34,33 @@ NOTIFICATION = Notification(NotificationKind.NORMAL, "text")
 class Ears:
     """A connection for listening."""
 
-    def __init__(self, *, fails):
+    def __init__(self, *, fails, proven=(), forbidden=()):
         self.fails = fails
+        self.proven = set(proven)
+        self.forbidden = set(forbidden)
+        self.to_prove = []
+        self.needed = set()
         self.handlers = {}
         self.wanted = {}
         self.started = asyncio.Event()
         self.closed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def listen(self, channel, handler, *, wanted):
+    def listen(self, channel, handler, *, wanted, without_it=None):
         self.handlers[channel.kind] = handler
         self.wanted[channel.kind] = wanted
+        if without_it is None:
+            self.needed.add(channel.kind)
+
+    def prove(self, channel):
+        self.to_prove.append(channel)
+
+    def is_forbidden(self, channel):
+        return channel in self.forbidden
+
+    def hears(self, channel, timeout=0.0):
+        del timeout
+        return channel in self.to_prove and channel in self.proven
 
     def start(self):
         if self.fails:
@@ -88,6 +105,8 @@ class World:
         self.new_peers = asyncio.Queue()
         self.opened = asyncio.Queue()
         self.is_deaf = False
+        self.proven = {INBOX}
+        self.forbidden = set()
         self.network = NodeNetwork(
             "me",
             ME,
@@ -106,7 +125,7 @@ class World:
         return future
 
     def open_ears(self):
-        ears = Ears(fails=self.is_deaf)
+        ears = Ears(fails=self.is_deaf, proven=self.proven, forbidden=self.forbidden)
         self.opened.put_nowait(ears)
         return ears
 
@@ -256,9 +275,37 @@ def test_what_a_node_runs_is_not_told_while_it_is_known_to_have_changed():
 def test_answers_to_a_node_come_to_its_inbox():
     async def scenario(world):
         world.network.hear_heartbeat(heartbeat())
+        world.network.listen(Listener())
+        await world.network.send(archive(OTHER))
+        await world.network.send(archive(ME))
+        ((command, _, _),) = world.sent
+        for each in (command, *world.taken):
+            assert each.requester.capabilities == {Capability.INBOX}
+
+    perform(scenario)
+
+
+@pytest.mark.parametrize("forbidden", [set(), {INBOX}], ids=["in silence", "openly"])
+def test_a_node_whose_inbox_the_broker_forbids_is_answered_in_public(forbidden):
+    async def scenario(world):
+        world.proven, world.forbidden = set(), forbidden
+        world.network.hear_heartbeat(heartbeat())
+        world.network.listen(Listener())
         await world.network.send(archive(OTHER))
         ((command, _, _),) = world.sent
-        assert command.requester.capabilities == {Capability.INBOX}
+        assert command.requester.capabilities == frozenset()
+        ears = await world.opened.get()
+        assert ears.needed == {ChannelKind.PAYLOADS, ChannelKind.NOTIF}
+
+    perform(scenario)
+
+
+def test_a_node_that_does_not_listen_says_of_no_inbox():
+    async def scenario(world):
+        world.network.hear_heartbeat(heartbeat())
+        await world.network.send(archive(OTHER))
+        ((command, _, _),) = world.sent
+        assert command.requester.capabilities == frozenset()
 
     perform(scenario)
 

@@ -15,7 +15,7 @@ from pye2_node.allow_file import Guest, allow
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.code import encode
 from pye2core.identity import load_or_create_key
-from pye2core.messages import Action, InstanceConfig, InstanceUpdate, PipelineConfig
+from pye2core.messages import Action, InstanceConfig, InstanceUpdate, PipelineConfig, Presence
 
 pytestmark = pytest.mark.mosquitto
 
@@ -143,7 +143,7 @@ def test_asked_to_stop_it_exits_with_0_and_leaves_no_process_behind(start, frien
 
     _, alive = psutil.wait_procs(family[1:], timeout=SECONDS)
     assert not alive
-    friend.heartbeat("n1", lambda each: each.status["DEVICE_STATUS"] == "OFFLINE")
+    friend.heartbeat("n1", lambda each: each.presence is Presence.LEAVING)
     assert node.said() == ""
 
 
@@ -239,7 +239,7 @@ def test_it_dies_with_its_parent_where_that_is_asked_for(start, friend, mosquitt
 
     _, alive = psutil.wait_procs(family, timeout=SECONDS)
     assert not alive
-    friend.heartbeat("child", lambda each: each.status["DEVICE_STATUS"] == "OFFLINE")
+    friend.heartbeat("child", lambda each: each.presence is Presence.LEAVING)
 
 
 # --- what is wrong --------------------------------------------------------------------------------

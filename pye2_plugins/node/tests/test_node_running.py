@@ -20,6 +20,7 @@ from pye2core.messages import (
     InstanceUpdate,
     NotificationKind,
     PayloadMessage,
+    Presence,
 )
 
 # --- beginning and end ----------------------------------------------------------------------------
@@ -35,7 +36,7 @@ def test_a_node_says_hello_when_it_is_ready_and_goodbye_when_it_stops(start, fri
     assert hello.pipelines == ()
 
     node.stop()
-    friend.heartbeat("n1", lambda each: each.status["DEVICE_STATUS"] == "OFFLINE")
+    friend.heartbeat("n1", lambda each: each.presence is Presence.LEAVING)
     assert node.end is NodeAction.STOP
 
 

@@ -142,14 +142,16 @@ def test_a_hundred_workers_leave_no_process_and_no_descriptor():
         zygote = zygote_of(first)
         await first.stop()
         await asyncio.wait({pool._sparing})
-        before = psutil.Process().num_fds(), zygote.num_fds()
+        before = [psutil.Process().num_fds(), zygote.num_fds()]
         for _ in range(10):
             workers = [await worker_with(pool, "return 1") for _ in range(10)]
             values = await asyncio.gather(*(one.call("job", timeout=TIMEOUT) for one in workers))
             assert [one.value for one in values] == [1] * 10
             await asyncio.gather(*(one.stop() for one in workers))
         await asyncio.wait({pool._sparing})
-        assert (psutil.Process().num_fds(), zygote.num_fds()) == before
+        # The zygote may have held one of the first worker's for a moment longer.
+        after = [psutil.Process().num_fds(), zygote.num_fds()]
+        assert all(now <= then for now, then in zip(after, before, strict=True))
         assert len(zygote.children()) == 1  # the spare
 
     in_pool(scenario)

@@ -402,3 +402,20 @@ def test_an_odd_life_or_revision_counts_as_not_stated(key: str, stated: Any) -> 
     heard = received(with_state(**{key: stated}))
 
     assert (heard.life, heard.revision) == (None, None)
+
+
+@pytest.mark.parametrize("more", [{"PADDING": "x" * 1024}, {"CONFIG_STREAMS": []}])
+def test_what_calls_itself_brief_and_is_not_is_refused(more: dict[str, Any]) -> None:
+    assert rejection_of({**wired(BRIEF), **more}).reason == "shape"
+
+
+def test_of_a_brief_heartbeat_only_its_two_figures_are_kept() -> None:
+    """It is laid over what is known of its node, again and again."""
+    heard = received({**wired(BRIEF), "X_1": "x", "CPU_USED": "a lot"})
+
+    assert heard.status == {"AVAILABLE_MEMORY": 1.5}
+    assert heard.load is None
+
+
+def test_a_life_that_is_no_name_counts_as_not_stated() -> None:
+    assert received({**wired(BRIEF), "PYE2_LIFE": "x" * 65}).life is None

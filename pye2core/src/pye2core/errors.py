@@ -242,7 +242,7 @@ class MessageRejected(Pye2Error):
         reason: a word a program can compare: "size", "shape", "signature", "numpy2-signature" (a
             payload that PyE2 on NumPy 2 signed wrongly; a session can be told to accept those),
             "recipient", "replay", "not-allowed", "unencrypted", "decryption", "name-taken",
-            "crowded", "unsupported".
+            "crowded", "stale" (from a connection of a node that has ended), "unsupported".
         sender: the address the message claims to come from, if it could be read.
         pipeline: the name of the pipeline that a command is about, if that could be read.
     """

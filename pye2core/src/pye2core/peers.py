@@ -5,6 +5,7 @@ Sans-I/O; used by sessions and nodes alike.
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, frozen
@@ -12,6 +13,7 @@ from attrs import define, evolve, frozen
 from pye2core.errors import MessageRejected
 from pye2core.identity import is_address, with_prefix
 from pye2core.messages import Presence
+from pye2core.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +33,11 @@ LONGEST_NAME = 128
 """Characters of a node's name."""
 
 ASK_AGAIN_SECONDS = 5.0
-"""A node is asked for a full heartbeat at most so often."""
+ASKED_A_SECOND = 20
+"""A node is asked for a full heartbeat at most so often, and so many nodes in a second."""
 
-_NEVER = float("-inf")
+LIVES_REMEMBERED = 16
+"""Connections of one node that are known to have ended."""
 
 
 @define
@@ -45,14 +49,12 @@ class KnownNode:
         last_seen: when the newest one came, on the monotonic clock, in seconds.
         life: which connection of the node's the newest one came on, if it says.
         lost_at: when the broker said that its connection was lost, if it has not come back.
-        asked_at: when it was last to be asked for a full heartbeat.
     """
 
     heartbeat: Heartbeat
     last_seen: float
     life: str | None = None
     lost_at: float | None = None
-    asked_at: float = _NEVER
 
 
 @frozen
@@ -101,6 +103,8 @@ class PeerBook:
         self._grace = grace
         self._on_forgotten = on_forgotten
         self._nodes: dict[str, KnownNode] = {}
+        self._ended = EndedLives()
+        self._asking = RateLimit(clock, every=ASK_AGAIN_SECONDS, a_second=ASKED_A_SECOND)
         self._address_of = {name: with_prefix(address) for name, address in (pinned or {}).items()}
 
     def hear(self, heartbeat: Heartbeat) -> Heard:
@@ -109,9 +113,10 @@ class PeerBook:
         Raises:
             MessageRejected: reason "name-taken": another address has that name, or is that name;
                 "shape": its name is too long; "crowded": there is no room for another node;
-                "stale": it announces the end of an earlier connection of its node.
+                "stale": it comes from an earlier connection of its node.
         """
         self._check_room(heartbeat)
+        self._check_life(heartbeat)
         owner = self._owner_of(heartbeat)
         if owner != heartbeat.address:
             raise MessageRejected(
@@ -125,34 +130,42 @@ class PeerBook:
         return self._hear_end(heartbeat)
 
     def _hear_living(self, heartbeat: Heartbeat) -> Heard:
-        now = self._clock.monotonic()
-        before = self._nodes.get(heartbeat.address)
+        address = heartbeat.address
+        before = self._nodes.get(address)
+        if before is None:
+            full = heartbeat
+        elif before.life == heartbeat.life and _is_overtaken(heartbeat, before.heartbeat):
+            return Heard(before.heartbeat)
+        else:
+            self._ended.replaced(address, before.life, heartbeat.life)
+            full = _renewed(before.heartbeat, heartbeat) if heartbeat.is_brief else heartbeat
         is_new = before is None or not self._fresh(before)
-        full = before.heartbeat if before is not None and heartbeat.is_brief else None
-        known = heartbeat if full is None else _renewed(full, heartbeat)
-        is_current = not heartbeat.is_brief or _tells_the_same(known, heartbeat)
-        asked_at = before.asked_at if before is not None else _NEVER
-        should_ask = not is_current and now - asked_at >= ASK_AGAIN_SECONDS
-        self._nodes[heartbeat.address] = KnownNode(
-            known, now, heartbeat.life, asked_at=now if should_ask else asked_at
-        )
-        return Heard(known, is_new, is_current, should_ask)
+        is_current = not heartbeat.is_brief or _tells_the_same(full, heartbeat)
+        self._nodes[address] = KnownNode(full, self._clock.monotonic(), heartbeat.life)
+        should_ask = not is_current and self._asking.permits(address)
+        return Heard(full, is_new, is_current, should_ask)
 
-    def _hear_end(self, heartbeat: Heartbeat) -> Heard:
-        """A node leaves, or was lost.
+    def _check_life(self, heartbeat: Heartbeat) -> None:
+        """Refuse what comes from a connection that has ended.
 
-        An end counts only for the connection that the node was last heard on: brokers may announce
-        that of an earlier one late, and anybody can play an old announcement again.
+        Brokers may deliver it late, and anybody can play it again.
         """
         known = self._nodes.get(heartbeat.address)
-        if known is None:
-            return Heard(heartbeat)
-        if known.life not in {None, heartbeat.life}:
+        is_end = heartbeat.presence is not Presence.ONLINE
+        replaced = known is not None and known.life not in {None, heartbeat.life}
+        if self._ended.has(heartbeat.address, heartbeat.life) or (is_end and replaced):
             raise MessageRejected(
-                f"it announces the end of a connection that {heartbeat.name!r} has replaced",
+                f"it comes from a connection of {heartbeat.name!r} that has ended since",
                 reason="stale",
                 sender=heartbeat.address,
             )
+
+    def _hear_end(self, heartbeat: Heartbeat) -> Heard:
+        """A node leaves, or was lost: the connection that it was last heard on has ended."""
+        self._ended.add(heartbeat.address, heartbeat.life)
+        known = self._nodes.get(heartbeat.address)
+        if known is None:
+            return Heard(heartbeat)
         if heartbeat.presence is Presence.LEAVING:
             self.forget(heartbeat.address)
         elif known.lost_at is None:
@@ -234,6 +247,39 @@ class PeerBook:
         """The name of a node that was heard from."""
         known = self._nodes.get(address)
         return known.heartbeat.name if known is not None else None
+
+
+class EndedLives:
+    """The connections of nodes that have ended: what comes from them is not believed.
+
+    Their names are random, so that they never return.
+    """
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, deque[str]] = OrderedDict()
+
+    def has(self, address: str, life: str | None) -> bool:
+        """Whether this one is known to have ended."""
+        return life is not None and life in self._of.get(address, ())
+
+    def replaced(self, address: str, before: str | None, life: str | None) -> None:
+        """A node is heard on another connection than before."""
+        if before != life:
+            self.add(address, before)
+
+    def add(self, address: str, life: str | None) -> None:
+        """This one has ended."""
+        if life is None or self.has(address, life):
+            return
+        self._of.setdefault(address, deque(maxlen=LIVES_REMEMBERED)).append(life)
+        self._of.move_to_end(address)
+        if len(self._of) > MOST_NODES:
+            self._of.popitem(last=False)
+
+
+def _is_overtaken(heartbeat: Heartbeat, full: Heartbeat) -> bool:
+    """Whether a heartbeat was sent before the full one that is known: they may change places."""
+    return (heartbeat.revision or 0) < (full.revision or 0)
 
 
 def _renewed(full: Heartbeat, brief: Heartbeat) -> Heartbeat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from attrs import field, frozen, validators
@@ -41,11 +42,17 @@ class Once(SingleRunInstance):
 
     SIGNATURE = "PUPPET_ONCE_01"
 
+    _numbers = itertools.count()
+
     @classmethod
-    def settings_for(cls, code: Any) -> dict[str, Any]:
+    def new_id(cls, pipeline: str) -> str:
+        return f"once in {pipeline}, {next(cls._numbers)}"
+
+    @classmethod
+    def settings_for(cls, code: Any, config: Any, *, has_input: bool) -> dict[str, Any]:
         if code == "refused":
             raise CodeError("the code is refused")
-        return {"WISH": code}
+        return {**config, "WISH": code, "HAS_INPUT": has_input}
 
     def outcome_in(self, fields: Any) -> tuple[Any, Any] | None:
         return (fields["RESULT"], fields["ERROR"]) if "RESULT" in fields else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import random
 import threading
 from typing import TYPE_CHECKING, Any
@@ -65,12 +66,69 @@ def test_what_is_sent_while_the_broker_is_away_is_sent_when_it_is_back(bench: An
     bench.transport.lose()
 
     assert not connection.connected
-    bench.send("beat 1", "beat 2", conflate="heartbeat")
+    bench.send("word", "another")
+    back.set()
+
+    bench.transport.wait_for("publish another")
+    assert bench.transport.calls[-2:] == ["publish word", "publish another"]
+
+
+def test_what_told_how_things_were_before_a_loss_is_not_said_after_it(bench: Any) -> None:
+    said_at = iter(["first life", "second life"])
+    bench.started(on_connected=lambda: bench.send(next(said_at), conflate="heartbeat"))
+    back = bench.transport.stall("connect")
+    bench.transport.lose()
+    dropped = bench.send("beat 1", "beat 2", conflate="heartbeat")
     bench.send("word")
     back.set()
 
-    bench.transport.wait_for("publish word")
-    assert bench.transport.calls[-2:] == ["publish beat 2", "publish word"]
+    bench.transport.wait_for("publish second life")
+
+    assert bench.transport.calls[-2:] == ["publish word", "publish second life"]
+    for future in dropped:
+        with pytest.raises(NotConnected, match="outdated"):
+            future.result(0)
+
+
+# --- what is said on each connection --------------------------------------------------------------
+
+
+def test_who_wants_to_know_is_told_of_each_connecting_when_all_is_subscribed_to(
+    bench: Any,
+) -> None:
+    told: queue.Queue[list[str]] = queue.Queue()
+    connection = bench.connection(on_connected=lambda: told.put(list(bench.transport.calls)))
+    connection.listen(PAYLOADS, ignore)
+
+    connection.start()
+    assert told.get(timeout=PATIENCE) == ["connect", "subscribe payloads"]
+    bench.transport.lose()
+
+    assert told.get(timeout=PATIENCE) == ["connect", "subscribe payloads"] * 2
+    assert told.empty()
+
+
+def test_nobody_is_told_of_a_connection_that_was_lost_at_once(bench: Any) -> None:
+    told: queue.Queue[int] = queue.Queue()
+    bench.connection(on_connected=lambda: told.put(bench.transport.calls.count("connect")))
+    lose_once(bench.transport, "connect")
+
+    bench.made[-1].start()
+
+    assert told.get(timeout=PATIENCE) == 2
+
+
+def test_what_is_raised_by_who_is_told_is_logged_and_changes_nothing(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    connection = bench.started(on_connected=fail)
+
+    assert connection.connected
+    (record,) = [each for each in caplog.records if each.exc_info]
+    assert URL in record.getMessage()
 
 
 def test_nothing_is_given_to_a_transport_that_has_lost_the_broker(bench: Any) -> None:

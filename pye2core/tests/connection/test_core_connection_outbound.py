@@ -228,9 +228,9 @@ def test_a_message_that_waits_can_be_withdrawn(outbound: Outbound, broker: Broke
 
 
 def test_of_messages_that_wait_under_one_key_the_last_is_sent_and_all_are_done_with_it(
-    outbound: Outbound, broker: Broker
+    broker: Broker,
 ) -> None:
-    outbound.hold()
+    outbound = Outbound(broker.publish, URL)
     futures = [outbound.post(entry(text, conflate="heartbeat")) for text in "abc"]
     outbound.resume()
     assert broker.texts == ["c"]
@@ -238,6 +238,38 @@ def test_of_messages_that_wait_under_one_key_the_last_is_sent_and_all_are_done_w
     broker.confirm("c")
 
     assert all(future.done() for future in futures)
+
+
+def test_after_a_loss_what_a_newer_message_could_replace_fails_wherever_it_was(
+    outbound: Outbound, broker: Broker
+) -> None:
+    under_way = outbound.post(entry("beat 1", conflate="heartbeat"))
+    broker.lose_all()
+    outbound.hold()
+    waiting = outbound.post(entry("other beat", conflate="other heartbeat"))
+    withdrawn = outbound.post(entry("third beat", conflate="third heartbeat"))
+    withdrawn.cancel()
+    post(outbound, "word")
+
+    outbound.resume()
+
+    assert broker.texts == ["beat 1", "word"]
+    for future in (under_way, waiting):
+        with pytest.raises(NotConnected, match=f"{URL}: the connection was lost"):
+            future.result(0)
+    assert withdrawn.cancelled()
+
+
+def test_once_the_connection_is_back_such_messages_are_sent_as_ever(
+    outbound: Outbound, broker: Broker
+) -> None:
+    outbound.hold()
+    outbound.resume()
+
+    outbound.post(entry("beat", conflate="heartbeat"))
+    outbound.resume()
+
+    assert broker.texts == ["beat", "beat"]
 
 
 # --- bounds and the end ---------------------------------------------------------------------------
@@ -258,10 +290,10 @@ def test_when_too_much_waits_a_message_is_refused_and_says_so(
 
 
 def test_when_too_much_waits_a_newer_message_still_replaces_an_older(
-    outbound: Outbound, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "MAX_ENTRIES", 1)
-    outbound.hold()
+    outbound = Outbound(broker.publish, URL)
     outbound.post(entry("old", conflate="key"))
 
     outbound.post(entry("new", conflate="key"))

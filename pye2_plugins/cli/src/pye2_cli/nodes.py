@@ -29,12 +29,13 @@ _NEEDED_COLUMNS = 2
 @click.command()
 @click.option("--broker", help="The broker's URL; PYE2_BROKER or .env otherwise.")
 @click.option("--once", is_flag=True, help="Wait for the nodes, print the table once, and end.")
-@click.option("--seconds", default=11.0, show_default=True, help="How long --once waits for nodes.")
+@click.option("--seconds", default=2.0, show_default=True, help="How long --once waits for nodes.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one line a node, for programs.")
 def nodes(*, broker: str | None, once: bool, seconds: float, as_json: bool) -> None:
     """Watch who is online; Ctrl-C ends.
 
-    Nodes say that they are there every 10 seconds. With --once, the exit code is 1 if none did.
+    Nodes answer at once; PyE2's say only every 10 seconds that they are there: to see those, too,
+    give --once --seconds 11. With --once, the exit code is 1 if there was none.
     """
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
@@ -54,7 +55,7 @@ def _print_once(session: Session, seconds: float, *, as_json: bool) -> None:
     online = session.peers.online()
     if not online:
         waited = f"nothing heard within {seconds:g} s"
-        click.echo(f"{waited}; nodes say every 10 s that they are there", err=True)
+        click.echo(f"{waited}; PyE2's nodes say every 10 s that they are there", err=True)
         sys.exit(1)
     if not as_json:
         from rich.console import Console

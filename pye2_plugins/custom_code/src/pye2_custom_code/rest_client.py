@@ -6,6 +6,7 @@ sent; what goes wrong on the node is told in the lines of the user's own file.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_custom_code.failures import FAILURE_KEY, failure_from, told_to_user
@@ -61,14 +62,27 @@ class RestCustomExecInstance(SingleRunInstance):
         return settings if code is None else {**settings, "REQUEST": _request(code)}
 
     @classmethod
-    def settings_for(cls, code: Code) -> dict[str, Any]:
+    def new_id(cls, pipeline: str) -> str:
+        """A name like those that PyE2's clients give to what ``wait_exec`` runs."""
+        return f"{pipeline}_rest_custom_exec_synchronous_{os.urandom(4).hex()}"
+
+    @classmethod
+    def settings_for(
+        cls, code: Code, config: Mapping[str, Any], *, has_input: bool
+    ) -> dict[str, Any]:
         """The settings of an instance that ``wait_exec`` waits for.
 
         Raises:
             CodeError, CodeRefused, PresetParameterError: as ``packing.packed``.
         """
-        keys = {"RESULT_KEY": WAITED_RESULT_KEY, "ERROR_KEY": WAITED_ERROR_KEY}
-        return {**cls.settings_from(custom_code=code), **keys}
+        return {
+            "ALLOW_EMPTY_INPUTS": not has_input,
+            "RUN_WITHOUT_IMAGE": not has_input,
+            **config,
+            **cls.settings_from(custom_code=code),
+            "RESULT_KEY": WAITED_RESULT_KEY,
+            "ERROR_KEY": WAITED_ERROR_KEY,
+        }
 
     def outcome_in(self, fields: Mapping[str, Any]) -> tuple[Any, Any] | None:
         """The result and the error that a payload tells; None for one that tells neither."""

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from pye2core.clock import Clock
     from pye2core.messages import PayloadMessage, Requester
 
-REMEMBERED_SECONDS: Final = 3600.0
-"""For so long a peer of PyE2's counts as being there after it was last heard.
+CLIENT_SECONDS: Final = 3600.0
+"""For so long a client of PyE2's that is allowed counts as being there after its last command: they
+only speak when they want something, and listen otherwise."""
 
-Its clients only speak when they want something, and listen otherwise.
-"""
+STRANGER_SECONDS: Final = 300.0
+"""For so long somebody who is not known to be allowed does; PyE2's nodes speak every 10 s."""
 
 _NEVER: Final = float("-inf")
 
@@ -36,24 +37,27 @@ class Audience:
     def __init__(self, clock: Clock, *, results_to_everyone: bool) -> None:
         self._clock = clock
         self._results_to_everyone = results_to_everyone
-        self._peer_heard_at = _NEVER
+        self._stranger_heard_at = _NEVER
         self._client_heard_at = _NEVER
 
-    def heard_peer(self, capabilities: frozenset[Capability] | None) -> None:
-        """Somebody showed itself, or asked a node to: anybody can."""
+    def heard_stranger(self, capabilities: frozenset[Capability] | None) -> None:
+        """Somebody showed itself, or asked the node to: anybody can."""
         if capabilities is None:
-            self._peer_heard_at = self._clock.monotonic()
+            self._stranger_heard_at = self._clock.monotonic()
 
     def heard_client(self, capabilities: frozenset[Capability] | None) -> None:
-        """Somebody who is allowed gave a command."""
-        self.heard_peer(capabilities)
+        """Somebody who is allowed gave a command, or had before the node was restarted."""
         if capabilities is None:
             self._client_heard_at = self._clock.monotonic()
 
     @property
     def has_pye2_peers(self) -> bool:
         """Whether somebody may be about who does not understand brief heartbeats."""
-        return self._is_recent(self._peer_heard_at)
+        return self._has_pye2_clients or self._is_recent(self._stranger_heard_at, STRANGER_SECONDS)
+
+    @property
+    def _has_pye2_clients(self) -> bool:
+        return self._is_recent(self._client_heard_at, CLIENT_SECONDS)
 
     def channel_of(self, payload: PayloadMessage) -> Channel:
         """Where a result is sent: to its asker alone, if nobody else may need it.
@@ -62,13 +66,13 @@ class Audience:
         """
         asker, changer = payload.requester, payload.modified_by
         is_for_one = asker.address == changer.address and has_inbox(asker) and has_inbox(changer)
-        must_tell_all = self._results_to_everyone or self._is_recent(self._client_heard_at)
+        must_tell_all = self._results_to_everyone or self._has_pye2_clients
         if asker.address is None or not is_for_one or must_tell_all:
             return Channel.payloads()
         return Channel.inbox(asker.address)
 
-    def _is_recent(self, moment: float) -> bool:
-        return self._clock.monotonic() - moment <= REMEMBERED_SECONDS
+    def _is_recent(self, moment: float, seconds: float) -> bool:
+        return self._clock.monotonic() - moment <= seconds
 
 
 def has_inbox(peer: Requester) -> bool:

@@ -20,7 +20,7 @@ from pye2_node.commands import (
 from pye2_node.notices import Answers
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidConfiguration, NodeError
-from pye2core.messages import SIGNS_OF_LIFE, InstancePath
+from pye2core.messages import InstancePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,6 @@ class DeskOwner(Protocol):
 
     async def act(self, action: NodeAction) -> None:
         """Do something that concerns the node as a whole."""
-
-    def show_itself(self, asker: Requester) -> None:
-        """Tell somebody who asked how the node is."""
 
     def note_client(self, client: Requester) -> None:
         """Somebody who is allowed gave a command."""
@@ -91,7 +88,10 @@ class CommandDesk:
         )
 
     def receive(self, command: Command | UnreadableCommand, acknowledge: Acknowledge) -> None:
-        """Take a command; from any thread. How many wait here is limited by who acknowledges."""
+        """Take a command of somebody who is allowed; from any thread.
+
+        How many wait here is limited by who acknowledges, but for those that cannot be read.
+        """
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, (command, acknowledge))
 
     async def handle_all(self) -> None:
@@ -114,11 +114,6 @@ class CommandDesk:
             await self._carry_out(plan)
 
     async def _handle(self, command: Command, acknowledge: Acknowledge) -> None:
-        if command.action in SIGNS_OF_LIFE:
-            # Anybody may ask, as often as they like: nothing of that is worth the disk.
-            acknowledge()
-            self._owner.show_itself(requester_of(command))
-            return
         self._owner.note_client(requester_of(command))
         try:
             plan = await self._ledger.take(

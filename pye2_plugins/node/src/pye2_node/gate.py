@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pye2_node.allow_file import full_address
-from pye2_node.answer_rate import AnswerRate
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.identity import same_address
 from pye2core.messages import EVERY_NODE
+from pye2core.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from pye2core.abc import SealedMessage
     from pye2core.clock import Clock
     from pye2core.messages import Requester
+
+
+ANSWER_EVERY = 1.0
+"""Seconds between two refusals that one sender is told of."""
+
+ANSWERS_A_SECOND = 20
+"""Refusals that all senders together are told of: a flood of commands makes no flood of ours."""
 
 
 class Gate:
@@ -54,7 +61,7 @@ class Gate:
         self._allows = allows
         self._on_refused = on_refused
         self._on_unencrypted = on_unencrypted
-        self._answers = AnswerRate(clock)
+        self._answers = RateLimit(clock, every=ANSWER_EVERY, a_second=ANSWERS_A_SECOND)
 
     def __call__(self, sealed: SealedMessage) -> None:
         """Let a command through, or not.

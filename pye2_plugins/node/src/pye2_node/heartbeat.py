@@ -5,14 +5,16 @@ Sans-I/O but for the machine's figures: the node asks when the next one is due a
 
 from __future__ import annotations
 
+import math
 import os
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field
 
 from pye2_node.changes import published
 from pye2core import __version__
-from pye2core.messages import Capability, Heartbeat, Presence
+from pye2core.messages import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pye2_node.changes import IsConfidential
     from pye2_node.desired import DesiredPipeline
     from pye2_node.instances import RunningInstance
-    from pye2_node.machine import Machine
     from pye2core.abc import TransportFeatures
     from pye2core.clock import Clock
     from pye2core.messages import PipelineConfig
@@ -35,6 +36,8 @@ a short job are told at once."""
 
 FULL_EVERY: Final = 60.0
 """Seconds between two full heartbeats when nothing happens and nobody asks."""
+
+_NEVER: Final = float("-inf")
 
 AT_LEAST_BETWEEN: Final = 0.5
 """Seconds between two heartbeats, however much changes."""
@@ -67,8 +70,16 @@ class Life:
         self.id = os.urandom(4).hex()
 
 
+class Due(Enum):
+    """What is to be sent next."""
+
+    FULL = "everything, to everybody"
+    ANSWER = "everything, to who asked"
+    BRIEF = "that the node is there, to everybody"
+
+
 class HeartbeatSchedule:
-    """When the next heartbeat is due, and whether it is to be a full one.
+    """When the next heartbeat is due, and which.
 
     Args:
         interval: seconds between two heartbeats when nothing happens.
@@ -78,48 +89,57 @@ class HeartbeatSchedule:
     def __init__(self, interval: float, clock: Clock) -> None:
         self._interval = interval
         self._clock = clock
-        self._sent_at = float("-inf")
-        self._full_sent_at = float("-inf")
-        self._is_awaited = False
+        self._sent_at = _NEVER
+        self._full_sent_at = _NEVER
+        self._shown_at = _NEVER
+        self._has_changed = False
         self._due_at = clock.monotonic()
-
-    @property
-    def is_full_due(self) -> bool:
-        """Whether the next one has to say everything: somebody waits for it, or it is time.
-
-        Of the usual heartbeats it is the one that comes closest to its time.
-        """
-        nearly_now = self._clock.monotonic() + self._interval / 2
-        return self._is_awaited or nearly_now - self._full_sent_at >= FULL_EVERY
+        self._answer_at = math.inf
 
     @property
     def seconds_left(self) -> float:
         """Until the next one is due; zero or less if it is."""
-        return self._due_at - self._clock.monotonic()
+        return min(self._due_at, self._answer_at) - self._clock.monotonic()
 
-    def sent(self) -> None:
-        """One was sent just now."""
+    @property
+    def due(self) -> Due:
+        """Which the next one is; of the usual ones, that is full which comes closest to its time.
+
+        What was asked for is overtaken by one that everybody is told anyway.
+        """
+        if self._answer_at < self._due_at:
+            return Due.ANSWER
+        nearly_now = self._clock.monotonic() + self._interval / 2
+        is_time = nearly_now - self._full_sent_at >= FULL_EVERY
+        return Due.FULL if self._has_changed or is_time else Due.BRIEF
+
+    def sent_brief(self) -> None:
+        """A brief one was sent just now."""
         self._sent_at = self._clock.monotonic()
         self._due_at = self._sent_at + self._interval
 
     def sent_full(self) -> None:
-        """A full one was sent just now."""
-        self.sent()
+        """A full one was sent to everybody just now: to those who asked, too."""
+        self.sent_brief()
+        self.answered()
         self._full_sent_at = self._sent_at
-        self._is_awaited = False
+        self._has_changed = False
+
+    def answered(self) -> None:
+        """A full one was sent to who asked just now."""
+        self._shown_at = self._clock.monotonic()
+        self._answer_at = math.inf
 
     def asked(self) -> None:
-        """Somebody waits for the next one."""
-        self._bring_forward(WHEN_ASKED)
+        """Somebody waits for a full one."""
+        soon = max(self._clock.monotonic() + WHEN_ASKED, self._shown_at + AT_LEAST_BETWEEN)
+        self._answer_at = min(self._answer_at, soon)
 
     def changed(self) -> None:
         """Something changed that others should know."""
-        self._bring_forward(AFTER_CHANGE)
-
-    def _bring_forward(self, seconds: float) -> None:
-        self._is_awaited = True
-        soon = max(self._clock.monotonic() + seconds, self._sent_at + AT_LEAST_BETWEEN)
+        soon = max(self._clock.monotonic() + AFTER_CHANGE, self._sent_at + AT_LEAST_BETWEEN)
         self._due_at = min(self._due_at, soon)
+        self._has_changed = True
 
 
 def signatures_of(registry: PluginRegistry) -> dict[str, str]:
@@ -214,23 +234,3 @@ def capabilities_of(features: TransportFeatures) -> frozenset[Capability]:
     """What a node does beyond PyE2's protocol, on a transport that can do this."""
     always = {Capability.BRIEF_HEARTBEATS, Capability.INBOX, Capability.ROLL_CALL}
     return frozenset(always | {Capability.LAST_WILL} if features.last_will else always)
-
-
-def brief(name: str, address: str, life: Life, machine: Machine) -> Heartbeat:
-    """A heartbeat that says how busy the node is, and that nothing has changed."""
-    return Heartbeat(
-        name,
-        address,
-        is_brief=True,
-        life=life.id,
-        revision=life.revision,
-        load=machine.load(),
-        free_memory=machine.free_memory(),
-    )
-
-
-def ending(name: str, address: str, life: Life, presence: Presence) -> Heartbeat:
-    """The last heartbeat of a life: the node is going, or its connection was lost."""
-    return Heartbeat(
-        name, address, is_brief=True, life=life.id, revision=life.revision, presence=presence
-    )

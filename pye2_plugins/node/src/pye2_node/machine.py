@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _GIGABYTE: Final = 1024**3
 _SLOW_EVERY: Final = 60.0
+_LOAD_EVERY: Final = 1.0
+"""Seconds: a shorter time says nothing of the processor."""
+
 _LOW_MEMORY: Final = 0.15
 """Share of the machine's memory: with less than that left PyE2 raises its alert."""
 
@@ -45,12 +48,17 @@ class Machine:
             "GPU_INFO": "",
             "DEFAULT_CUDA": "cpu",
         }
+        self._load = 0.0
+        self._load_at = self._began
         psutil.cpu_percent()  # the first answer covers no time and means nothing
 
     def load(self) -> float:
-        """The processor load in percent, since it was last asked for."""
-        percent: float = self._psutil.cpu_percent()
-        return percent
+        """The processor load in percent, of the last second or more."""
+        now = self._clock.monotonic()
+        if now - self._load_at >= _LOAD_EVERY:
+            self._load = self._psutil.cpu_percent()
+            self._load_at = now
+        return self._load
 
     def free_memory(self) -> float:
         """The free memory in GB."""

@@ -46,8 +46,12 @@ _log = logging.getLogger("pye2_node")
 LOST_SECONDS = 10.0
 """A node whose connection was lost has so long to come back before its work is given to others."""
 
-_UNDERSTOOD = frozenset({Capability.INBOX})
-"""What a node understands as a client of others: their results come to its inbox."""
+_WITH_INBOX = frozenset({Capability.INBOX})
+_WITHOUT_INBOX: frozenset[Capability] = frozenset()
+"""What a node understands as a client of others: whether their results may come to its inbox."""
+
+_PROOF_SECONDS = 1.0
+"""For so long is waited until something arrives there: brokers may forbid it without a word."""
 
 _ASKED_IN_PUBLIC: frozenset[Capability] = frozenset()
 """What a node says that asks others how they are: it listens to what everybody hears."""
@@ -81,6 +85,7 @@ class NodeNetwork:
     ) -> None:
         self._name = name
         self._address = address
+        self._inbox = Channel.inbox(address)
         self._peers = peers
         self._send = send
         self._take = take
@@ -153,15 +158,16 @@ class NodeNetwork:
             NodeNotOnline: its target is the name of a node that was never heard from.
             NotConnected: the connection was closed.
         """
-        command = evolve(command, requester=evolve(command.requester, capabilities=_UNDERSTOOD))
+        if self._listeners:
+            # Answers to the command must be heard.
+            await asyncio.shield(self._opening_ears())
+        understood = _WITH_INBOX if self._hears_inbox() else _WITHOUT_INBOX
+        command = evolve(command, requester=evolve(command.requester, capabilities=understood))
         if command.target in {self._name, self._address}:
             origin = Origin(self._address, name=self._name)
             self._take(evolve(command, target=self._address, origin=origin))
             return
         address = self._address_of(command.target)
-        if self._listeners:
-            # Answers to the command must be heard.
-            await asyncio.shield(self._opening_ears())
         sealed = evolve(command, target=address)
         sending = await asyncio.to_thread(self._send, sealed, Channel.config(address), address)
         await asyncio.wrap_future(sending)
@@ -192,11 +198,25 @@ class NodeNetwork:
 
     async def _opened(self) -> Connection:
         ears = self._new_ears()
-        own = Channel.inbox(self._address)
-        for channel in (Channel.payloads(), Channel.notif(), own):
+        for channel in (Channel.payloads(), Channel.notif()):
             ears.listen(channel, self._on_message, wanted=self._is_of_use)
+        ears.listen(
+            self._inbox,
+            self._on_message,
+            wanted=self._is_of_use,
+            without_it="everybody on this broker is sent the results of this node's workers",
+        )
+        ears.prove(self._inbox)
         await asyncio.to_thread(ears.start)
+        if not ears.is_forbidden(self._inbox):
+            await asyncio.to_thread(ears.hears, self._inbox, _PROOF_SECONDS)
         return ears
+
+    def _hears_inbox(self) -> bool:
+        ears = self._ears
+        if ears is None or not ears.done() or _has_failed(ears):
+            return False
+        return ears.result().hears(self._inbox)
 
     def _is_of_use(self, sealed: SealedMessage) -> bool:
         return any(each.cares_about(sealed.path.pipeline) for each in list(self._listeners))

@@ -15,37 +15,32 @@ from typing import TYPE_CHECKING, Any
 from pye2_node.allow_list import AllowList
 from pye2_node.audience import Audience, has_inbox
 from pye2_node.command_desk import CommandDesk
-from pye2_node.commands import Apply, NodeAction, UnreadableCommand
+from pye2_node.commands import Apply, NodeAction, UnreadableCommand, requester_of
 from pye2_node.context import Facilities
 from pye2_node.doorbell import Doorbell
 from pye2_node.gate import Gate
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
-    Life,
-    brief,
     capabilities_of,
-    ending,
     shown_pipelines,
     signatures_of,
-    status_of,
 )
-from pye2_node.inbox_answers import InboxAnswers
 from pye2_node.instances import RunningInstance
 from pye2_node.ledger import Ledger
 from pye2_node.machine import Machine
 from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2_node.notices import Answers, not_allowed, not_encrypted
 from pye2_node.pipelines import Pipelines
+from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.sandbox import SandboxPool
 from pye2_node.store import CommandId, Store
-from pye2core import __version__
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.errors import MessageRejected, NodeError, Pye2Error
 from pye2core.identity import load_or_create_key
-from pye2core.messages import Command, Heartbeat, Presence
+from pye2core.messages import SIGNS_OF_LIFE, Command, Heartbeat
 from pye2core.peers import PeerBook
 from pye2core.plugins import installed_plugins
 
@@ -111,16 +106,12 @@ class Node:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
-        self._signatures = signatures_of(self._registry)
         self._dialects = Dialects.installed(self._registry, node_name=self.settings.name)
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
-        self._machine = Machine(home.path, clock)
-        self._life = Life()
         self._audience = Audience(clock, results_to_everyone=settings.results_to_everyone)
         self._pool = SandboxPool()
         self._main = self._make_main_connection()
-        self._capabilities = capabilities_of(self._main.features)
         self._pipelines = Pipelines(self)
         self._desk = CommandDesk(
             self._ledger,
@@ -129,8 +120,14 @@ class Node:
             clock=clock,
             loop=self._loop,
         )
-        self._pulse = Pulse(HeartbeatSchedule(settings.heartbeat_seconds, clock), self, self._main)
-        self._inbox_answers = InboxAnswers(self._pulse.show, clock, self._loop)
+        self._presence = self._make_presence()
+        self._pulse = Pulse(
+            HeartbeatSchedule(settings.heartbeat_seconds, clock),
+            self._presence,
+            self._main,
+            must_say_everything=lambda: self._audience.has_pye2_peers,
+            loop=self._loop,
+        )
         self._network = self._make_network()
         self._facilities = Facilities(
             settings=settings,
@@ -176,19 +173,26 @@ class Node:
             self._registry,
             gate=gate,
             on_unreadable=self._on_unreadable,
-            last_will=self._begin_life,
+            last_will=lambda: (self._presence.begin_life(), Channel.ctrl()),
+            # What is known of the life before has ended with it.
+            on_connected=lambda: self._pulse.asked_by(None),
         )
 
-    def _begin_life(self) -> tuple[Heartbeat, Channel]:
-        """Before each connection: begin a life, and say what the broker tells at its end.
-
-        Called by the thread that connects. What is known of the earlier life ends with it, so
-        everybody is told anew.
-        """
-        self._life.begin_anew()
-        self._loop.call_soon_threadsafe(self._pulse.asked)
-        name = self.settings.name
-        return ending(name, self.address, self._life, Presence.LOST), Channel.ctrl()
+    def _make_presence(self) -> Presence:
+        return Presence(
+            self.settings.name,
+            self.address,
+            interval=self.settings.heartbeat_seconds,
+            signatures=signatures_of(self._registry),
+            capabilities=capabilities_of(self._main.features),
+            machine=Machine(self._home.path, self._clock),
+            clock=self._clock,
+            allowed=self.allow_list.addresses,
+            pipelines=lambda: shown_pipelines(
+                self._ledger.pipelines.values(), self._is_shown_as_digest
+            ),
+            instances=self._pipelines.instances,
+        )
 
     def _make_ears(self) -> Connection:
         """A connection for what other nodes say."""
@@ -208,7 +212,7 @@ class Node:
             ),
             take=lambda command: self._desk.receive(command, _nothing_to_acknowledge),
             new_ears=self._make_ears,
-            on_new_peer=self._pulse.asked,
+            on_new_peer=lambda: self._pulse.asked_by(None),
             loop=self._loop,
         )
 
@@ -266,7 +270,8 @@ class Node:
         for work in (self._desk.handle_all(), self._pulse.beat()):
             at_the_end.push_async_callback(_cancelled, asyncio.create_task(work))
         await self._pulse.first()
-        self._network.call_roll()
+        if not self._main.is_forbidden(Channel.roll_call()):
+            self._network.call_roll()
 
     async def _warm_up(self) -> None:
         """Have the sandbox ready before it is needed; if that fails, who needs it is told."""
@@ -283,6 +288,7 @@ class Node:
             self._on_command,
             # Nothing but that is asked of all nodes at once.
             wanted=lambda sealed: sealed.asks_for_sign_of_life,
+            without_it="clients that connect find this node only with its next heartbeat",
         )
         self._main.listen(Channel.ctrl(), self._on_heartbeat)
 
@@ -301,14 +307,14 @@ class Node:
 
     def _restore(self) -> None:
         for pipeline in self._ledger.pipelines.values():
+            self._audience.heard_client(pipeline.modified_by.capabilities)
             answers = Answers(pipeline.modified_by)
             self.announce(answers.restored(pipeline.config.name))
             self._pipelines.do(Apply(pipeline, answers, frozenset(pipeline.paths())))
 
     async def _say_goodbye(self) -> None:
         self._registry.observe("pye2_node_stopped", name=self.settings.name, address=self.address)
-        farewell = ending(self.settings.name, self.address, self._life, Presence.LEAVING)
-        self._main.send(farewell, Channel.ctrl())
+        self._main.send(self._presence.farewell(), Channel.ctrl())
 
     # --- messages ---------------------------------------------------------------------------------
 
@@ -325,15 +331,28 @@ class Node:
         self._desk.receive(command, _nothing_to_acknowledge)
 
     def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        if isinstance(message, Command):
+        if not isinstance(message, Command):
+            return
+        if message.action in SIGNS_OF_LIFE:
+            # Anybody may ask, as often as they like: nothing of that is worth the disk.
+            acknowledge()
+            self._show_itself(requester_of(message))
+        else:
             self._desk.receive(message, acknowledge)
+
+    def _show_itself(self, asker: Requester) -> None:
+        """Tell somebody who asked how the node is: alone, if the asker has an inbox."""
+        if asker.address == self.address:
+            return
+        self._audience.heard_stranger(asker.capabilities)
+        self._pulse.asked_by(asker.address if has_inbox(asker) else None)
 
     def _on_heartbeat(self, message: Message, acknowledge: Callable[[], None]) -> None:
         acknowledge()
         if isinstance(message, Heartbeat):
-            if not message.is_brief:
-                self._audience.heard_peer(message.capabilities)
             self._network.hear_heartbeat(message)
+            if not message.is_brief:
+                self._audience.heard_stranger(message.capabilities)
 
     def announce(self, notification: Notification) -> None:
         """Send a notification; from any thread."""
@@ -344,39 +363,6 @@ class Node:
 
     def _send_payload(self, payload: PayloadMessage, receiver: str | None) -> Future[None]:
         return self._main.send(payload, self._audience.channel_of(payload), encrypt_for=receiver)
-
-    # --- heartbeats -------------------------------------------------------------------------------
-
-    def must_say_everything(self) -> bool:
-        """Whether somebody is about who does not understand brief heartbeats."""
-        return self._audience.has_pye2_peers
-
-    def brief_heartbeat(self) -> Heartbeat:
-        """That the node is there and has not changed."""
-        return brief(self.settings.name, self.address, self._life, self._machine)
-
-    def full_heartbeat(self) -> Heartbeat:
-        """Everything that others may know of the node."""
-        pipelines = self._ledger.pipelines.values()
-        return Heartbeat(
-            self.settings.name,
-            self.address,
-            allowed=self.allow_list.addresses(),
-            pipelines=shown_pipelines(pipelines, self._is_shown_as_digest),
-            load=self._machine.load(),
-            free_memory=self._machine.free_memory(),
-            version=__version__,
-            signatures=self._signatures,
-            life=self._life.id,
-            revision=self._life.revision,
-            capabilities=self._capabilities,
-            status=status_of(
-                self._machine.sample(),
-                self._pipelines.instances(),
-                self.settings.heartbeat_seconds,
-                self._clock.now(),
-            ),
-        )
 
     def _is_confidential(self, signature: str, key: str) -> bool:
         descriptor = self._registry.signatures().get(signature.upper())
@@ -392,23 +378,13 @@ class Node:
         """Hand work to the pipelines."""
         self._pipelines.do(work)
 
-    def show_itself(self, asker: Requester) -> None:
-        """Tell somebody who asked how the node is: alone, if the asker has an inbox."""
-        if asker.address == self.address:
-            return
-        self._audience.heard_peer(asker.capabilities)
-        if asker.address is None or not has_inbox(asker):
-            self._pulse.asked()
-        else:
-            self._inbox_answers.asked(asker.address)
-
     def note_client(self, client: Requester) -> None:
         """Somebody who is allowed gave a command."""
         self._audience.heard_client(client.capabilities)
 
     def note_change(self) -> None:
         """Tell everybody soon how the node is: that changed."""
-        self._life.revision += 1
+        self._presence.life.revision += 1
         self._pulse.changed()
 
     async def act(self, action: NodeAction) -> None:
@@ -464,7 +440,7 @@ class Node:
 
     def offered(self) -> str:
         """The signatures that this node can run, in words."""
-        return ", ".join(self._signatures) or "no signatures"
+        return ", ".join(self._presence.signatures) or "no signatures"
 
 
 def _nothing_to_acknowledge() -> None:

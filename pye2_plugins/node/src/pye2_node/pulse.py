@@ -5,36 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from pye2_node.askers import Askers
+from pye2_node.heartbeat import Due
 from pye2core.abc import Channel
-from pye2core.errors import MessageTooLarge, Pye2Error
+from pye2core.errors import MessageTooLarge, NotConnected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from pye2_node.heartbeat import HeartbeatSchedule
+    from pye2_node.presence import Presence
     from pye2core.connection import Connection
-    from pye2core.messages import Heartbeat
 
 _log = logging.getLogger("pye2_node")
 
 _CONFLATE = "heartbeat"
-
-
-class PulseOwner(Protocol):
-    """The node, as its pulse sees it."""
-
-    def full_heartbeat(self) -> Heartbeat:
-        """Everything that others may know of the node."""
-
-    def brief_heartbeat(self) -> Heartbeat:
-        """That the node is there and has not changed."""
-
-    def must_say_everything(self) -> bool:
-        """Whether somebody is about who does not understand brief heartbeats."""
 
 
 class Pulse:
@@ -42,35 +32,55 @@ class Pulse:
 
     Args:
         schedule: when they are due.
-        owner: makes them.
+        presence: makes them.
         connection: where they are sent.
+        must_say_everything: whether somebody is about who does not understand brief ones.
+        loop: the node's loop.
     """
 
     def __init__(
-        self, schedule: HeartbeatSchedule, owner: PulseOwner, connection: Connection
+        self,
+        schedule: HeartbeatSchedule,
+        presence: Presence,
+        connection: Connection,
+        *,
+        must_say_everything: Callable[[], bool],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._schedule = schedule
-        self._owner = owner
+        self._presence = presence
         self._connection = connection
+        self._must_say_everything = must_say_everything
+        self._loop = loop
+        self._askers = Askers()
         self._hurried = asyncio.Event()
 
-    def asked(self) -> None:
-        """Somebody waits for a full heartbeat."""
-        self._schedule.asked()
-        self._hurried.set()
+    def asked_by(self, address: str | None) -> None:
+        """Somebody waits for a full heartbeat; from any thread.
+
+        Args:
+            address: whose inbox it is for; None if everybody is to hear it.
+        """
+        if self._askers.add(address):
+            self._loop.call_soon_threadsafe(self._hurry, self._schedule.asked)
 
     def changed(self) -> None:
         """Something changed that others should know soon."""
-        self._schedule.changed()
+        self._hurry(self._schedule.changed)
+
+    def _hurry(self, note: Callable[[], None]) -> None:
+        note()
         self._hurried.set()
 
     async def first(self) -> None:
-        """Send the first heartbeat; done when the broker has it.
+        """Send the first heartbeat; done when the broker has it, or is gone again.
 
         Raises:
             Pye2Error: it cannot be sent.
         """
-        await asyncio.wrap_future(self._send_full())
+        # Where the connection is lost meanwhile, the next one begins with another.
+        with contextlib.suppress(NotConnected):
+            await asyncio.wrap_future(self._send_full())
 
     async def beat(self) -> None:
         """Send one heartbeat after the other, until cancelled."""
@@ -90,26 +100,24 @@ class Pulse:
 
     def send_due(self) -> None:
         """Send the heartbeat whose time has come, a brief one if that will do."""
-        if self._schedule.is_full_due or self._owner.must_say_everything():
-            self._send_full()
+        due = self._schedule.due
+        asker = self._askers.take() if due is not Due.BRIEF else None
+        if due is Due.ANSWER and asker is not None:
+            self._schedule.answered()
+            self._post(Channel.inbox(asker))
+        elif due is Due.BRIEF and not self._must_say_everything():
+            self._schedule.sent_brief()
+            self._connection.send(self._presence.brief(), Channel.ctrl(), conflate=_CONFLATE)
         else:
-            self._schedule.sent()
-            brief = self._owner.brief_heartbeat()
-            self._connection.send(brief, Channel.ctrl(), conflate=_CONFLATE)
+            self._send_full()
 
     def _send_full(self) -> Future[None]:
+        self._askers.take()
         self._schedule.sent_full()
         return self._post(Channel.ctrl())
 
-    def show(self, address: str) -> None:
-        """Send a full heartbeat to one client alone."""
-        try:
-            self._post(Channel.inbox(address))
-        except Pye2Error as error:
-            _log.warning("%s is not told how the node is: %s", address, error)
-
     def _post(self, channel: Channel) -> Future[None]:
-        heartbeat = self._owner.full_heartbeat()
+        heartbeat = self._presence.full()
         try:
             return self._connection.send(heartbeat, channel, conflate=_CONFLATE)
         except MessageTooLarge as error:

@@ -56,6 +56,11 @@ _SIGNATURES = "PYE2_SIGNATURES"
 _BRIEF = "PYE2_BRIEF"
 """Ours: true in a heartbeat that leaves out all that is as before."""
 
+LARGEST_BRIEF = 1024
+"""Bytes of a brief heartbeat."""
+
+_LONGEST_LIFE = 64
+
 _LIFE = "PYE2_LIFE"
 _REVISION = "PYE2_STATE"
 """Ours: which connection of the node's to the broker it is, and how often it changed since."""
@@ -180,6 +185,8 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
     path_from(message)
     status = _status_from(message)
     is_brief = status.get(_BRIEF) is True
+    if is_brief:
+        _check_brief(status, origin)
     address = optional_text_at(status, "EE_ADDR")
     if address is not None and not same_address(address, origin.sender):
         raise misshapen(f"a heartbeat of {address[:64]!r} was signed by another address")
@@ -200,9 +207,23 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         signatures=_signatures_from(status),
         active_signatures=frozenset(_active_signatures_from(status)),
         is_supervisor=status.get("EE_IS_SUPER") is True,
-        status=status,
+        status=_brief_status(status) if is_brief else status,
         origin=origin,
     )
+
+
+def _check_brief(status: Mapping[str, Any], origin: Origin) -> None:
+    if origin.size > LARGEST_BRIEF or "CONFIG_STREAMS" in status:
+        raise misshapen(
+            f"a heartbeat that calls itself brief has {origin.size:,} bytes, or shows pipelines; it"
+            f" may have {LARGEST_BRIEF:,} and shows none"
+        )
+
+
+def _brief_status(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a brief heartbeat is laid over what is known: two figures, if they are such."""
+    figures = {key: _figure_from(status, key) for key in ("CPU_USED", "AVAILABLE_MEMORY")}
+    return {key: figure for key, figure in figures.items() if figure is not None}
 
 
 def _status_from(message: dict[str, Any]) -> dict[str, Any]:
@@ -282,7 +303,7 @@ def _presence_from(status: Mapping[str, Any]) -> Presence:
 
 def _life_from(status: Mapping[str, Any]) -> str | None:
     stated = status.get(_LIFE)
-    return stated if type(stated) is str else None
+    return stated if type(stated) is str and len(stated) <= _LONGEST_LIFE else None
 
 
 def _revision_from(status: Mapping[str, Any]) -> int | None:

@@ -101,13 +101,14 @@ class CodeTools:
             CodeError: the text is not packed code.
         """
         del debug, modify
-        from pye2core.client.dry_run import RESULTS, try_out
+        from pye2core.client.dry_run import try_out
+        from pye2core.code.rules import RESULT_NAMES
 
         trial = try_out(
             self.base64_to_code(str_b64code),
             self,
             parameter=self_var,
-            results=result_vars or RESULTS,
+            results=result_vars or RESULT_NAMES,
             timeout=timeout,
         )
         warnings: list[str] = []

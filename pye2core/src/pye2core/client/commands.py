@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from pye2core.abc import Channel
 from pye2core.client.transactions import State
 from pye2core.errors import ConfirmationTimeout, DeployFailed
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from pye2core.connection import Connection
     from pye2core.messages import CommandBody
 
-_UNDERSTOOD = frozenset({Capability.INBOX})
-"""What sessions tell nodes that they understand."""
+_WITH_INBOX = frozenset({Capability.INBOX})
+_WITHOUT_INBOX: frozenset[Capability] = frozenset()
+"""What sessions tell nodes that they understand, as far as the broker lets them."""
 
 
 class Commands:
@@ -53,6 +56,7 @@ class Commands:
     ) -> None:
         self.transactions = transactions
         self._connection = connection
+        self._inbox = Channel.inbox(connection.identity.address)
         self._network = network
         self._name = name
         self._client_id = client_id
@@ -93,24 +97,32 @@ class Commands:
         Raises:
             NotConnected: too much waits for the broker already.
         """
-        question = self._question(node)
+        asker = self._requester(self._client_id)
+        question = Command(Action.FULL_HEARTBEAT, None, node, asker)
         self._connection.send(question, Channel.config(node), conflate=f"heartbeat of {node}")
 
     def call_roll(self) -> None:
         """Ask all nodes to show themselves now; PyE2's do not hear it.
 
+        It is asked before anything is known of the own inbox. Should nothing arrive there, then the
+        answers are lost, and the nodes' usual heartbeats take their place.
+
         Raises:
             NotConnected: too much waits for the broker already.
         """
-        question = self._question(EVERY_NODE)
+        asker = evolve(self._requester(self._client_id), capabilities=_WITH_INBOX)
+        question = Command(Action.FULL_HEARTBEAT, None, EVERY_NODE, asker)
         self._connection.send(question, Channel.roll_call(), conflate="roll call")
 
-    def _question(self, node: str) -> Command:
-        return Command(Action.FULL_HEARTBEAT, None, node, self._requester(self._client_id))
-
     def _requester(self, session_id: str) -> Requester:
-        address = self._connection.identity.address
-        return Requester(address, self._name, session_id, capabilities=_UNDERSTOOD)
+        # A node that is told of an inbox sends results there and nowhere else.
+        hears_inbox = self._connection.hears(self._inbox)
+        return Requester(
+            self._connection.identity.address,
+            self._name,
+            session_id,
+            capabilities=_WITH_INBOX if hears_inbox else _WITHOUT_INBOX,
+        )
 
     def ask(
         self,

@@ -11,7 +11,7 @@ import builtins
 import threading
 import traceback
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -21,9 +21,6 @@ from pye2core.code.check import FILE_NAME, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-RESULTS: Final = ("__result", "_result", "result")
-"""The variables that a script leaves its result in (PyE2 wire protocol, section 12)."""
 
 
 @frozen

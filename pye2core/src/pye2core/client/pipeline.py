@@ -203,9 +203,14 @@ class Pipeline(TemporaryInstances):
     ) -> tuple[Any, Any]:
         """Run code once on the node and wait for what comes of it; also from within callbacks.
 
-        An instance is deployed for it beside what runs, and is taken away again, whatever happens.
-        What was proposed and not deployed stays so, unless the pipeline does not run at all yet:
-        then it is deployed.
+        It runs in a pipeline of its own, ``<name>_<8 hex digits>``, which is closed again, whatever
+        happens; this one is neither deployed nor changed.
+
+        Where the data source is another than "Void", the code may need what it gives: there an
+        instance is deployed in this pipeline beside what runs, and is taken away again. Proposals
+        stay proposals, unless the pipeline does not run at all yet: then it is deployed. As the
+        node is always sent the whole pipeline, another client that changes it meanwhile, or has it
+        run code, ends the run.
 
         Args:
             custom_code: a function of one parameter, ``plugin``; or source as text; or a file.

@@ -219,12 +219,25 @@ class Session(SessionPipelines, SessionWaiting):
         return Connection(
             settings,
             identity,
-            Dialects.installed(self.registry, environment=settings.environment),
+            # A session is no node, but what it proves its inbox with is what nodes send.
+            Dialects.installed(
+                self.registry, node_name=self.name, environment=settings.environment
+            ),
             self.registry,
             gate=Repetitions().refuse,
             tolerated=tolerated,
             clock=self.clock,
+            on_connected=self._call_roll,
         )
+
+    def _call_roll(self) -> None:
+        """Whenever it connects: nodes may have come, gone and changed meanwhile.
+
+        Not where the broker's access rules know PyE2's channels only: there are some who hang up on
+        who publishes elsewhere.
+        """
+        if not self._connection.is_forbidden(Channel.inbox(self.address)):
+            self.commands.call_roll()
 
     def _connect(self) -> None:
         connection, reception = self._connection, self._reception
@@ -235,13 +248,14 @@ class Session(SessionPipelines, SessionWaiting):
         connection.listen(
             Channel.payloads(), reception.on_payload, wanted=reception.has_use_for_payload
         )
-        if not reception.wants_everything:
-            self._hear_inbox(Channel.inbox(self.address))
+        own = Channel.inbox(self.address)
+        self._hear_inbox(own, "everybody on this broker is sent this session's results")
+        connection.prove(own)
+        if reception.wants_everything:
+            lost = "results that nodes send to others alone are not heard"
+            self._hear_inbox(Channel.every_inbox(), lost)
         try:
             connection.start()
-            if reception.wants_everything:
-                self._hear_all_inboxes()
-            self.commands.call_roll()
         except BaseException:
             connection.close()
             raise
@@ -249,33 +263,31 @@ class Session(SessionPipelines, SessionWaiting):
         if not self._silent:
             self.P(f"Connected to {connection.settings.broker.url} as {self.address}")
 
-    def _hear_all_inboxes(self) -> None:
-        """Hear what nodes send to others alone, too, as far as the broker lets us."""
-        try:
-            # Not the own one besides: brokers may deliver what is in both twice.
-            self._hear_inbox(Channel.every_inbox())
-        except TransportError as error:
-            _log.warning("results that nodes send to others alone are not heard: %s", error)
-            self._hear_inbox(Channel.inbox(self.address))
-
     def hear_results_for(self, address: str) -> None:
         """Hear what nodes send to another client alone, as far as the broker lets us.
 
         Args:
             address: that client's; waits for the broker where it was not heard before.
         """
-        if self._reception.wants_everything or address in self._heard_inboxes:
+        if address in self._heard_inboxes:
             return
-        self._heard_inboxes.add(address)
+        lost = f"results that nodes send to {address} alone are not heard"
         try:
-            self._hear_inbox(Channel.inbox(address))
+            self._hear_inbox(Channel.inbox(address), lost)
+        except NotConnected as error:
+            _log.info("results for %s are heard when the broker is back: %s", address, error)
         except TransportError as error:
-            _log.warning("results that nodes send to %s alone are not heard: %s", address, error)
+            _log.warning("%s: %s", lost, error)
+        else:
+            self._heard_inboxes.add(address)
 
-    def _hear_inbox(self, inbox: Channel) -> None:
+    def _hear_inbox(self, inbox: Channel, without_it: str) -> None:
         reception = self._reception
         self._connection.listen(
-            inbox, reception.on_inbox, wanted=reception.has_use_for_inbox_message
+            inbox,
+            reception.on_inbox,
+            wanted=reception.has_use_for_inbox_message,
+            without_it=without_it,
         )
 
     @property

@@ -1,8 +1,12 @@
 """Code that is run once, and waited for: ``Pipeline.wait_exec``.
 
 You are in the client room. An instance is deployed for the code's sake, its answer is recognised on
-the receiving thread, and it is taken away again, whatever came of it. What such an instance is told
-and how it answers is known to the signature plugin that serves ``Role.SINGLE_RUN``.
+the receiving thread, and it is taken away again, whatever came of it. How such an instance is
+called, what it is told and how it answers is known to the signature plugin that serves
+``Role.SINGLE_RUN``.
+
+Code that needs nothing of its pipeline is given one of its own: a pipeline that is there already
+could only be sent as a whole, and no client knows the runs that others have in it.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from typing import TYPE_CHECKING, Any
 
 from pye2core.client.instance import Instance
+from pye2core.client.pipeline import Pipeline
 from pye2core.client.requests import Awaited
 from pye2core.client.signatures import class_of
-from pye2core.errors import CodeError, DeployFailed
-from pye2core.messages import InstanceConfig, NotificationKind
+from pye2core.client.staging import Staging
+from pye2core.errors import CodeError, DeployFailed, PluginBroken
+from pye2core.messages import Action, InstanceConfig, NotificationKind, PipelineConfig
 from pye2core.messages.configuration import VOID
 
 if TYPE_CHECKING:
@@ -25,9 +31,13 @@ if TYPE_CHECKING:
 
     from pye2core.client.instance import Call
     from pye2core.client.payload import Payload
-    from pye2core.client.pipeline import Pipeline
+    from pye2core.client.temporary import TemporaryInstances
     from pye2core.client.transactions import Transaction
     from pye2core.messages import Notification, PayloadMessage
+    from pye2core.plugins import PluginRegistry
+
+_LEAST_SECONDS = 0.001
+"""What is left of a time that is over: zero would mean for as long as it takes."""
 
 
 class SingleRunInstance(Instance):
@@ -42,8 +52,24 @@ class SingleRunInstance(Instance):
         self.complaint = ""
 
     @classmethod
-    def settings_for(cls, code: Callable[..., Any] | str) -> dict[str, Any]:
+    def new_id(cls, pipeline: str) -> str:
+        """A new name for an instance that is to run code once; to be overridden.
+
+        Args:
+            pipeline: the name of the pipeline that was asked to run it.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def settings_for(
+        cls, code: Callable[..., Any] | str, config: Mapping[str, Any], *, has_input: bool
+    ) -> dict[str, Any]:
         """The settings of an instance that is to run this code; to be overridden.
+
+        Args:
+            code: the code.
+            config: what the user wants it to be told, by upper-case key.
+            has_input: whether the data source gives anything that the code may work on.
 
         Raises:
             CodeError: the code cannot be read back or is refused.
@@ -75,6 +101,35 @@ class SingleRunInstance(Instance):
         )
 
 
+class PipelineOfARun(Pipeline):
+    """A pipeline without input that is there for one run of code, and then no more."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Have the session know it, so that what is sent of it is heard.
+
+        Args:
+            pipeline: the one that was asked to run the code, on the same node.
+        """
+        config = PipelineConfig(f"{pipeline.name}_{os.urandom(4).hex()}", VOID)
+        session, node = pipeline.session, pipeline.node_addr
+        super().__init__(session, node, Staging(config), follows_node=False)
+        self.is_own = True
+        self._serves = pipeline
+        session.known_pipelines.add(self)
+
+    @property
+    def serves(self) -> TemporaryInstances:
+        """The pipeline that was asked to run the code."""
+        return self._serves
+
+    def _tell_of_removal(self) -> None:
+        self.session.commands.tell(self.node_addr, Action.ARCHIVE_PIPELINE, self.name)
+
+    def _drop(self, instance: Instance) -> bool:
+        self.session.forget_pipeline(self)
+        return super()._drop(instance)
+
+
 def run_once(
     pipeline: Pipeline,
     code: Callable[..., Any] | str,
@@ -94,20 +149,30 @@ def run_once(
 
     Raises:
         CodeError: there is no code.
+        PluginBroken: the plugin that runs it does not say how.
     """
     if code is None:
         raise CodeError("wait_exec has nothing to run: pass a function, source as text, or a file")
-    kind = class_of(signature, pipeline.session.registry)
-    assert issubclass(kind, SingleRunInstance)
-    settings = {**_input_settings(pipeline), **config, **kind.settings_for(code)}
-    name = f"{pipeline.name}_rest_custom_exec_synchronous_{os.urandom(4).hex()}"
-    return _Run(kind(pipeline, signature, name), settings, timeout).outcome()
+    kind = _class_of(signature, pipeline.session.registry)
+    settings = kind.settings_for(code, config, has_input=_has_input(pipeline))
+    wanted = InstanceConfig(signature, kind.new_id(pipeline.name), settings)
+    return _Run(pipeline, kind, wanted, timeout).outcome()
 
 
-def _input_settings(pipeline: Pipeline) -> dict[str, Any]:
-    """Whether it runs without input (PyE2 wire protocol, section 13)."""
-    is_void = pipeline.config["TYPE"] == VOID
-    return {"ALLOW_EMPTY_INPUTS": is_void, "RUN_WITHOUT_IMAGE": is_void}
+def _has_input(pipeline: Pipeline) -> bool:
+    return bool(pipeline.config["TYPE"].upper() != VOID.upper())
+
+
+def _class_of(signature: str, registry: PluginRegistry) -> type[SingleRunInstance]:
+    kind = class_of(signature, registry)
+    if issubclass(kind, SingleRunInstance):
+        return kind
+    raise PluginBroken(
+        f"the signature {signature} is said to run code once, and its class {kind.__name__} is no"
+        " pye2core.SingleRunInstance; update the plugin that offers it, or tell its makers",
+        plugin=registry.plugin_of(registry.signature(signature)),
+        phase="use",
+    )
 
 
 class _Outcome(Awaited):
@@ -125,58 +190,59 @@ class _Run:
     """One run of code, from its deployment to its end."""
 
     def __init__(
-        self, instance: SingleRunInstance, settings: dict[str, Any], timeout: float
+        self,
+        pipeline: Pipeline,
+        kind: type[SingleRunInstance],
+        config: InstanceConfig,
+        timeout: float,
     ) -> None:
-        self._instance = instance
-        self._pipeline = instance.pipeline
-        self._config = InstanceConfig(instance.signature, instance.instance_id, settings)
+        self._pipeline = pipeline
+        self._kind = kind
+        self._config = config
         self._timeout = timeout
-        self._clock = instance.pipeline.session.clock
+        self._clock = pipeline.session.clock
         self._deadline = self._clock.monotonic() + timeout if timeout > 0 else math.inf
 
     def outcome(self) -> tuple[Any, Any]:
-        self._pipeline.hear_results()
+        host = self._fed() if _has_input(self._pipeline) else PipelineOfARun(self._pipeline)
+        instance = self._kind(host, self._config.signature, self._config.instance_id)
         try:
-            outcome = self._instance.outcome_in(self._answer())
-        except DeployFailed:
-            if not self._pipeline.is_deployed:
-                self._pipeline.forget_temporary(self._instance)
-            raise
+            outcome = instance.outcome_in(self._answer(instance))
         finally:
-            self._pipeline.remove_temporary(self._instance)
+            host.remove_temporary(instance)
         assert outcome is not None
         return outcome
 
-    def _answer(self) -> Payload:
-        outcome = _Outcome(self._instance)
-        self._instance.requests.add(outcome)
-        deploys = not self._pipeline.configurations.was_told
-        transaction = self._pipeline.add_temporary(
-            self._instance, self._config, timeout=self._timeout
+    def _fed(self) -> Pipeline:
+        """The pipeline itself, whose data source gives what the code may need; it runs."""
+        if not self._pipeline.configurations.was_told:
+            self._pipeline.deploy(timeout=self._timeout)
+        self._pipeline.hear_results()
+        return self._pipeline
+
+    def _answer(self, instance: SingleRunInstance) -> Payload:
+        outcome = _Outcome(instance)
+        instance.requests.add(outcome)
+        transaction = instance.pipeline.add_temporary(
+            instance, self._config, timeout=self._seconds_left() or 0
         )
         self._wait_for_first(outcome.answer, transaction.future)
         if not outcome.answer.done():
-            self._confirm(transaction)
+            self._pipeline.session.commands.finish(transaction, self._timeout)
             self._wait_for_first(outcome.answer)
         if not outcome.answer.done():
-            raise self._overdue(transaction)
-        payload = outcome.answer.result()
-        if deploys:
-            self._confirm(transaction)
-        return payload
+            raise self._overdue(instance, transaction)
+        return outcome.answer.result()
 
     def _wait_for_first(self, *ends: Future[Any]) -> None:
         wait(ends, self._seconds_left(), return_when=FIRST_COMPLETED)
 
-    def _confirm(self, transaction: Transaction) -> None:
-        self._pipeline.session.commands.finish(transaction, self._timeout)
-
     def _seconds_left(self) -> float | None:
         if self._deadline == math.inf:
             return None
-        return max(0.0, self._deadline - self._clock.monotonic())
+        return max(_LEAST_SECONDS, self._deadline - self._clock.monotonic())
 
-    def _overdue(self, transaction: Transaction) -> Exception:
+    def _overdue(self, instance: SingleRunInstance, transaction: Transaction) -> Exception:
         return self._pipeline.session.commands.overdue(
-            transaction, "the result of the code", self._timeout, self._instance.complaint
+            transaction, "the result of the code", self._timeout, instance.complaint
         )

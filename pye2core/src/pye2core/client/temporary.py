@@ -1,7 +1,8 @@
-"""Instances that run for a moment beside what is deployed, and are taken away again.
+"""Instances that run for a moment, and are taken away again.
 
 You are in the client room, between ``deployment`` and ``pipeline``. What is temporary is neither
 proposed nor confirmed: it holds up no change of the user's, and the user's changes do not end it.
+Another client that changes the same pipeline does end it, as it does not know of it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,18 @@ class TemporaryInstances(DeployedPipeline):
 
     _closing = False
 
+    @property
+    def serves(self) -> TemporaryInstances:
+        """The pipeline whose end is the end of what is temporary here."""
+        return self
+
     def add_temporary(
         self, instance: Instance, config: InstanceConfig, *, timeout: float
     ) -> Transaction:
         """Have an instance run until it is taken away; does not wait for its confirmation.
 
         Sends what the node was told last together with the instance, and nothing that was proposed
-        since. A pipeline that the node was not told of yet is deployed with it.
+        since.
 
         Args:
             instance: a new one of this pipeline.
@@ -45,35 +51,35 @@ class TemporaryInstances(DeployedPipeline):
             NotConnected, MessageTooLarge, InvalidAddress, TypeError: as ``Connection.send``. It
                 was taken away again; on any other interruption that is left to the caller.
         """
-        self.session.commands.transactions.expire()
         with self._sending:
             with self._lock:
-                if self._closing:
-                    raise self._closed_error()
-                self.check_open()
                 self.configurations.temporary[instance.key] = config
                 self._instances[instance.key] = instance
+                as_told = self.configurations.as_told()
             try:
-                return self._tell(timeout)
+                self.serves.check_not_closing()
+                self._was_sent = True
+                return self.session.commands.ask(
+                    self.node_addr,
+                    self.name,
+                    Action.UPDATE_PIPELINE,
+                    as_told,
+                    [Expectation(NotificationCode.PIPELINE_OK, InstancePath(self.name))],
+                    timeout=timeout,
+                )
             except Exception:
                 self._drop(instance)
                 raise
 
-    def _tell(self, timeout: float) -> Transaction:
-        with self._lock:
-            as_told = self.configurations.as_told() if self.configurations.was_told else None
-        if as_told is None:
-            deploying = self._deploy(timeout, expects=True)
-            assert deploying is not None
-            return deploying
-        return self.session.commands.ask(
-            self.node_addr,
-            self.name,
-            Action.UPDATE_PIPELINE,
-            as_told,
-            [Expectation(NotificationCode.PIPELINE_OK, InstancePath(self.name))],
-            timeout=timeout,
-        )
+    def check_not_closing(self) -> None:
+        """Refuse to begin anything in a pipeline that was closed, or is about to be.
+
+        Raises:
+            PipelineNotFound: it is.
+        """
+        if self._closing:
+            raise self._closed_error()
+        self.check_open()
 
     def remove_temporary(self, instance: Instance) -> None:
         """Take away an instance that was added for a moment; does not wait for the node.
@@ -81,19 +87,18 @@ class TemporaryInstances(DeployedPipeline):
         Harmless for one that is gone, and in a pipeline that was closed.
         """
         with self._sending:
-            if not self._drop(instance) or self._closing or not self._was_sent:
+            if not self._drop(instance) or self._closing:
                 return
-            with self._lock:
-                as_told = self.configurations.as_told()
-                self._settled_at = self.session.clock.monotonic()
             try:
-                self.session.commands.tell(self.node_addr, Action.UPDATE_PIPELINE, as_told)
+                self._tell_of_removal()
             except TransportError as error:
                 _log.warning("the instance %s may still run: %s", instance, error)
 
-    def forget_temporary(self, instance: Instance) -> None:
-        """As :meth:`remove_temporary`, for one that its node has refused: it is told nothing."""
-        self._drop(instance)
+    def _tell_of_removal(self) -> None:
+        with self._lock:
+            as_told = self.configurations.as_told()
+            self._settled_at = self.session.clock.monotonic()
+        self.session.commands.tell(self.node_addr, Action.UPDATE_PIPELINE, as_told)
 
     def _drop(self, instance: Instance) -> bool:
         """Whether it was there."""
@@ -119,9 +124,11 @@ class TemporaryInstances(DeployedPipeline):
         # What is sent of the pipeline after its end would make the node begin it anew.
         with self._sending:
             self._closing = True
-        for instance in self._temporary():
-            self._drop(instance)
-            instance.requests.fail(self._closed_error())
+        error = self._closed_error()
+        self.end_temporary(error)
+        for pipeline in self.session.known_pipelines.all():
+            if pipeline.serves is self:
+                pipeline.end_temporary(error)
 
     def _note_closing(self, outcome: Outcome) -> None:
         super()._note_closing(outcome)

@@ -21,6 +21,10 @@ MAX_NESTING: Final = 500
 MAX_PROBLEMS: Final = 200
 """How many problems are told; whoever has more is told that there are more."""
 
+RESULT_NAMES: Final = ("__result", "_result", "result")
+"""The variables that code without a ``return`` of its own leaves its result in: the first that
+there is (PyE2 wire protocol, section 12)."""
+
 _BUILTIN_NAMES: Final = """
     abs aiter all anext any ascii bin bool bytearray bytes callable chr classmethod complex delattr
     dict divmod enumerate filter float format frozenset hasattr hash hex id int isinstance

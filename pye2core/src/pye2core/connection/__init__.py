@@ -1,6 +1,7 @@
 """The sealed connection: used by sessions and nodes alike.
 
-``connection`` is its life: connects, comes back after a loss, closes. ``outbound`` hands messages
+``connection`` is its life: connects, comes back after a loss, closes. ``subscriptions`` knows which
+channels the broker forbids, ``proofs`` whether what it grants arrives. ``outbound`` hands messages
 to the transport in order, from the ``outbox`` of what the broker has not confirmed; ``inbound``
 checks, opens and dispatches what arrives, ``rejections`` counts and logs what is not acted on.
 ``backoff`` says when to try again, ``dialects`` knows the wire dialects and who speaks which.

@@ -25,6 +25,8 @@ from pye2core.connection.backoff import Backoff
 from pye2core.connection.inbound import Inbound, Listener
 from pye2core.connection.outbound import Outbound
 from pye2core.connection.outbox import Entry
+from pye2core.connection.proofs import Proofs
+from pye2core.connection.subscriptions import Subscriptions
 from pye2core.errors import MessageTooLarge, NotConnected, TransportError
 
 if TYPE_CHECKING:
@@ -96,6 +98,10 @@ class Connection:
         last_will: what the broker is to say for us, and where, should the connection be lost. Asked
             for anew, from whatever thread connects, at each attempt to connect. A transport that
             cannot leave one with its broker does without.
+        on_connected: called after each connecting, the first one included, by the thread that
+            connected, when everything is subscribed to and messages flow again. What could be
+            replaced by something newer was dropped at the loss: this is the time to say it anew.
+            It returns soon; what it raises is logged.
 
     Raises:
         UnknownTransport: no installed plugin serves the broker's scheme.
@@ -115,6 +121,7 @@ class Connection:
         rng: random.Random | None = None,
         clock: Clock = SYSTEM_CLOCK,
         last_will: Callable[[], tuple[Message, Channel]] | None = None,
+        on_connected: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
         self.identity = identity
@@ -122,6 +129,7 @@ class Connection:
         self._registry = registry
         self._clock = clock
         self._last_will = last_will
+        self._on_connected = on_connected
         self._backoff = Backoff(rng or random.Random())  # noqa: S311 - jitter is no secret
         self._changed = threading.Condition()
         self._started = False
@@ -131,10 +139,18 @@ class Connection:
         self._last_obstacle = ""
         self._closing = False
         self._disconnect_late: Callable[[], None] | None = None
+        self._proofs = Proofs(self._seal_for)
         self._inbound = Inbound(identity, dialects, registry, gate, tolerated)
+        self._inbound.takes_proof = self._proofs.take
         if on_unreadable is not None:
             self._inbound.on_unreadable = on_unreadable
         self._transport = self._make_transport()
+        self._subscriptions = Subscriptions(
+            self._transport,
+            self._inbound.listeners,
+            broker=settings.broker.url,
+            timeout=settings.connect_timeout,
+        )
         self._outbound = Outbound(self._transport.publish, settings.broker.url)
         self._supervisor = threading.Thread(
             target=self._stay_connected, name="pye2-reconnect", daemon=True
@@ -195,13 +211,14 @@ class Connection:
             channel: where.
             encrypt_for: the address that alone can read it; None for everybody.
             conflate: of messages that wait for one channel under the same key, only the last is
-                sent, in the place of the first; they have one future.
+                sent, in the place of the first; they have one future. What waits like that when
+                the connection is lost, or until it is back, is dropped: its future fails.
 
         Returns:
             A future that is done when the broker has the message. While the message waits it can be
             cancelled, which withdraws the message. It fails with ``NotConnected`` if the connection
-            is closed before the broker has the message, with another ``TransportError`` if nothing
-            can be published on that channel.
+            is closed before the broker has the message, or lost for one with ``conflate``; with
+            another ``TransportError`` if nothing can be published on that channel.
 
         Raises:
             MessageTooLarge: it is larger than a message may be.
@@ -209,14 +226,17 @@ class Connection:
             InvalidAddress: ``encrypt_for`` is not an address.
             TypeError: the message holds what the dialect cannot carry.
         """
-        serializer = self._dialects.for_peer(encrypt_for)
-        data = serializer.seal(message, self.identity, encrypt_for=encrypt_for)
+        data = self._seal_for(message, encrypt_for)
         self._check_size(len(data), MAX_MESSAGE)
         done = self._outbound.post(Entry(channel, data, conflate))
         self._registry.observe(
             "pye2_message_sent", message=message, channel=channel, size=len(data)
         )
         return done
+
+    def _seal_for(self, message: Message, receiver: str | None) -> bytes:
+        serializer = self._dialects.for_peer(receiver)
+        return serializer.seal(message, self.identity, encrypt_for=receiver)
 
     def _check_size(self, size: int, most: int) -> None:
         limit = min(most, self._transport.features.max_message)
@@ -230,7 +250,14 @@ class Connection:
             limit=limit,
         )
 
-    def listen(self, channel: Channel, handler: Handler, *, wanted: Interest | None = None) -> None:
+    def listen(
+        self,
+        channel: Channel,
+        handler: Handler,
+        *,
+        wanted: Interest | None = None,
+        without_it: str | None = None,
+    ) -> None:
         """Hand every message that arrives on ``channel`` to ``handler``, after a loss as well.
 
         Before :meth:`start` this is only noted. That is the time for it where the broker keeps
@@ -243,15 +270,20 @@ class Connection:
             handler: takes the messages.
             wanted: tells of a message that was not checked yet whether it is of use; what is not is
                 dropped unread. Called from the transport's threads.
+            without_it: what is lost where this channel cannot be listened to, in words. The
+                connection then does without, logs a warning that says so, and tries again whenever
+                it connects. None: the channel is needed.
 
         Raises:
             NotConnected: the broker did not confirm in time; it is asked again when it is back.
-            TransportError: there cannot be such a channel, or the broker forbids it.
+            TransportError: there cannot be such a channel, or the broker forbids it; not for a
+                channel that the connection can do without.
         """
-        self._require_reachable(channel)
+        if without_it is None:
+            self._subscriptions.require_possible(channel)
         timeout = self.settings.connect_timeout
         with self._changed:
-            self._inbound.listeners[channel] = Listener(handler, wanted)
+            self._inbound.listeners[channel] = Listener(handler, wanted, without_it)
             if not self._started:
                 return
             self._changed.wait_for(lambda: self._connected or self._closing, timeout)
@@ -259,22 +291,33 @@ class Connection:
                 url = self.settings.broker.url
                 raise NotConnected(f"cannot listen on {channel}: {url} is away", broker=url)
         try:
-            self._transport.subscribe(channel, timeout)
+            self._subscriptions.make(channel)
         except NotConnected:
             raise
         except TransportError:
             del self._inbound.listeners[channel]  # or no reconnection would ever succeed
             raise
 
-    def _require_reachable(self, channel: Channel) -> None:
-        if not channel.is_wildcard or self._transport.features.wildcards:
-            return
-        url, kind = self.settings.broker.url, channel.kind.value
-        raise TransportError(
-            f"the transport for {url} cannot listen on the {kind} channels of all owners at once;"
-            f" listen on Channel.{kind}(address) of each, or use a broker that can (MQTT)",
-            broker=url,
-        )
+    def is_forbidden(self, channel: Channel) -> bool:
+        """Whether it does without a channel, as the broker does not let it listen there."""
+        return self._subscriptions.is_forbidden(channel)
+
+    def prove(self, channel: Channel) -> None:
+        """Find out, whenever it connects, whether what is published on ``channel`` arrives here.
+
+        For who listens to it and has to know: brokers may grant that and deliver nothing. Something
+        that nobody can read is published there. To be called before :meth:`start`.
+        """
+        self._proofs.want(channel)
+
+    def hears(self, channel: Channel, timeout: float = 0.0) -> bool:
+        """Whether what is published on ``channel`` was shown to arrive here.
+
+        Args:
+            channel: one that is to be proven, see :meth:`prove`.
+            timeout: seconds to wait for that.
+        """
+        return self._proofs.has(channel, timeout)
 
     def reject(self, error: MessageRejected, channel: Channel, size: int) -> None:
         """Count, log and announce a message that is not acted on."""
@@ -374,7 +417,7 @@ class Connection:
         assert self._last_will is not None
         try:
             message, channel = self._last_will()
-            data = self._dialects.for_peer(None).seal(message, self.identity)
+            data = self._seal_for(message, None)
             self._check_size(len(data), MAX_LAST_WILL)
         except Exception:  # noqa: BLE001 - whatever it is, it is no reason not to connect
             _log.exception("connecting to %s without a last will", self.settings.broker.url)
@@ -385,15 +428,28 @@ class Connection:
         """Connect, subscribe, and publish again what was not confirmed."""
         timeout = self.settings.connect_timeout
         self._outbound.hold(timeout)
+        self._proofs.begin_anew()
         with self._changed:
             self._lost = False
         self._transport.connect(timeout)
         with self._changed:
             channels = list(self._inbound.listeners)
-        for channel in channels:
-            self._transport.subscribe(channel, timeout)
+        self._subscriptions.renew(channels)
         with self._changed:
             self._connected = not self._lost
             self._connected_at = self._clock.monotonic()
             self._changed.notify_all()
         self._outbound.resume()
+        if self._connected:
+            self._begin_to_talk()
+
+    def _begin_to_talk(self) -> None:
+        """Say what has to be said on each connection."""
+        try:
+            for channel, data in self._proofs.made():
+                if not self.is_forbidden(channel):
+                    self._outbound.post(Entry(channel, data, conflate="proof"))
+            if self._on_connected is not None:
+                self._on_connected()
+        except Exception:  # noqa: BLE001 - others' code; the connection is there all the same
+            _log.exception("not all was said after connecting to %s", self.settings.broker.url)

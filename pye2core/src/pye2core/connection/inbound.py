@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Gate = Callable[[SealedMessage], None]
     Interest = Callable[[SealedMessage], bool]
     OnUnreadable = Callable[[SealedMessage, MessageRejected], None]
+    TakesProof = Callable[[Channel, bytes], bool]
 
 _log = logging.getLogger("pye2core.connection")
 
@@ -42,6 +43,11 @@ _SHOWN = 200
 def _nobody_answers(sealed: SealedMessage, error: MessageRejected) -> None:
     """A session need not say that it could not read something."""
     del sealed, error
+
+
+def _nothing_to_prove(channel: Channel, data: bytes) -> bool:
+    del channel, data
+    return False
 
 
 @define(eq=False)
@@ -68,10 +74,12 @@ class Listener:
         handler: takes the messages.
         wanted: tells of a message that was not checked yet whether it is of use; what is not is
             dropped unread, for checking it would only cost time. None: all are.
+        without_it: what is lost where the broker forbids the channel, in words. None: everything.
     """
 
     handler: Handler
     wanted: Interest | None = None
+    without_it: str | None = None
 
 
 @define(eq=False)
@@ -90,6 +98,7 @@ class Inbound:
         on_unreadable: told of a message that was verified and let in, and cannot be opened.
         listeners: who listens on each channel; who listens on a wildcard hears what nobody listens
             to on the channel itself.
+        takes_proof: whether a delivery is what was published here only to see whether it arrives.
         rejections: what was not acted on.
     """
 
@@ -99,12 +108,16 @@ class Inbound:
     gate: Gate
     tolerated: frozenset[str] = frozenset()
     on_unreadable: OnUnreadable = _nobody_answers
+    takes_proof: TakesProof = _nothing_to_prove
     listeners: dict[Channel, Listener] = field(factory=dict)
     rejections: Rejections = field(factory=Rejections)
 
     def receive(self, delivery: Delivery) -> None:
         """Take one delivery; never raises, and acknowledges whatever no handler took."""
         acknowledge = _Acknowledgement(delivery)
+        if self.takes_proof(delivery.channel, delivery.data):
+            acknowledge()
+            return
         listener = self._listener_of(delivery.channel)
         if listener is None:
             _log.debug("nobody listens on %s", delivery.channel)

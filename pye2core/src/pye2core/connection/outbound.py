@@ -38,6 +38,7 @@ class Outbound:
         self._outbox = Outbox()
         self._publisher: int | None = None
         self._flowing = False
+        self._was_lost = False
         self._closing = False
 
     def post(self, entry: Entry) -> Future[None]:
@@ -69,15 +70,23 @@ class Outbound:
             timeout: seconds to wait for what another thread is publishing at this moment.
         """
         with self._changed:
+            self._was_lost = self._was_lost or self._flowing
             self._flowing = False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._publisher is None, timeout)
 
     def resume(self) -> None:
-        """Publish everything that is not confirmed, on a new connection."""
+        """Publish everything that is not confirmed, on a new connection.
+
+        After a loss, what could have been replaced by something newer is dropped and fails: it told
+        how things were before.
+        """
         with self._changed:
+            outdated = self._outbox.drop_outdated() if self._was_lost else []
+            self._was_lost = False
             self._outbox.renew()
             self._flowing = True
+        self._fail(outdated, "the connection was lost, and what it says may be outdated")
         self._publish_waiting()
 
     def refuse(self) -> None:
@@ -101,9 +110,12 @@ class Outbound:
         with self._changed:
             self._flowing = False
             unsent = self._outbox.clear()
-        for entry in unsent:
+        self._fail(unsent, "the connection was closed before")
+
+    def _fail(self, entries: list[Entry], why: str) -> None:
+        for entry in entries:
             if entry.claim():
-                entry.done.set_exception(self._not_sent("the connection was closed before"))
+                entry.done.set_exception(self._not_sent(why))
 
     def _not_sent(self, why: str) -> NotConnected:
         return NotConnected(

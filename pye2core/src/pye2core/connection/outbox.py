@@ -27,6 +27,7 @@ class Entry:
         channel: where it goes.
         data: its bytes.
         conflate: while it waits, a newer message of the same key takes its place; None for never.
+            What can be replaced tells how things are at this moment, and is of no use later.
         done: resolved when the broker has it.
         number: its place among all entries.
     """
@@ -110,6 +111,14 @@ class Outbox:
         everything = sorted({**self._under_way, **self._waiting}.items())
         self._under_way = {}
         self._waiting = OrderedDict(everything)
+
+    def drop_outdated(self) -> list[Entry]:
+        """Forget what tells how things were on a connection that is gone; what that was."""
+        entries = [*self._under_way.values(), *self._waiting.values()]
+        outdated = [each for each in entries if each.conflate is not None]
+        for each in outdated:
+            self.remove(each)
+        return outdated
 
     def clear(self) -> list[Entry]:
         """Forget everything; what that was, in order."""

@@ -20,7 +20,6 @@ from pye2core.code.check import CodeProblem, as_function, check_source, has_own_
 if TYPE_CHECKING:
     from types import CodeType
 
-_RESULTS: Final = ("__result", "_result", "result")
 _IMPORTED_FROM_C: Final = frozenset({"_strptime", "copyreg", "numpy"})
 
 Function = Callable[..., object]
@@ -116,7 +115,7 @@ def _script(code: CodeType, parameters: Sequence[str], names: Mapping[str, Any])
     def run(*arguments: object) -> object:
         namespace = {**names, **dict(zip(parameters, arguments, strict=True))}
         _run(code, namespace)
-        return next((namespace[name] for name in _RESULTS if name in namespace), None)
+        return next((namespace[name] for name in rules.RESULT_NAMES if name in namespace), None)
 
     return run
 

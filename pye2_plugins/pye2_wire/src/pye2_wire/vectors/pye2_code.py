@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_wire.vectors.cases import Mismatch, cut_repr, expect
 from pye2_wire.vectors.expressions import UnknownExpression, value_of
+from pye2core.code.rules import RESULT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,8 +174,6 @@ def _rewritten(line: str) -> str:
 
 # --- what code gives ------------------------------------------------------------------------------
 
-_RESULTS = ("__result__", "_result", "result")
-
 
 def result_of(body: str) -> Any:
     """What a node gives for a body that is so simple that it can be told from its text.
@@ -197,4 +196,4 @@ def result_of(body: str) -> Any:
 
 
 def _result_among(names: Mapping[str, Any]) -> Any:
-    return next((names[name] for name in _RESULTS if name in names), None)
+    return next((names[name] for name in RESULT_NAMES if name in names), None)

@@ -1,0 +1,105 @@
+"""What a node shows of itself: its heartbeats, from the first of a life to the last.
+
+On the node's loop, but for :meth:`Presence.begin_life`. ``heartbeat`` knows what heartbeats say,
+``pulse`` sends them when they are due.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from pye2_node.heartbeat import Life, status_of
+from pye2core import __version__
+from pye2core.messages import Heartbeat
+from pye2core.messages import Presence as Stands
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pye2_node.instances import RunningInstance
+    from pye2_node.machine import Machine
+    from pye2core.clock import Clock
+    from pye2core.messages import Capability, PipelineConfig
+
+
+@define(eq=False)
+class Presence:
+    """Makes a node's heartbeats.
+
+    Attributes:
+        name: the node's name.
+        address: its address.
+        interval: seconds between two heartbeats when nothing happens.
+        signatures: what it can run, each with its version.
+        capabilities: what it does beyond PyE2's protocol.
+        machine: how its machine is doing.
+        clock: where to read the time.
+        allowed: tells the addresses whose commands it takes.
+        pipelines: tells its pipelines as they are shown.
+        instances: tells what runs.
+        life: which connection to the broker it is, and how often the node has changed.
+    """
+
+    name: str
+    address: str
+    interval: float
+    signatures: Mapping[str, str]
+    capabilities: frozenset[Capability]
+    machine: Machine
+    clock: Clock
+    allowed: Callable[[], tuple[str, ...]]
+    pipelines: Callable[[], tuple[PipelineConfig, ...]]
+    instances: Callable[[], Iterable[RunningInstance]]
+    life: Life = field(factory=Life)
+
+    def full(self) -> Heartbeat:
+        """Everything that others may know of the node."""
+        return Heartbeat(
+            self.name,
+            self.address,
+            allowed=self.allowed(),
+            pipelines=self.pipelines(),
+            load=self.machine.load(),
+            free_memory=self.machine.free_memory(),
+            version=__version__,
+            signatures=self.signatures,
+            life=self.life.id,
+            revision=self.life.revision,
+            capabilities=self.capabilities,
+            status=status_of(
+                self.machine.sample(), self.instances(), self.interval, self.clock.now()
+            ),
+        )
+
+    def brief(self) -> Heartbeat:
+        """How busy the node is, and that nothing else has changed."""
+        return Heartbeat(
+            self.name,
+            self.address,
+            is_brief=True,
+            life=self.life.id,
+            revision=self.life.revision,
+            load=self.machine.load(),
+            free_memory=self.machine.free_memory(),
+        )
+
+    def farewell(self) -> Heartbeat:
+        """The node is going."""
+        return self._ending(Stands.LEAVING)
+
+    def begin_life(self) -> Heartbeat:
+        """Begin a life, before a connection; gives what the broker is to tell at its end."""
+        self.life.begin_anew()
+        return self._ending(Stands.LOST)
+
+    def _ending(self, presence: Stands) -> Heartbeat:
+        return Heartbeat(
+            self.name,
+            self.address,
+            is_brief=True,
+            life=self.life.id,
+            revision=self.life.revision,
+            presence=presence,
+        )
