@@ -101,6 +101,38 @@ def test_after_a_failure_nothing_unconfirmed_counts_and_nothing_new_is_forgotten
         assert staging.proposed.instance(instance.signature, instance.instance_id) is not None
 
 
+@given(PIPELINES, PIPELINES)
+def test_what_was_not_confirmed_in_time_may_have_been_done_so_that_all_is_said_again(
+    before: PipelineConfig, after: PipelineConfig
+) -> None:
+    staging = deployed(before)
+    staging.propose(after)
+    if staging.stage() is None:
+        return
+
+    staging.settle(Outcome(State.TIMEOUT))
+    again = staging.stage()
+
+    assert again is not None
+    assert (again.action, again.body) == (Action.UPDATE_PIPELINE, staging.proposed)
+    staging.settle(Outcome(State.OK))
+    assert staging.stage() is None
+
+
+def test_what_the_node_reports_of_a_pipeline_that_is_followed_ends_the_uncertainty() -> None:
+    before = PipelineConfig("p", instances=(InstanceConfig("S", "i", {"V": 1}),))
+    applied = PipelineConfig("p", instances=(InstanceConfig("S", "i", {"V": 4}),))
+    staging = deployed(before)
+    staging.propose(applied)
+    staging.stage()
+    staging.settle(Outcome(State.TIMEOUT))
+
+    staging.note_report(applied, follow=True)
+
+    assert staging.confirmed == applied
+    assert staging.stage() is None
+
+
 @given(SETTINGS, SETTINGS)
 def test_changes_lead_from_one_configuration_to_the_other(
     before: dict[str, Any], after: dict[str, Any]

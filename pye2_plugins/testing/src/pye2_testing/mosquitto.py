@@ -5,15 +5,12 @@ Nothing here needs pytest; ``fixtures`` makes it a fixture.
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import socket
 import subprocess
-import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
 
+from pye2_testing import child
+from pye2_testing.child import Child, free_port
 from pye2core.errors import Pye2Error
 
 if TYPE_CHECKING:
@@ -23,9 +20,7 @@ if TYPE_CHECKING:
 
 _ANSWER_TIMEOUT = 20.0
 _ATTEMPTS = 5
-_SIGNAL_TIMEOUT = 2.0
 _READY = b" running"
-_SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 
 
 class MosquittoFailed(Pye2Error):
@@ -42,8 +37,7 @@ class MosquittoFailed(Pye2Error):
 
 def find_program(name: str = "mosquitto") -> str | None:
     """The path of Mosquitto's program; system folders count, which a user's PATH may lack."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS))
-    return shutil.which(name, path=path)
+    return child.find_program(name)
 
 
 class Mosquitto:
@@ -74,8 +68,7 @@ class Mosquitto:
         self.user = user
         self._password = password
         self._options = tuple(options)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reader: threading.Thread | None = None
+        self._child: Child | None = None
         self._port: int | None = None
 
     def __enter__(self) -> Self:
@@ -105,8 +98,8 @@ class Mosquitto:
     @property
     def pid(self) -> int:
         """The id of its process."""
-        assert self._process is not None, "Mosquitto was not started"
-        return self._process.pid
+        assert self._child is not None, "Mosquitto was not started"
+        return self._child.pid
 
     def start(self) -> None:
         """Start it, or start it again on the same port.
@@ -120,7 +113,7 @@ class Mosquitto:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_passwords()
         for attempt in range(1, _ATTEMPTS + 1):
-            port = self._port or _free_port()
+            port = self._port or free_port()
             output = self._try(program, port)
             if output is None:
                 self._port = port
@@ -141,23 +134,10 @@ class Mosquitto:
         """Start it on ``port``; what it said if it did not start."""
         configuration = self.folder / "mosquitto.conf"
         configuration.write_text("\n".join(self._configuration(port)) + "\n", encoding="utf-8")
-        process = subprocess.Popen(  # noqa: S603 - the system's own program
-            [program, "-c", str(configuration)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        said: Future[str | None] = Future()
-        reader = threading.Thread(target=_read, args=(process, said), daemon=True)
-        reader.start()
-        self._process, self._reader = process, reader
-        try:
-            output = said.result(_ANSWER_TIMEOUT)
-        except TimeoutError:
-            output = f"no answer within {_ANSWER_TIMEOUT:g} s"
-        if output is not None:
-            self.kill()
+        started = Child([program, "-c", str(configuration)], lambda line: line.endswith(_READY))
+        output = started.failure(_ANSWER_TIMEOUT)
+        if output is None:
+            self._child = started
         return output
 
     def _configuration(self, port: int) -> list[str]:
@@ -189,36 +169,6 @@ class Mosquitto:
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - as above
 
     def _end(self, signals: Sequence[signal.Signals]) -> None:
-        process, reader = self._process, self._reader
-        self._process = self._reader = None
-        if process is None or reader is None:
-            return
-        for one in signals:
-            process.send_signal(one)
-            reader.join(_SIGNAL_TIMEOUT)
-            if not reader.is_alive():
-                break
-        reader.join()
-        process.wait()
-
-
-def _read(process: subprocess.Popen[bytes], said: Future[str | None]) -> None:
-    """Follow what it says to its end; the first news is that it runs, or why it does not."""
-    lines = []
-    assert process.stderr is not None
-    with process.stderr:
-        for line in process.stderr:
-            if said.done():
-                continue
-            lines.append(line)
-            if line.rstrip().endswith(_READY):
-                said.set_result(None)
-    if not said.done():
-        said.set_result(b"".join(lines).decode(errors="replace"))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        ended, self._child = self._child, None
+        if ended is not None:
+            ended.end(signals)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
 
-from pye2core.client.transactions import Expectation
+from pye2core.client.transactions import Expectation, State
 from pye2core.errors import ConfigurationPending
 from pye2core.messages import (
     Action,
@@ -64,6 +64,8 @@ class Staging:
         proposed: what it is to become.
         confirmed: what the node has confirmed; None if it never did.
         lost: whether the node has since said that it does not run the pipeline.
+        uncertain: whether the node may have taken over more than it has confirmed: its answer did
+            not come in time. The next deployment then says everything.
         staged: what was sent and awaits its confirmation.
         temporary: instances that run for a moment beside what is deployed: they are neither
             proposed nor confirmed, and nobody has to wait with a change until they are gone.
@@ -72,6 +74,7 @@ class Staging:
     proposed: PipelineConfig
     confirmed: PipelineConfig | None = None
     lost: bool = field(default=False, init=False)
+    uncertain: bool = field(default=False, init=False)
     staged: DeployPlan | None = field(default=None, init=False)
     temporary: dict[InstanceKey, InstanceConfig] = field(factory=dict, init=False)
 
@@ -138,6 +141,11 @@ class Staging:
         self.staged = None
 
     def _plan(self) -> DeployPlan | None:
+        if self.uncertain:
+            return self._whole(self.proposed.instances, grace=0.0)
+        return self._difference()
+
+    def _difference(self) -> DeployPlan | None:
         if self.confirmed is None or self.lost:
             return self._whole(self.proposed.instances, grace=0.0)
         before = {key_of(each): each for each in self.confirmed.instances}
@@ -221,6 +229,7 @@ class Staging:
         if plan is None:
             return
         self.lost = self.lost and not outcome.confirmed
+        self.uncertain = outcome.state is State.TIMEOUT
         if outcome.ok:
             self.confirmed = self.proposed = plan.target
             return
@@ -265,8 +274,9 @@ class Staging:
         if reported is None:
             return
         reported = self._without_temporary(reported)
-        unchanged = self.confirmed is not None and self._plan() is None
+        unchanged = self.confirmed is not None and self._difference() is None
         if self.confirmed is None or (follow and unchanged):
+            self.uncertain = False
             self.confirmed = reported
             self.proposed = reported if unchanged else self.proposed
 
