@@ -122,7 +122,8 @@ def counting(session: Session, node: NodeProcess) -> tuple[Pipeline, queue.Queue
 
 
 def is_result(message: Message) -> bool:
-    return message.get("EE_EVENT_TYPE") == "PAYLOAD"
+    """Whether it is one; what a session sends itself, to see whether it arrives, is encrypted."""
+    return message.get("EE_EVENT_TYPE") == "PAYLOAD" and not message["EE_IS_ENCRYPTED"]
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -344,9 +345,23 @@ def test_a_network_is_known_as_soon_as_a_session_is_open(
     assert session.peers.wait_until(lambda: nodes <= session.peers.online().keys(), 15)
     question = tap.next("rollcall", lambda each: each["EE_SENDER"] == session.address)
     assert question["EE_ID"] == "*"
-    while nodes:
-        answer = tap.next(f"{session.address}/payloads", lambda each: each["EE_SENDER"] in nodes)
-        nodes.remove(answer["EE_SENDER"])
+
+
+def test_who_asks_alone_is_answered_in_its_inbox(
+    start_node: Callable[..., NodeProcess], open_session: Callable[..., Session], tap: Tap
+) -> None:
+    node = start_node()
+    session = open_session()
+    assert session.wait_for_node(node.address, timeout=PATIENCE, verbose=False)
+    is_full = is_heartbeat_of(node)
+
+    where = "ctrl"
+    while where == "ctrl":  # while others ask as well, as the nodes do that have just met it
+        session.commands.ask_for_heartbeat(node.address)
+        where, answer = tap.next_of(lambda each: is_full(each) and "ENCODED_DATA" in each)
+
+    assert where == f"{session.address}/payloads"
+    assert status_of(answer)["CONFIG_STREAMS"] == []
 
 
 def test_a_node_that_is_killed_is_offline_at_once_and_back_when_it_is(
