@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,11 +23,16 @@ from pye2core.errors import CodeError, InvalidConfiguration, MessageTooLarge, No
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_log = logging.getLogger("pye2_custom_code")
+
 MOST_WAITING: Final = 100
 """Requests that may wait for the one that is being run."""
 
 MOST_REMEMBERED: Final = 100
 """Requests, the newest ones, that are not run again when they come again."""
+
+CONCLUDING_SECONDS: Final = 1.0
+"""What was run last has so long to be told and noted when the instance ends."""
 
 _ROOT: Final = "ROOT_PAYLOAD_DATA"
 _MANIFEST: Final = {
@@ -38,6 +44,12 @@ _MANIFEST: Final = {
         },
     }
 }
+
+
+def _note_end(concluding: asyncio.Task[None]) -> None:
+    """Look at what came of it: nobody waits for it any more."""
+    if not concluding.cancelled() and (error := concluding.exception()) is not None:
+        _log.warning("what a request came to was not noted, it may be run again: %s", error)
 
 
 @frozen
@@ -61,6 +73,7 @@ class RestCustomExecRunner(Runner):
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._coming: set[str] = set()
         self._done: deque[str] = deque(maxlen=MOST_REMEMBERED)
+        self._concluding: asyncio.Task[None] | None = None
         self._sandbox: Sandbox | None = None
 
     async def start(self) -> None:
@@ -92,6 +105,9 @@ class RestCustomExecRunner(Runner):
 
     async def stop(self) -> None:
         """End the process, whatever it does: nobody would be told of the result any more."""
+        if self._concluding is not None:
+            await asyncio.wait({self._concluding}, timeout=CONCLUDING_SECONDS)
+            self._concluding.add_done_callback(_note_end)
         sandbox, self._sandbox = self._sandbox, None
         if sandbox is not None:
             await sandbox.stop(grace=0)
@@ -117,7 +133,13 @@ class RestCustomExecRunner(Runner):
         self._jobs.put_nowait(_Job(request, settings, self.context.settings))
 
     async def _answer(self, job: _Job) -> None:
-        await self._say(job, await self._outcome(job))
+        outcome = await self._outcome(job)
+        # What was said must be noted, too: after a restart it would be run and said once more.
+        self._concluding = asyncio.create_task(self._conclude(job, outcome))
+        await asyncio.shield(self._concluding)
+
+    async def _conclude(self, job: _Job, outcome: CallResult) -> None:
+        await self._say(job, outcome)
         self._coming.discard(job.request.digest)
         self._done.append(job.request.digest)
         await self.context.save(json.dumps(list(self._done)).encode())
