@@ -150,8 +150,9 @@ def test_small_packets_are_not_held_back_by_the_system(mosquitto, make_transport
     client.transport.connect(PATIENCE)
 
     for connection in client.transport._bundle._all():
-        sending = connection._client.socket()
-        assert sending.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        number = connection._client.socket().fileno()
+        with socket.socket(fileno=os.dup(number)) as sending:
+            assert sending.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_process_with_thousands_of_open_files_can_connect(mosquitto, make_transport):

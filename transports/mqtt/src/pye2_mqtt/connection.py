@@ -17,13 +17,14 @@ import socket
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import paho.mqtt.client as paho
 from attrs import field, frozen
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pye2_mqtt import failures
+from pye2_mqtt.read_ahead import ReadAhead
 from pye2_mqtt.wake import Wake
 from pye2core.errors import TransportError
 
@@ -43,6 +44,12 @@ _HOUSEKEEPING = 5.0
 _NO_LIMIT = 0
 """For paho's count of messages in flight: the kernel bounds what it publishes, and the broker
 acknowledges as fast as it can. With a limit, paho searches all waiting messages at each answer."""
+
+_READ_TOGETHER = 20
+"""Packets that are read before any is answered: as many as brokers send before they wait."""
+
+_CORK: int | None = getattr(socket, "TCP_CORK", None)
+"""Linux's option that holds back segments that are not full; None elsewhere."""
 
 _LOST = "the connection was lost"
 _LEFT = "the connection is closed"
@@ -241,38 +248,57 @@ class Connection:
 
     def _serve(self) -> None:
         """Move bytes until the connection ends."""
-        connected = self._client.socket()
+        connected = self._client.connected
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake.reader, selectors.EVENT_READ)
             if connected is not None:
                 selector.register(connected, selectors.EVENT_READ)
             while connected is not None and self._ended is None:
                 readable = self._await_work(selector, connected)
-                self._turn(readable=readable)
-                connected = self._client.socket()
+                self._turn(connected, readable=readable)
+                connected = self._client.connected
 
-    def _await_work(self, selector: selectors.BaseSelector, connected: paho.SocketLike) -> bool:
+    def _await_work(self, selector: selectors.BaseSelector, connected: ReadAhead) -> bool:
         """Wait until there is something to do; whether that is something to read."""
+        self._wake.arm()
         wanted = selectors.EVENT_READ
         if self._client.want_write():
             wanted |= selectors.EVENT_WRITE
         if selector.get_key(connected).events != wanted:
             selector.modify(connected, wanted)
-        buffered = _buffered(connected)
-        ready = selector.select(0 if buffered else _HOUSEKEEPING)
-        self._wake.clear()
-        return buffered or any(
+        has_more = connected.has_more
+        ready = selector.select(0 if has_more else _HOUSEKEEPING)
+        self._wake.disarm()
+        return has_more or any(
             key.fileobj is connected and events & selectors.EVENT_READ for key, events in ready
         )
 
-    def _turn(self, *, readable: bool) -> None:
+    def _turn(self, connected: ReadAhead, *, readable: bool) -> None:
         if readable:
-            self._client.loop_read()
+            self._read(connected)
         if self._client.want_write():
-            self._client.loop_write()
+            self._write(connected)
         self._client.loop_misc()
         for done in self._take_done():
             done.future.set_result(None)
+
+    def _read(self, connected: ReadAhead) -> None:
+        """Take in what came together, so that it is acknowledged together."""
+        self._client.loop_read()
+        for _ in range(_READ_TOGETHER - 1):
+            if self._client.connected is not connected or not connected.has_more:
+                return
+            self._client.loop_read()
+
+    def _write(self, connected: ReadAhead) -> None:
+        """Send what is queued in as few segments as it needs: each may wake the broker."""
+        if _CORK is None:
+            self._client.loop_write()
+            return
+        connected.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+        self._client.loop_write()
+        if self._client.connected is connected:
+            connected.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
 
     def _take_done(self) -> list[_Published]:
         """What is written or confirmed by now; brokers confirm in order (MQTT-4.6.0-2)."""
@@ -291,9 +317,9 @@ class Connection:
 
     # --- what paho calls, on the loop's thread ------------------------------------------------
 
-    def _make_client(self) -> paho.Client:
+    def _make_client(self) -> _Client:
         endpoint = self._endpoint
-        client = paho.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=endpoint.client_id,
             clean_session=endpoint.clean,
@@ -413,6 +439,20 @@ class Connection:
         )
 
 
+class _Client(paho.Client):
+    """paho's client, on a socket that reads ahead."""
+
+    def _create_socket(self) -> ReadAhead:
+        # Nothing public lets one give paho a socket.
+        return ReadAhead(cast("socket.socket", super()._create_socket()))
+
+    @property
+    def connected(self) -> ReadAhead | None:
+        """The socket, while there is a connection."""
+        current = self.socket()
+        return current if isinstance(current, ReadAhead) else None
+
+
 @frozen
 class _Published:
     topic: str
@@ -425,12 +465,6 @@ def _pending() -> Future[None]:
     future: Future[None] = Future()
     future.set_running_or_notify_cancel()
     return future
-
-
-def _buffered(connected: paho.SocketLike) -> bool:
-    """Whether TLS has decrypted bytes that no selector sees."""
-    pending = getattr(connected, "pending", None)
-    return pending is not None and pending() > 0
 
 
 def _send_at_once(_client: paho.Client, _data: Any, connected: Any) -> None:

@@ -11,34 +11,44 @@ import socket
 class Wake:
     """A pair of sockets; a byte through them ends the wait.
 
-    Many calls of :meth:`wake` between two of :meth:`clear` send a single byte.
+    A call of :meth:`wake` costs next to nothing while the other thread is at work: it sends a byte
+    only between :meth:`arm` and :meth:`disarm`, and only one.
     """
 
     def __init__(self) -> None:
         self.reader, self._writer = socket.socketpair()
         self.reader.settimeout(0)
         self._writer.settimeout(0)
-        self._awake = False
+        self._armed = False
+        self._sent = False
         self._closed = False
 
+    def arm(self) -> None:
+        """Look for work only after this call, then wait: from now on :meth:`wake` ends the wait."""
+        self._armed = True
+
     def wake(self) -> None:
-        """End the wait, or the next one; harmless after :meth:`close`."""
-        if self._awake or self._closed:
+        """End the wait, if the other thread waits or is about to; harmless after :meth:`close`."""
+        if not self._armed or self._closed:
             return
-        self._awake = True
+        self._armed = False
+        self._sent = True
         try:
             self._writer.send(b"w")
         except OSError:
             if not self._closed:
                 raise
 
-    def clear(self) -> None:
-        """Wait again from now on; look for work only after this call."""
+    def disarm(self) -> None:
+        """The wait is over."""
+        self._armed = False
+        if not self._sent:
+            return
         try:
             self.reader.recv(16)
         except BlockingIOError:
-            return
-        self._awake = False
+            return  # it was announced and is not there yet: it ends the next wait
+        self._sent = False
 
     def close(self) -> None:
         """Give the sockets back."""
