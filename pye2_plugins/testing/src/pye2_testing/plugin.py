@@ -6,10 +6,10 @@ Imported with every start of pye2 where it is installed: keep it light.
 from __future__ import annotations
 
 from pye2core import TransportDescriptor, hookimpl
-from pye2core.abc import TransportFeatures
+from pye2core.abc import KEPT_KINDS, TransportFeatures
 
 FEATURES = TransportFeatures(
-    durable=True,
+    durable=KEPT_KINDS,
     ordered=True,
     last_will=True,
     manual_ack=True,

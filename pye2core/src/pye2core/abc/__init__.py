@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
     from pye2core.abc.serializers import SealedMessage, Serializer
     from pye2core.abc.transports import (
+        KEPT_KINDS,
         MAX_LAST_WILL,
         MAX_MESSAGE,
         Channel,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "KEPT_KINDS": "transports",
     "MAX_LAST_WILL": "transports",
     "MAX_MESSAGE": "transports",
     "CallResult": "custom_code",
@@ -60,6 +62,7 @@ _HOME = {
 }
 
 __all__ = [
+    "KEPT_KINDS",
     "MAX_LAST_WILL",
     "MAX_MESSAGE",
     "CallResult",

@@ -36,6 +36,12 @@ class ChannelKind(Enum):
     ROLL_CALL = "rollcall"
 
 
+KEPT_KINDS = frozenset(
+    {ChannelKind.CONFIG, ChannelKind.NOTIF, ChannelKind.PAYLOADS, ChannelKind.INBOX}
+)
+"""The kinds of channel on which a broker may keep messages for who is away: all but those on which
+only what is new counts."""
+
 _OWNED = frozenset({ChannelKind.CONFIG, ChannelKind.INBOX})
 
 
@@ -144,7 +150,8 @@ class TransportFeatures:
     """What a transport can do; what needs a missing feature refuses, or does without and says so.
 
     Attributes:
-        durable: commands for a node that is away are kept by the broker.
+        durable: the kinds of channel on which the broker keeps messages for subscribers that are
+            away and have persistent sessions; with ``config`` among them, commands wait for a node.
         ordered: messages of one publisher on one channel keep their order.
         last_will: the broker announces the death of a connection, see
             ``TransportOptions.last_will``.
@@ -155,7 +162,7 @@ class TransportFeatures:
         wildcards: all config channels, and all inboxes, can be subscribed to at once.
     """
 
-    durable: bool = False
+    durable: frozenset[ChannelKind] = frozenset()
     ordered: bool = True
     last_will: bool = False
     manual_ack: bool = False
@@ -165,9 +172,14 @@ class TransportFeatures:
 
 
 class ConnectionState(Enum):
-    """What a transport tells about its connection."""
+    """What a transport tells about its connection.
+
+    ``FORGOTTEN`` is told of a connection that is there again: what the broker was to keep meanwhile
+    (``TransportOptions.persistent``) it has not kept, and it is lost.
+    """
 
     CONNECTED = "connected"
+    FORGOTTEN = "forgotten"
     LOST = "lost"
     CLOSED = "closed"
 
@@ -219,7 +231,9 @@ class Transport(ABC):
         Args:
             options: where and as whom to connect.
             on_message: called for every delivery, from a thread of the transport's; returns soon.
-            on_state: called when a connection is lost, with the reason.
+            on_state: called when a connection is lost, with the reason; and, while
+                :meth:`connect` runs, when the broker has forgotten what it was to keep, with what
+                may be the cause and what helps against it, in sentences.
         """
         self.options = options
         self.on_message = on_message
@@ -232,6 +246,10 @@ class Transport(ABC):
         What is left of an earlier connection is dropped first, without a goodbye, as is that of
         another process with the same client id. Whether their last will is then published is the
         broker's choice: Mosquitto does so if their session ends with them, nats-server never.
+
+        Where the broker was to keep messages since the connection before and shows that it has
+        forgotten the session, ``on_state`` is told so (``ConnectionState.FORGOTTEN``) before this
+        returns: once, and never where nothing that is kept was subscribed to.
 
         Raises:
             BrokerUnreachable: nothing answers within ``timeout`` seconds.
@@ -258,8 +276,8 @@ class Transport(ABC):
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
         """Hand ``data`` to the broker, without waiting for it; called by one thread at a time.
 
-        The broker keeps it for subscribers that are away and have persistent sessions (with the
-        feature ``durable``), except what is published on the channels ``ctrl`` and ``roll_call``:
+        The broker keeps it for subscribers that are away and have persistent sessions, on the
+        channels that the feature ``durable`` names. Those are never ``ctrl`` and ``roll_call``:
         there only what is new counts, and who is away must not be handed the old when back.
 
         Returns:

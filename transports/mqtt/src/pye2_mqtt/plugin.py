@@ -6,13 +6,13 @@ Imported with every start of pye2: keep paho out of here.
 from __future__ import annotations
 
 from pye2core import TransportDescriptor, hookimpl
-from pye2core.abc import TransportFeatures
+from pye2core.abc import KEPT_KINDS, TransportFeatures
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 """The port of each scheme where a URL names none."""
 
 FEATURES = TransportFeatures(
-    durable=True,
+    durable=KEPT_KINDS,
     ordered=True,
     last_will=True,
     manual_ack=True,

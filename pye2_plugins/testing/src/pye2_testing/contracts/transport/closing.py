@@ -1,0 +1,123 @@
+"""A goodbye sends what was published and is the last that is heard."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import wait
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pye2_testing.contracts.transport.bench import PATIENCE
+from pye2_testing.contracts.transport.promises import CONFIG, Promises, numbered
+from pye2core.abc import Channel
+from pye2core.errors import NotConnected
+
+if TYPE_CHECKING:
+    from pye2_testing.contracts.transport.bench import Bench
+    from pye2core.abc import Delivery
+
+
+class Closing(Promises):
+    """A goodbye sends what was published and is the last that is heard."""
+
+    @pytest.mark.parametrize("way", ["close", "detach"])
+    def test_closing_sends_what_was_published(self, bench: Bench, way: str) -> None:
+        receiver = bench.client("receiver").subscribe(CONFIG, Channel.payloads())
+        sender = bench.client("sender", persistent=True)
+        futures = [
+            sender.transport.publish(channel, bytes(10_000))
+            for _ in range(200)
+            for channel in (CONFIG, Channel.payloads())
+        ]
+
+        getattr(sender.transport, way)(PATIENCE)
+
+        assert all(future.result(0) is None for future in futures)
+        assert len(receiver.take(400)) == 400
+
+    def test_closing_does_not_wait_for_a_broker_that_never_answers(self, bench: Bench) -> None:
+        sender = bench.client("sender", persistent=True)
+        bench.freeze()
+        future = sender.transport.publish(CONFIG, b"in vain")
+
+        sender.transport.close(0.5)
+
+        assert isinstance(future.exception(PATIENCE), NotConnected)
+        bench.kill()
+
+    def test_nothing_is_called_after_close(self, bench: Bench) -> None:
+        receiver = bench.client("receiver").subscribe(CONFIG)
+        sender = bench.client("sender")
+        in_flight = [sender.transport.publish(CONFIG, one) for one in numbered(200)]
+
+        receiver.transport.close(PATIENCE)
+        arrived = receiver.deliveries.qsize()
+
+        wait(in_flight, PATIENCE)
+        sender.publish(CONFIG, b"after")
+        bench.kill()
+        sender.wait_for_loss()
+        assert receiver.deliveries.qsize() == arrived
+        assert receiver.states.empty()
+
+    def test_a_message_handler_may_close_the_transport(self, bench: Bench) -> None:
+        receiver = bench.client("receiver", connected=False)
+        seen = []
+        closed = threading.Event()
+
+        def close(delivery: Delivery) -> None:
+            seen.append(delivery.data)
+            delivery.ack()
+            receiver.transport.publish(Channel.notif(), b"goodbye")
+            receiver.transport.close(PATIENCE)
+            closed.set()
+
+        receiver.transport.on_message = close
+        receiver.transport.connect(PATIENCE)
+        receiver.subscribe(CONFIG)
+        witness = bench.client("witness").subscribe(Channel.notif())
+        bench.client("sender").publish(CONFIG, *numbered(20))
+
+        assert closed.wait(PATIENCE)
+        assert witness.data() == [b"goodbye"]
+        assert seen == [b"0"]
+
+    def test_close_may_come_while_connecting(self, bench: Bench) -> None:
+        bench.freeze()
+        client = bench.client("client", connected=False)
+
+        def connect() -> None:
+            with suppress(NotConnected):
+                client.transport.connect(PATIENCE)
+
+        connecting = threading.Thread(target=connect)
+        connecting.start()
+        client.transport.close(PATIENCE)
+        connecting.join(PATIENCE)
+
+        assert not connecting.is_alive()
+        assert isinstance(client.transport.publish(CONFIG, b"").exception(0), NotConnected)
+        bench.kill()
+
+    def test_a_closed_transport_refuses_everything_and_may_be_closed_again(
+        self, bench: Bench
+    ) -> None:
+        client = bench.client("client")
+        client.transport.close(PATIENCE)
+
+        client.transport.close(PATIENCE)
+
+        assert isinstance(client.transport.publish(CONFIG, b"").exception(PATIENCE), NotConnected)
+        with pytest.raises(NotConnected):
+            client.transport.subscribe(CONFIG, PATIENCE)
+        with pytest.raises(NotConnected):
+            client.transport.connect(PATIENCE)
+
+    def test_a_transport_that_never_connected_can_be_closed(self, bench: Bench) -> None:
+        client = bench.client("client", connected=False)
+
+        client.transport.close(PATIENCE)
+
+        assert isinstance(client.transport.publish(CONFIG, b"").exception(PATIENCE), NotConnected)
