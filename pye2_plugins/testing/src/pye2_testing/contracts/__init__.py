@@ -21,7 +21,9 @@ Example:
 import pytest
 
 # Before the first import of them: what an assertion of theirs compares is to be shown.
-pytest.register_assert_rewrite("pye2_testing.contracts.transport")
+pytest.register_assert_rewrite(
+    "pye2_testing.contracts.serializer", "pye2_testing.contracts.transport"
+)
 
 from pye2_testing.contracts.contract import (  # noqa: E402 - see above
     Contract,
@@ -29,6 +31,7 @@ from pye2_testing.contracts.contract import (  # noqa: E402 - see above
     departs,
     not_promised,
 )
+from pye2_testing.contracts.serializer import SerializerContract  # noqa: E402 - see above
 from pye2_testing.contracts.transport import TransportContract  # noqa: E402 - see above
 from pye2_testing.contracts.transport.bench import (  # noqa: E402 - see above
     Bench,
@@ -44,6 +47,7 @@ __all__ = [
     "Contract",
     "ContractOverridden",
     "ProcessBench",
+    "SerializerContract",
     "TransportContract",
     "departs",
     "not_promised",
