@@ -325,7 +325,7 @@ async def main():
     spawn = "return plugin.random._os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})"
     await worker.define({"spawn": FunctionSource(spawn), "job": FunctionSource("while True: pass")})
     started = (await worker.call("spawn", timeout=30)).value
-    zygote = (await pool._zygote).pid
+    zygote = (await pool._forks._current).pid
     calling = asyncio.create_task(worker.call("job", timeout=1000))
     await asyncio.sleep(0)
     print(json.dumps([zygote, worker.pid, started]), flush=True)

@@ -4,7 +4,7 @@
 
     node process (asyncio)                  zygote                     worker, one an instance
     pool.py         SandboxPool      ──►    zygote.py         fork ──► worker.py
-    zygote_link.py  ZygoteLink       ◄──►   one thread, numpy          functions.py  failures.py
+    zygotes.py  zygote_link.py       ◄──►   one thread, numpy          functions.py  failures.py
     process.py      SandboxProcess   ◄───────── frames.py ───────────► node_link.py  values.py
     limits.py                               confinement.py             plugin_api.py  …
 

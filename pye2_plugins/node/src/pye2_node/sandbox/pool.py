@@ -1,7 +1,6 @@
-"""All the workers of a node: one zygote, and the processes that it has forked.
+"""All the workers of a node, and one that is kept ready.
 
-The zygote is started with the pool and again whenever it dies; its workers die with it and say so
-to their owners, who ask for new ones.
+Where they come from is another's business (``forks``): a node's are forked from its zygote.
 """
 
 from __future__ import annotations
@@ -19,11 +18,12 @@ from attrs import frozen
 
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
-from pye2_node.sandbox.zygote_link import Forked, ZygoteGone, ZygoteLink
+from pye2_node.sandbox.zygotes import Zygotes
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
     from pye2_node.sandbox.events import WorkerEvents
+    from pye2_node.sandbox.forks import Forked, Forks
 
 
 SPARE_AFTER: Final = 0.01
@@ -70,6 +70,7 @@ class SandboxPool:
         limits: SandboxLimits | None = None,
         python: str = sys.executable,
         log: logging.Logger | None = None,
+        forks: Forks | None = None,
     ) -> None:
         """Make a pool; nothing is started yet.
 
@@ -77,23 +78,22 @@ class SandboxPool:
             limits: what the workers may use.
             python: the interpreter that runs them.
             log: where to report what nobody asks about.
+            forks: where the workers come from; a zygote's if it is not given.
         """
         self.limits = limits or SandboxLimits()
-        self._python = python
         self._log = log or logging.getLogger("pye2.node.sandbox")
-        self._zygote: asyncio.Task[ZygoteLink] | None = None
+        self._forks = forks or Zygotes(self.limits, python, self._log)
         self._workers: set[SandboxProcess] = set()
         self._spare: _Forked | None = None
         self._sparing: asyncio.Task[None] | None = None
-        self._stopping = False
 
     async def start(self) -> None:
-        """Start the zygote, so that the first worker need not wait for it.
+        """Be ready, so that the first worker need not wait.
 
         Raises:
-            NodeError: it does not start; says why.
+            NodeError: that cannot be; says why.
         """
-        await self._ready_zygote()
+        await self._forks.start()
 
     async def spawn(
         self, handler: WorkerEvents, surroundings: Surroundings | None = None
@@ -120,8 +120,7 @@ class SandboxPool:
         return worker
 
     async def stop(self) -> None:
-        """End all workers and the zygote, for good."""
-        self._stopping = True
+        """End all workers and where they come from, for good."""
         if self._sparing is not None:
             self._sparing.cancel()
             await asyncio.wait({self._sparing})
@@ -129,12 +128,7 @@ class SandboxPool:
             self._spare.discard()
             self._spare = None
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers))
-        starting, self._zygote = self._zygote, None
-        if starting is not None:
-            starting.cancel()
-            await asyncio.wait({starting})
-            if not starting.cancelled() and starting.exception() is None:
-                await starting.result().stop()
+        await self._forks.stop()
 
     # --- the spare: forked beforehand, so that a new instance finds its process up and warm ------
     # A node that never had an instance keeps none: it costs memory.
@@ -166,53 +160,6 @@ class SandboxPool:
         with contextlib.ExitStack() as unless_forked:
             unless_forked.callback(ours.close)
             with theirs:
-                forked = await self._fork(theirs)
+                forked = await self._forks.fork(theirs)
             unless_forked.pop_all()
         return _Forked(forked, ours)
-
-    async def _fork(self, channel: socket.socket) -> Forked:
-        """Have the zygote fork; once more with a new one if it has just died."""
-        try:
-            return await self._fork_once(channel)
-        except ZygoteGone:
-            return await self._fork_once(channel)
-
-    async def _fork_once(self, channel: socket.socket) -> Forked:
-        zygote = await self._ready_zygote()
-        try:
-            async with asyncio.timeout(self.limits.start_seconds):
-                return await zygote.fork(channel)
-        except TimeoutError:
-            zygote.kill()
-            raise NodeError(
-                f"no process could be started for custom code within "
-                f"{self.limits.start_seconds:g} s: the machine is overloaded"
-            ) from None
-
-    async def _ready_zygote(self) -> ZygoteLink:
-        if self._stopping:
-            raise NodeError("the sandbox is being stopped and starts no more processes")
-        if self._zygote is None:
-            self._start_zygote()
-        assert self._zygote is not None
-        return await asyncio.shield(self._zygote)
-
-    def _start_zygote(self) -> None:
-        self._zygote = asyncio.create_task(ZygoteLink.start(self._python, self.limits))
-        self._zygote.add_done_callback(self._watch_zygote)
-
-    def _watch_zygote(self, started: asyncio.Task[ZygoteLink]) -> None:
-        if started.cancelled():
-            return
-        error = started.exception()
-        if error is not None:
-            self._log.error("%s", error)
-            self._zygote = None  # whoever needs one next tries again
-            return
-        started.result().dead.add_done_callback(self._on_zygote_death)
-
-    def _on_zygote_death(self, dead: asyncio.Future[str]) -> None:
-        if self._stopping:
-            return
-        self._log.warning("the sandbox's zygote %s; starting another", dead.result())
-        self._start_zygote()

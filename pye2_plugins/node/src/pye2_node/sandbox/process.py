@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping, Sequence
 
+    from pye2_node.sandbox.forks import Ended, Forked
     from pye2_node.sandbox.limits import SandboxLimits, Surroundings
-    from pye2_node.sandbox.zygote_link import Ended, Forked
     from pye2core.code.check import CodeProblem
 
 _Meaning = TypeVar("_Meaning")
@@ -248,8 +248,7 @@ class SandboxProcess:
         if self._gone.is_set():
             return
         self._why = why
-        with contextlib.suppress(ProcessLookupError):  # it is gone, and the loop will hear of it
-            signal.pidfd_send_signal(self._forked.pidfd, signal.SIGKILL)
+        self._forked.kill()
 
     def _on_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(self._forked.pidfd)
@@ -259,9 +258,7 @@ class SandboxProcess:
         if ended.result() == (None, None):
             self._why = self._why or "its zygote ended"
             self._end(self._why)
-            # Nobody reaps the group now: the number is still theirs, or nobody's.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._forked.pid, signal.SIGKILL)
+            self._forked.kill_group()
 
     async def _watch(self) -> None:
         """Wait for the worker's end, then settle everything that waits for it."""

@@ -12,10 +12,9 @@ import os
 import signal
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
-
+from pye2_node.sandbox.forks import Ended, Forked
 from pye2_node.sandbox.zygote import LONGEST_PACKET
 from pye2core.errors import NodeError
 
@@ -36,28 +35,6 @@ _ENVIRONMENT: Final = {
 
 class ZygoteGone(NodeError):
     """The zygote ended while something was asked of it; another one can be started."""
-
-
-class Ended(NamedTuple):
-    """How a worker ended: one of the two is None, or both where nobody could tell."""
-
-    code: int | None
-    signal: int | None
-
-
-@frozen
-class Forked:
-    """A worker that the zygote has just forked.
-
-    Attributes:
-        pid: its process id, which is also its session's and process group's.
-        pidfd: a descriptor of the process, now the receiver's to close.
-        ended: done when the zygote has reaped it and ended what it started, or has died itself.
-    """
-
-    pid: int
-    pidfd: int
-    ended: asyncio.Future[Ended]
 
 
 class ZygoteLink:

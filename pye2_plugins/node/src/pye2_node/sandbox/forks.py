@@ -1,0 +1,70 @@
+"""Where a pool's workers come from, and what it is given of each.
+
+A node's come from its zygote (``zygotes``). What is here is the seam between the two.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+
+class Ended(NamedTuple):
+    """How a worker ended: one of the two is None, or both where nobody could tell."""
+
+    code: int | None
+    signal: int | None
+
+
+@frozen
+class Forked:
+    """A worker that was just started.
+
+    Attributes:
+        pid: its process id, which is also its session's and process group's.
+        pidfd: readable when the worker is gone; now the receiver's to close.
+        ended: done when it was reaped and what it started was ended, or nobody is left to do that.
+    """
+
+    pid: int
+    pidfd: int
+    ended: asyncio.Future[Ended]
+
+    def kill(self) -> None:
+        """End it; whoever started it ends what it started."""
+        with contextlib.suppress(ProcessLookupError):  # it is gone, and the loop will hear of it
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def kill_group(self) -> None:
+        """End what it started, where nobody is left who reaps it: its number is still its own."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class Forks(Protocol):
+    """Starts workers."""
+
+    async def start(self) -> None:
+        """Be ready, so that the first worker need not wait.
+
+        Raises:
+            NodeError: that cannot be; says why.
+        """
+
+    async def fork(self, channel: socket.socket) -> Forked:
+        """Start a worker that holds ``channel``.
+
+        Raises:
+            NodeError: none could be started; says why.
+        """
+
+    async def stop(self) -> None:
+        """Start no more, and end what is left of them."""

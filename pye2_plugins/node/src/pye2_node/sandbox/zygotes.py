@@ -1,0 +1,106 @@
+"""The zygote that a pool's workers are forked from, and its successors.
+
+It is started with the pool and again whenever it dies; its workers die with it and say so to their
+owners, who ask for new ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pye2_node.sandbox.zygote_link import ZygoteGone, ZygoteLink
+from pye2core.errors import NodeError
+
+if TYPE_CHECKING:
+    import logging
+    import socket
+
+    from pye2_node.sandbox.forks import Forked
+    from pye2_node.sandbox.limits import SandboxLimits
+
+
+class Zygotes:
+    """One zygote at a time; implements ``forks.Forks``.
+
+    Args:
+        limits: what the workers may use, and how long a start may take.
+        python: the interpreter that runs it.
+        log: where to report what nobody asks about.
+    """
+
+    def __init__(self, limits: SandboxLimits, python: str, log: logging.Logger) -> None:
+        self._limits = limits
+        self._python = python
+        self._log = log
+        self._current: asyncio.Task[ZygoteLink] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start it.
+
+        Raises:
+            NodeError: it does not start; says why.
+        """
+        await self._ready()
+
+    async def fork(self, channel: socket.socket) -> Forked:
+        """Have the zygote fork; once more with a new one if it has just died.
+
+        Raises:
+            NodeError: no process could be started; says why.
+        """
+        try:
+            return await self._fork_once(channel)
+        except ZygoteGone:
+            return await self._fork_once(channel)
+
+    async def stop(self) -> None:
+        """End it, for good."""
+        self._stopping = True
+        starting, self._current = self._current, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.wait({starting})
+            if not starting.cancelled() and starting.exception() is None:
+                await starting.result().stop()
+
+    async def _fork_once(self, channel: socket.socket) -> Forked:
+        zygote = await self._ready()
+        try:
+            async with asyncio.timeout(self._limits.start_seconds):
+                return await zygote.fork(channel)
+        except TimeoutError:
+            zygote.kill()
+            raise NodeError(
+                f"no process could be started for custom code within "
+                f"{self._limits.start_seconds:g} s: the machine is overloaded"
+            ) from None
+
+    async def _ready(self) -> ZygoteLink:
+        if self._stopping:
+            raise NodeError("the sandbox is being stopped and starts no more processes")
+        if self._current is None:
+            self._begin()
+        assert self._current is not None
+        return await asyncio.shield(self._current)
+
+    def _begin(self) -> None:
+        self._current = asyncio.create_task(ZygoteLink.start(self._python, self._limits))
+        self._current.add_done_callback(self._watch)
+
+    def _watch(self, started: asyncio.Task[ZygoteLink]) -> None:
+        if started.cancelled():
+            return
+        error = started.exception()
+        if error is not None:
+            self._log.error("%s", error)
+            self._current = None  # whoever needs one next tries again
+            return
+        started.result().dead.add_done_callback(self._on_death)
+
+    def _on_death(self, dead: asyncio.Future[str]) -> None:
+        if self._stopping:
+            return
+        self._log.warning("the sandbox's zygote %s; starting another", dead.result())
+        self._begin()
