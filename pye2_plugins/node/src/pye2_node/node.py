@@ -77,6 +77,7 @@ class Node:
         settings: how to run it.
         home: its home, locked for this process.
         registry: the installed plugins.
+        pool: where custom code runs; one of its own if it is not given.
         clock: where the time comes from.
 
     Attributes:
@@ -96,6 +97,7 @@ class Node:
         home: Home,
         *,
         registry: PluginRegistry | None = None,
+        pool: SandboxPool | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.settings = settings
@@ -110,7 +112,7 @@ class Node:
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
         self._audience = Audience(clock, results_to_everyone=settings.results_to_everyone)
-        self._pool = SandboxPool()
+        self._pool = pool or SandboxPool()
         self._main = self._make_main_connection()
         self._pipelines = Pipelines(self)
         self._desk = CommandDesk(

@@ -1,7 +1,9 @@
-"""Brokers and a transport for the tests of pye2 and of its plugins.
+"""Brokers, networks and contracts for the tests of pye2 and of its plugins.
 
-``memory_broker`` and ``memory_transport`` carry messages within one process, ``mosquitto`` runs the
-real program, ``fixtures`` offers brokers to pytest (and is the only module that imports it).
+``memory_broker`` and ``memory_transport`` carry messages within one process, ``network`` is a whole
+network in it, with nodes whose sandbox is ``inline_sandbox``; ``mosquitto`` runs the real program.
+``contracts`` are tests that authors subclass, ``fixtures`` offers brokers to pytest: these two are
+the only ones that import it.
 
 Example:
     ::
@@ -14,29 +16,28 @@ Example:
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pye2_testing.memory_broker import MemoryBroker
     from pye2_testing.memory_transport import MemoryTransport
     from pye2_testing.mosquitto import Mosquitto
+    from pye2_testing.network import MemoryNetwork
 
-__all__ = ["MemoryBroker", "MemoryTransport", "Mosquitto"]
+__all__ = ["MemoryBroker", "MemoryNetwork", "MemoryTransport", "Mosquitto"]
+
+_HOME_OF = {
+    "MemoryBroker": "memory_broker",
+    "MemoryNetwork": "network",
+    "MemoryTransport": "memory_transport",
+    "Mosquitto": "mosquitto",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: the plugin module, loaded at every start of pye2, stays light."""
-    if name == "MemoryBroker":
-        from pye2_testing.memory_broker import MemoryBroker
-
-        return MemoryBroker
-    if name == "MemoryTransport":
-        from pye2_testing.memory_transport import MemoryTransport
-
-        return MemoryTransport
-    if name == "Mosquitto":
-        from pye2_testing.mosquitto import Mosquitto
-
-        return Mosquitto
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    if name not in _HOME_OF:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pye2_broker import EmbeddedBroker
+    from pye2_testing.network import MemoryNetwork
 
 
 def require_mosquitto() -> None:
@@ -49,6 +50,16 @@ def embedded_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
     from pye2_broker import EmbeddedBroker
 
     with EmbeddedBroker(tmp_path / "embedded-broker", redeliver_after=1.0) as running:
+        yield running
+
+
+@pytest.fixture
+def memory_network() -> Iterator[MemoryNetwork]:
+    """Three nodes on a broker within this process, if pye2-node is installed."""
+    pytest.importorskip("pye2_node", reason="pye2-node is not installed")
+    from pye2_testing.network import MemoryNetwork
+
+    with MemoryNetwork(nodes=3) as running:
         yield running
 
 

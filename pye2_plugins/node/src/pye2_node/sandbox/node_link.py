@@ -31,6 +31,11 @@ class NodeLink:
         self._asking = threading.Lock()
         self._put_off: deque[dict[str, Any]] = deque()
 
+    def close(self) -> None:
+        """Give the channel back."""
+        self._incoming.close()
+        self._channel.close()
+
     def has_request(self) -> bool:
         """Whether the node has sent something that was not read yet."""
         poll = select.poll()
