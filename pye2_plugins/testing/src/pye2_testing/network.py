@@ -79,10 +79,16 @@ class MemoryNetwork:
             thread = threading.Thread(target=self._run_loop, name="pye2-network", daemon=True)
             thread.start()
             at_the_end.callback(self._end_loop, thread)
-            client = load_or_create_key(self._folder / "client.pem").address
+            homes = [
+                at_the_end.enter_context(Home.open(self._folder / name)) for name in self._names
+            ]
+            keys = [self._client_key, *(home.key_file for home in homes)]
+            # A node that gives a job to others commands them.
+            everybody = [allow_file.Guest(load_or_create_key(key).address) for key in keys]
             at_the_end.callback(self._stop_nodes)
-            for name in self._names:
-                self._start_node(name, client, at_the_end)
+            for name, home in zip(self._names, homes, strict=True):
+                allow_file.allow(home.allow_file, everybody, SYSTEM_CLOCK.now())
+                self._start_node(name, home)
             for running in self._running:
                 running.ready.result(_PATIENCE)
             self._at_the_end = at_the_end.pop_all()
@@ -102,11 +108,15 @@ class MemoryNetwork:
         Args:
             options: as :class:`pye2core.Session` takes them.
         """
-        given = {"key_file": self._folder / "client.pem", "silent": True, **options}
+        given = {"key_file": self._client_key, "silent": True, **options}
         session = Session(broker=self.broker.url, **given)
         for name in self._names:
             assert session.wait_for_node(name, timeout=_PATIENCE, verbose=False)
         return session
+
+    @property
+    def _client_key(self) -> Path:
+        return self._folder / "client.pem"
 
     # --- the loop of the nodes, in a thread of its own --------------------------------------------
 
@@ -119,9 +129,7 @@ class MemoryNetwork:
         thread.join(_PATIENCE)
         self._loop.close()
 
-    def _start_node(self, name: str, client: str, at_the_end: ExitStack) -> None:
-        home = at_the_end.enter_context(Home.open(self._folder / name))
-        allow_file.allow(home.allow_file, [allow_file.Guest(client)], SYSTEM_CLOCK.now())
+    def _start_node(self, name: str, home: Home) -> None:
         settings = NodeSettings(name, parse_broker_url(self.broker.url), home.path)
         running = self._on_loop(_made(settings, home))
         self.addresses[name] = running.node.address
