@@ -161,6 +161,51 @@ def test_only_what_is_about_a_pipeline_is_shown(
     assert heard == [pipeline.name] * 3
 
 
+def decode(saved: str, folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pye2_cli", "wire", "decode", "-", *arguments],
+        cwd=folder,
+        input=saved,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_what_was_heard_and_saved_is_decoded_again(
+    listen: Callable[..., Listening], tmp_path: Path, fleet: Fleet, pipeline: Pipeline
+) -> None:
+    node = fleet.nodes[0]
+    file, key = tmp_path / "heard.jsonl", ("--key", str(node.home / "node.pem"))
+    chosen = ("--kind", "command", "--kind", "payload", "--pipeline", pipeline.name)
+    listening = listen("--json", *chosen, *key, "--save", str(file))
+
+    deploy(pipeline)
+    listening.until_heard(lambda each: each["kind"] == "command")
+    listening.until_heard(lambda each: each["kind"] == "payload")
+    listening.stop()
+
+    decoded = decode(file.read_text(), tmp_path, "--json", *key)
+    heard = [json.loads(line) for line in decoded.splitlines()]
+    assert {each["kind"] for each in heard} == {"command", "payload"}
+    assert {each["pipeline"] for each in heard} == {pipeline.name}
+    assert all(each["verified"] and each["readable"] and each["heard_at"] for each in heard)
+    assert {each["channel_owner"] for each in heard if each["kind"] == "command"} == {node.address}
+
+
+def test_what_was_printed_as_json_is_decoded_again(
+    listen: Callable[..., Listening], tmp_path: Path, pipeline: Pipeline
+) -> None:
+    listening = listen("--json", "--kind", "payload", "--pipeline", pipeline.name)
+    deploy(pipeline)
+
+    told = decode(listening.heard.get(timeout=WAIT), tmp_path)
+
+    assert "EXEC_RESULT=42" in told
+    assert told.rstrip().endswith("verified")
+
+
 # --- to somebody who is not there -----------------------------------------------------------------
 
 ABSENT, CLIENT = Identity.generate(), Identity.generate()
@@ -226,6 +271,19 @@ def test_a_command_to_a_node_that_is_not_there_is_shown(
     assert (opened["verified"], opened["readable"], opened["encrypted"]) == (True, True, True)
     assert opened["pipeline"] == "attic-lights"
     assert shut["channel_owner"] == opened["channel_owner"] == ABSENT.address
+
+
+def test_a_command_on_the_channel_of_another_than_it_names_is_said_to_be_ignored(
+    listen_at: Callable[..., Listening], speaker: Callable[[Channel, bytes], None]
+) -> None:
+    listening = listen_at("--kind", "command")
+
+    speaker(Channel.config(CLIENT.address), command_to_absent("attic-lights"))
+
+    heard = listening.until_heard(lambda each: each["recipient"] == ABSENT.address)
+    assert (heard["verified"], heard["will_be_ignored"]) == (True, True)
+    assert heard["channel_owner"] == CLIENT.address
+    assert heard["problems"][-1]["reason"] == "recipient"
 
 
 def test_what_is_not_chosen_is_not_shown(

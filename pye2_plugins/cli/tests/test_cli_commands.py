@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pye2_cli.cells import cell
+from pye2_cli.instance_settings import COMMON_SETTINGS
 from pye2_cli.up import environment_lines, write_settings
-from pye2core.settings import parse_broker_url
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pye2_node.formatters import FORMATTER_KEY
+from pye2_node.pausing import PAUSE_KEYS
+from pye2core.settings import client_settings
 
 
 def pye2(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -103,6 +104,33 @@ def test_info_says_what_an_instance_of_a_signature_can_be_told(tmp_path: Path) -
     assert "setting   PROCESS_DELAY [0.05]" in told
 
 
+@pytest.mark.parametrize("name", ["custom-code", "CUSTOM_EXEC_01", "chain-job"])
+def test_info_says_once_what_every_instance_can_be_told(tmp_path: Path, name: str) -> None:
+    lines = pye2("plugins", "info", name, cwd=tmp_path).stdout.splitlines()
+
+    heading = "settings of every instance, whatever its signature:"
+    assert lines.count(heading) == 1
+    after = lines[lines.index(heading) + 1 :]
+    assert [line.split()[1] for line in after] == [each.name for each in COMMON_SETTINGS]
+    assert any(line.startswith("setting   FORCED_PAUSE [False] it does not run") for line in after)
+
+
+def test_what_has_no_instances_has_no_settings_of_them(tmp_path: Path) -> None:
+    assert "every instance" not in pye2("plugins", "info", "mqtt", cwd=tmp_path).stdout
+
+
+def test_the_settings_of_every_instance_are_those_of_the_protocol() -> None:
+    page = (Path(__file__).parents[3] / "docs/protocol.md").read_text("utf-8")
+    table = page.partition("Settings that all instances understand:")[2].partition("## 8")[0]
+    documented = re.findall(
+        r"`([A-Z_]+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))
+    )
+
+    told = {each.name for each in COMMON_SETTINGS}
+    assert told == set(documented)
+    assert told > PAUSE_KEYS | {FORMATTER_KEY}
+
+
 def test_info_of_a_plugin_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     done = pye2("plugins", "info", "mqqt", cwd=tmp_path)
 
@@ -141,12 +169,51 @@ def test_what_others_say_is_shown_and_never_obeyed(said: object, shown: str) -> 
     assert cell(said).plain == shown
 
 
-def test_a_missing_broker_is_one_line_that_says_how_to_give_one(tmp_path: Path) -> None:
-    done = pye2("run", "primes", "--upto", "100", cwd=tmp_path)
+@pytest.mark.parametrize(
+    "command", [("run", "primes", "--upto", "100"), ("nodes",), ("wire", "listen"), ("node",)]
+)
+def test_a_missing_broker_is_one_line_that_says_how_to_give_one(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    done = pye2(*command, cwd=tmp_path)
 
     assert done.returncode == 1
+    assert "--broker mqtt://" in done.stderr
     assert "PYE2_BROKER" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "Session(" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_broker_that_cannot_be_understood_is_told_as_that(tmp_path: Path) -> None:
+    done = pye2("nodes", "--broker", "broker.lan", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "'broker.lan' is not a broker's address" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run", "primes"), ("nodes",), ("wire", "listen"), ("demo", "primes"), ("up",), ("node",)],
+)
+def test_each_command_that_connects_takes_the_broker_and_the_root(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    told = pye2(*command, "--help", cwd=tmp_path).stdout
+
+    assert "--broker " in told
+    assert "--root-topic NAME" in told
+
+
+@pytest.mark.parametrize("command", [("run", "primes"), ("nodes",), ("wire", "listen"), ("node",)])
+def test_a_root_that_cannot_be_one_is_told_before_anything_is_connected(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    broker = ("--broker", "mqtt://127.0.0.1:9")
+
+    done = pye2(*command, *broker, "--root-topic", "a/#", cwd=tmp_path, HOME=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "root_topic is 'a/#' and should be a name" in done.stderr
 
 
 def test_an_unknown_preset_is_told_with_what_is_installed(tmp_path: Path) -> None:
@@ -236,7 +303,16 @@ def test_a_preset_shows_its_parameters_as_options(tmp_path: Path) -> None:
 def test_the_lines_for_a_clients_env_file_say_where_the_broker_is(
     url: str, lines: set[str]
 ) -> None:
-    assert lines <= set(environment_lines(parse_broker_url(url)).splitlines())
+    told = environment_lines(client_settings(broker=url, environment={})).splitlines()
+
+    assert lines <= set(told)
+    assert not any(line.startswith("PYE2_ROOT_TOPIC") for line in told)
+
+
+def test_the_lines_for_a_clients_env_file_say_the_root_where_it_is_not_the_usual_one() -> None:
+    found = client_settings(broker="mqtt://127.0.0.1", root_topic="attic", environment={})
+
+    assert "PYE2_ROOT_TOPIC=attic" in environment_lines(found).splitlines()
 
 
 def test_a_settings_file_keeps_its_other_lines_and_is_its_owners_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -14,6 +15,7 @@ import pytest
 
 from pye2_broker import EmbeddedBroker
 from pye2_cli.fleet import Fleet
+from pye2core import Session
 from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
@@ -141,3 +143,51 @@ def test_nodes_leaves_out_columns_where_a_terminal_has_no_room_for_them(fleet: F
     assert "free GB" not in told
     running.wait(PATIENCE)
     os.close(ours)
+
+
+def test_a_network_under_another_root_is_seen_only_by_who_asks_for_it(
+    tmp_path: Path, nobodys_broker: str
+) -> None:
+    once = ("nodes", "--once", "--json", "--seconds", "1.5")
+    with Fleet(tmp_path, 1, nobodys_broker, root_topic="lab/attic") as running:
+        here = pye2(*once, "--root-topic", "lab/attic", cwd=tmp_path, broker=running.url)
+        by_name = pye2(*once, cwd=tmp_path, broker=running.url, PYE2_ROOT_TOPIC="lab/attic")
+        elsewhere = pye2(*once, cwd=tmp_path, broker=running.url)
+
+    assert running.nodes[0].address in here.stdout
+    assert running.nodes[0].address in by_name.stdout
+    assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
+
+
+def run_code_that_prints(broker: str, node: str, folder: Path) -> None:
+    key = folder / "_local_cache/_data/_pk_sdk.pem"
+    with Session(broker, key_file=key, silent=True) as session:
+        session.wait_for_node(node, verbose=False)
+        pipeline = session.create_pipeline(node=node, name="printing")
+        pipeline.wait_exec("print('from', 'afar')\nreturn 1", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(("arguments", "is_shown"), [(("-v", "up"), True), (("up",), False)])
+def test_what_custom_code_prints_is_shown_by_nodes_that_are_to_be_verbose(
+    tmp_path: Path, nobodys_broker: str, arguments: tuple[str, ...], *, is_shown: bool
+) -> None:
+    log = tmp_path / "log"
+    options = ("--nodes", "1", "--json", "--broker", nobodys_broker)
+    with log.open("w") as written:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "pye2_cli", *arguments, *options],
+            cwd=tmp_path,
+            env=environment(nobodys_broker),
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+        )
+    try:
+        assert running.stdout is not None
+        (node,) = json.loads(running.stdout.readline())["nodes"]
+        run_code_that_prints(nobodys_broker, node["address"], tmp_path)
+    finally:
+        running.terminate()
+        running.communicate(timeout=PATIENCE)
+
+    assert ("from afar" in log.read_text()) is is_shown

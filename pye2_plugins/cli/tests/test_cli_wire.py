@@ -1,21 +1,17 @@
-"""``pye2 wire`` without a broker: what one message shows, and what ``decode`` says of files."""
+"""``pye2 wire`` without a broker: what one message shows, and which are chosen."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pye2_cli.wire.files import messages_in
+from pye2_cli.wire.names import NameBook
 from pye2_cli.wire.reading import Reader, Reading
-from pye2_cli.wire.selecting import NameBook, Selection
+from pye2_cli.wire.selecting import Selection
 from pye2_cli.wire.telling import as_line, as_object
 from pye2_wire.serializer import Pye2Serializer
 from pye2core import Identity, installed_plugins
@@ -83,6 +79,9 @@ def line(reading: Reading, names: NameBook | None = None) -> str:
         (NOTIFICATION, "notification", "1 NORMAL: [/red]done?[2J"),
         (PAYLOAD, "payload", "p1/CUSTOM_EXEC_01/i1"),
         (command(), "command", "update pipeline"),
+        (PAYLOAD, "payload", f"attic {NODE.address}  "),
+        (HEARTBEAT, "heartbeat", f"attic {NODE.address}  "),
+        (NOTIFICATION, "notification", f"attic {NODE.address}  "),
     ],
 )
 def test_a_good_message_of_each_kind_is_told_on_one_line(
@@ -131,6 +130,51 @@ def test_what_nobody_here_can_decrypt_says_whose_key_is_needed() -> None:
     assert reading.verified
     assert reading.kind == "command"
     assert f"NOT READ (decryption: it is encrypted for {NODE.address}" in line(reading)
+
+
+def hint(reading: Reading) -> str:
+    (problem,) = reading.problems
+    assert problem.reason == "decryption"
+    return problem.text
+
+
+def test_who_can_read_it_is_told_with_where_that_key_is() -> None:
+    told = hint(READER.read(command(encrypt_for=NODE.address)))
+
+    assert "node.pem in the node's home" in told
+    assert "or of its sender (_local_cache/_data/_pk_sdk.pem in the client's folder)" in told
+    assert "--key" in told
+
+
+def test_of_an_encrypted_result_the_sender_is_the_node() -> None:
+    data = NODE_SPEAKS.seal(PayloadMessage(PATH, {}), NODE, encrypt_for=CLIENT.address)
+
+    assert "or of its sender (node.pem in the node's home)" in hint(READER.read(data))
+
+
+def test_a_sender_whose_key_was_tried_is_not_asked_for_it_again() -> None:
+    said = Command(Action.ARCHIVE_PIPELINE, "p1", target=STRANGER.address)
+    data = CLIENT_SPEAKS.seal(said, CLIENT, encrypt_for=NODE.address)
+
+    told = hint(Reader(installed_plugins(), [CLIENT]).read(data))
+
+    assert "the key of its sender does not decrypt it" in told
+    assert "was encrypted for another than it names" in told
+    assert "--key" not in told
+
+
+@pytest.mark.parametrize("keys", [[], [CLIENT]])
+def test_what_is_encrypted_for_a_name_is_opened_by_that_nodes_key_alone(
+    keys: list[Identity],
+) -> None:
+    said = Command(Action.ARCHIVE_PIPELINE, "p1", target="attic")
+    data = CLIENT_SPEAKS.seal(said, CLIENT, encrypt_for=NODE.address)
+
+    told = hint(Reader(installed_plugins(), keys).read(data))
+
+    assert "for the node called attic: only that node's key opens it (node.pem" in told
+    assert ("its sender's key does not help" in told) is bool(keys)
+    assert Reader(installed_plugins(), [NODE]).read(data).path.pipeline == "p1"
 
 
 def test_an_encrypted_result_is_known_for_one_though_nobody_can_read_it() -> None:
@@ -215,11 +259,17 @@ def test_json_has_what_the_message_says_and_no_numbers_that_json_has_not() -> No
     assert "origin" not in message
 
 
-def test_json_of_what_is_not_good_has_the_message_as_it_came() -> None:
-    data = forged(PAYLOAD)
+@pytest.mark.parametrize("data", [PAYLOAD, forged(PAYLOAD), b"no message"])
+def test_json_has_the_message_as_it_came(data: bytes) -> None:
+    told = as_object(READER.read(data), None)
 
-    assert as_object(READER.read(data), None)["raw"] == data.decode()
-    assert as_object(READER.read(PAYLOAD), None)["raw"] is None
+    assert (told["raw"], told["raw_base64"]) == (data.decode(), None)
+
+
+def test_json_has_what_is_no_text_in_base64() -> None:
+    told = as_object(READER.read(b"\xff\x00"), None)
+
+    assert (told["raw"], told["raw_base64"]) == (None, "/wA=")
 
 
 # --- which are shown ------------------------------------------------------------------------------
@@ -234,19 +284,19 @@ def named() -> NameBook:
 @pytest.mark.parametrize("node", ["attic", NODE.address, NODE.address.removeprefix("0xai_")])
 @pytest.mark.parametrize("data", [HEARTBEAT, PAYLOAD, NOTIFICATION, command()])
 def test_a_node_is_chosen_by_name_and_by_address(node: str, data: bytes) -> None:
-    assert Selection(node=node).takes(READER.read(data), named())
-    assert not Selection(node="cellar").takes(READER.read(data), named())
+    assert Selection([node]).takes(READER.read(data), named())
+    assert not Selection(["cellar"]).takes(READER.read(data), named())
 
 
 def test_a_command_to_a_node_that_was_not_heard_may_be_for_the_one_that_is_chosen_by_name() -> None:
-    assert Selection(node="attic").takes(READER.read(command()), NameBook())
-    assert not Selection(node=STRANGER.address).takes(READER.read(command()), NameBook())
-    assert not Selection(node="attic").takes(READER.read(PAYLOAD_OF_CELLAR), NameBook())
+    assert Selection(["attic"]).takes(READER.read(command()), NameBook())
+    assert not Selection([STRANGER.address]).takes(READER.read(command()), NameBook())
+    assert not Selection(["attic"]).takes(READER.read(PAYLOAD_OF_CELLAR), NameBook())
 
 
 @pytest.mark.parametrize("node", ["attic", "cellar"])
 def test_a_roll_call_is_for_whatever_node_is_chosen(node: str) -> None:
-    assert Selection(node=node).takes(READER.read(ROLL_CALL), named())
+    assert Selection([node]).takes(READER.read(ROLL_CALL), named())
 
 
 def test_a_heartbeat_that_does_not_verify_gives_nobody_a_name() -> None:
@@ -257,7 +307,7 @@ def test_a_heartbeat_that_does_not_verify_gives_nobody_a_name() -> None:
 
 
 def test_a_pipeline_is_chosen_and_what_may_be_about_it_is_shown() -> None:
-    shown = Selection(pipeline="p1")
+    shown = Selection(pipelines=["p1"])
 
     assert shown.takes(READER.read(command()), NameBook())
     assert shown.takes(READER.read(command(encrypt_for=NODE.address)), NameBook())
@@ -265,102 +315,30 @@ def test_a_pipeline_is_chosen_and_what_may_be_about_it_is_shown() -> None:
     assert not shown.takes(READER.read(HEARTBEAT), NameBook())
 
 
+def test_of_several_that_are_named_each_is_shown() -> None:
+    heartbeat, payload, cellar, note = map(
+        READER.read, (HEARTBEAT, PAYLOAD, PAYLOAD_OF_CELLAR, NOTIFICATION)
+    )
+    of_p2 = READER.read(command(pipeline="p2"))
+
+    kinds = Selection(kinds=["heartbeat", "notification"])
+    nodes = Selection(["attic", "cellar"])
+    pipelines = Selection(pipelines=["p2", "p3"])
+    assert [kinds.takes(each, named()) for each in (heartbeat, payload, note)] == [1, 0, 1]
+    assert [nodes.takes(each, named()) for each in (payload, cellar)] == [1, 1]
+    assert [pipelines.takes(each, named()) for each in (payload, of_p2)] == [0, 1]
+
+
+def test_all_ways_to_choose_must_agree() -> None:
+    shown = Selection(["attic"], ["payload"], ["p1"])
+
+    assert shown.takes(READER.read(PAYLOAD), named())
+    assert not shown.takes(READER.read(NOTIFICATION), named())
+    assert not shown.takes(READER.read(PAYLOAD_OF_CELLAR), named())
+
+
 def test_a_kind_is_chosen_also_where_only_the_channel_tells() -> None:
     unreadable = READER.read(b"garbage").heard_on(Channel.notif())
 
-    assert Selection(kind="notification").takes(unreadable, NameBook())
-    assert not Selection(kind="payload").takes(unreadable, NameBook())
-
-
-# --- files ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("content", "count"),
-    [
-        (PAYLOAD, 1),
-        (json.dumps(json.loads(PAYLOAD), indent=1).encode(), 1),
-        (PAYLOAD + b"\n\n" + HEARTBEAT + b"\r\n", 2),
-        (PAYLOAD + b"\nnot a message\n", 2),
-        (b'{"broken":\n 1', 1),
-        (b"", 0),
-        (b" \n\n", 0),
-    ],
-)
-def test_a_file_holds_one_message_or_one_on_each_line(content: bytes, count: int) -> None:
-    assert len(messages_in(content)) == count
-
-
-def pye2_wire(
-    *arguments: str, cwd: Path, data: bytes | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run ``pye2 wire`` with nothing of this environment's settings."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYE2_", "EE_", "AIXP_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "pye2_cli", "wire", *arguments],
-        cwd=cwd,
-        env=kept,
-        input=data,
-        capture_output=True,
-        check=False,
-    )
-
-
-def lines_of(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def test_decode_of_good_messages_ends_with_0(tmp_path: Path) -> None:
-    (tmp_path / "m.jsonl").write_bytes(PAYLOAD + b"\n" + HEARTBEAT)
-
-    done = pye2_wire("decode", "m.jsonl", "--json", cwd=tmp_path)
-
-    assert done.returncode == 0, done.stderr
-    assert [each["kind"] for each in lines_of(done)] == ["payload", "heartbeat"]
-    assert all(each["verified"] for each in lines_of(done))
-
-
-def test_decode_takes_standard_input_and_ends_with_1_if_one_does_not_verify(
-    tmp_path: Path,
-) -> None:
-    done = pye2_wire("decode", "-", cwd=tmp_path, data=PAYLOAD + b"\n" + forged(PAYLOAD))
-
-    first, second = done.stdout.decode().splitlines()
-    assert done.returncode == 1
-    assert first.endswith("verified")
-    assert "Corrupted digest!" in second
-
-
-def test_decode_reads_with_a_key_what_it_cannot_without(tmp_path: Path) -> None:
-    data = command(encrypt_for=NODE.address)
-    key = tmp_path / "node.pem"
-    key.write_bytes(NODE.to_pem())
-    key.chmod(0o600)
-
-    without = pye2_wire("decode", "-", cwd=tmp_path, data=data)
-    with_key = pye2_wire("decode", "-", "--key", "node.pem", cwd=tmp_path, data=data)
-
-    assert (without.returncode, with_key.returncode) == (1, 0)
-    assert b"update pipeline" in with_key.stdout
-
-
-def test_decode_of_nothing_says_what_to_do(tmp_path: Path) -> None:
-    done = pye2_wire("decode", "-", cwd=tmp_path, data=b"\n")
-
-    assert done.returncode == 1
-    assert b"no message" in done.stderr
-
-
-def test_wire_is_listed_and_costs_nothing_until_it_is_used(tmp_path: Path) -> None:
-    script = (
-        "import sys; from pye2_cli.main import pye2\n"
-        "try: pye2(['--help'])\n"
-        "except SystemExit: print('pye2_cli.wire.commands' in sys.modules)"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-
-    assert "\n  wire " in done.stdout
-    assert done.stdout.splitlines()[-1] == "False"
+    assert Selection(kinds=["notification"]).takes(unreadable, NameBook())
+    assert not Selection(kinds=["payload"]).takes(unreadable, NameBook())

@@ -9,6 +9,7 @@ import click
 
 from pye2_cli.fleet import Fleet
 from pye2_cli.jobs import JobRun, tell_result
+from pye2_cli.options import takes_root_topic
 from pye2core import Session
 from pye2core.identity import load_or_create_key
 
@@ -24,9 +25,17 @@ def demo() -> None:
 @click.option("--workers", default=2, show_default=True, help="How many nodes share the work.")
 @click.option("--method", default="brute-force", show_default=True, help="How to find them.")
 @click.option("--broker", "broker_url", help="An existing broker; without it one is started.")
+@takes_root_topic
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON line.")
 def primes(
-    *, upto: int, size: int, workers: int, method: str, broker_url: str | None, as_json: bool
+    *,
+    upto: int,
+    size: int,
+    workers: int,
+    method: str,
+    broker_url: str | None,
+    root_topic: str | None,
+    as_json: bool,
 ) -> None:
     """Find prime numbers on several nodes: real processes, a real broker, real keys."""
     job = JobRun("primes", {"upto": upto, "workers": workers, "method": method})
@@ -37,8 +46,8 @@ def primes(
         if not as_json:
             click.echo(f"starting {size} nodes{'' if broker_url else ' and a broker'} …", err=True)
         with (
-            Fleet(Path(folder), size, broker_url, (client,)) as fleet,
-            Session(broker=fleet.url, key_file=key, silent=True) as session,
+            Fleet(Path(folder), size, broker_url, (client,), root_topic) as fleet,
+            Session(broker=fleet.url, root_topic=root_topic, key_file=key, silent=True) as session,
         ):
             main_node = fleet.nodes[0].address
             result = job.run(session, main_node, show_progress=not as_json)

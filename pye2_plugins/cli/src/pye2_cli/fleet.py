@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -62,12 +63,14 @@ class Fleet:
         size: how many nodes.
         broker_url: an existing broker; None to start an embedded one.
         allow: addresses whose commands the nodes take, besides each other's.
+        root_topic: the root of all channel names; None for that of this environment.
     """
 
     home: Path
     size: int
     broker_url: str | None = None
     allow: Sequence[str] = ()
+    root_topic: str | None = None
     nodes: list[FleetNode] = field(factory=list, init=False)
     _processes: list[subprocess.Popen[str]] = field(factory=list, init=False)
     _stack: ExitStack = field(factory=ExitStack, init=False)
@@ -131,16 +134,22 @@ class Fleet:
         command += ["--home", str(node.home), "--json", "--parent-death"]
         for address in allowed:
             command += ["--allow", address]
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            command += ["--verbose"]
         # The broker's URL can hold a password, which an argument would show to all users.
         return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             command,
-            env={**os.environ, "PYE2_BROKER": self.url},
+            env={**os.environ, **self._environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
             # Ctrl-C is for the fleet, which then stops its nodes in order.
             start_new_session=True,
         )
+
+    def _environment(self) -> dict[str, str]:
+        root = {} if self.root_topic is None else {"PYE2_ROOT_TOPIC": self.root_topic}
+        return {"PYE2_BROKER": self.url, **root}
 
     @staticmethod
     def _next_ready(waiting: set[str], lines: queue.Queue[tuple[str, str | None]]) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pye2_cli.options import told
 from pye2core import Pye2Error, __version__, installed_plugins
 from pye2core.errors import NotProvided
 
@@ -82,5 +83,5 @@ def main() -> None:
     try:
         pye2()
     except Pye2Error as error:
-        click.echo(f"pye2: {error}", err=True)
+        click.echo(f"pye2: {told(error)}", err=True)
         sys.exit(1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pye2_cli.cells import cell
+from pye2_cli.options import takes_broker, takes_root_topic
 from pye2_cli.tables import print_whole, width_of
 from pye2core import Session
 
@@ -27,11 +28,14 @@ _NEEDED_COLUMNS = 2
 
 
 @click.command()
-@click.option("--broker", help="The broker's URL; PYE2_BROKER or .env otherwise.")
+@takes_broker
+@takes_root_topic
 @click.option("--once", is_flag=True, help="Wait for the nodes, print the table once, and end.")
 @click.option("--seconds", default=2.0, show_default=True, help="How long --once waits for nodes.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one line a node, for programs.")
-def nodes(*, broker: str | None, once: bool, seconds: float, as_json: bool) -> None:
+def nodes(
+    *, broker: str | None, root_topic: str | None, once: bool, seconds: float, as_json: bool
+) -> None:
     """Watch who is online; Ctrl-C ends.
 
     Nodes answer at once; PyE2's say only every 10 seconds that they are there: to see those, too,
@@ -41,7 +45,11 @@ def nodes(*, broker: str | None, once: bool, seconds: float, as_json: bool) -> N
         raise click.UsageError("--json goes with --once")
     heard = threading.Event()
     with Session(
-        broker=broker, silent=True, on_heartbeat=lambda *_: heard.set(), name="pye2-nodes"
+        broker=broker,
+        root_topic=root_topic,
+        silent=True,
+        on_heartbeat=lambda *_: heard.set(),
+        name="pye2-nodes",
     ) as session:
         if once:
             session.sleep(seconds)

@@ -14,6 +14,7 @@ import attrs
 import click
 
 from pye2_cli.cells import cell
+from pye2_cli.instance_settings import COMMON_SETTINGS
 from pye2_cli.tables import print_whole
 from pye2core import PluginRegistry, Stage, installed_plugins
 from pye2core.errors import NotProvided, PluginError
@@ -138,9 +139,13 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
     for speaking in speakers:
         if registry.plugin_of(speaking) == record.name:
             yield from _variables(speaking, registry)
-    for signature in registry.signatures().values():
-        if registry.plugin_of(signature) == record.name:
-            yield from _instance_settings(signature, registry)
+    signatures = [
+        each for each in registry.signatures().values() if registry.plugin_of(each) == record.name
+    ]
+    for signature in signatures:
+        yield from _instance_settings(signature, registry)
+    if signatures:
+        yield from _common_settings()
     for preset in registry.presets().values():
         if registry.plugin_of(preset) == record.name:
             yield from _parameters(preset, registry)
@@ -156,6 +161,7 @@ def _details(kind: str, name: str, registry: PluginRegistry) -> Iterator[str]:
                 yield from _variables(dialect, registry)
     elif kind == "signature":
         yield from _instance_settings(registry.signature(name), registry)
+        yield from _common_settings()
     elif kind == "preset":
         preset = registry.preset(name)
         yield preset.summary
@@ -205,6 +211,13 @@ def _instance_settings(signature: SignatureDescriptor, registry: PluginRegistry)
     settings_class = registry.load(signature, signature.settings)
     for each in attrs.fields(settings_class):
         yield f"setting   {each.name.upper()} [{_default(each.default)}]"
+
+
+def _common_settings() -> Iterator[str]:
+    """What instances of whatever signature can be configured with."""
+    yield "settings of every instance, whatever its signature:"
+    for each in COMMON_SETTINGS:
+        yield f"setting   {each.name} [{each.default}] {each.help}"
 
 
 def _default(value: object) -> str:

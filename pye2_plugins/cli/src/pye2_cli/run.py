@@ -12,6 +12,7 @@ import attrs
 import click
 
 from pye2_cli.jobs import JobRun, tell_result
+from pye2_cli.options import takes_broker, takes_root_topic
 from pye2core import Session, Stage, installed_plugins
 from pye2core.errors import UnknownPreset
 from pye2core.plugins.known import distribution_for
@@ -71,10 +72,17 @@ def preset_options(descriptor: PresetDescriptor) -> list[click.Option]:
 
 
 def _command_for(descriptor: PresetDescriptor) -> click.Command:
-    def callback(*, broker: str | None, node: str | None, as_json: bool, **parameters: Any) -> None:
+    def callback(
+        *,
+        broker: str | None,
+        root_topic: str | None,
+        node: str | None,
+        as_json: bool,
+        **parameters: Any,
+    ) -> None:
         job = JobRun(descriptor.name, parameters)
         job.check()
-        session = Session(broker=broker, silent=True)
+        session = Session(broker=broker, root_topic=root_topic, silent=True)
         try:
             result = job.run(session, node, show_progress=not as_json)
         finally:
@@ -83,17 +91,17 @@ def _command_for(descriptor: PresetDescriptor) -> click.Command:
         tell_result(result, as_json=as_json)
 
     common: list[click.Parameter] = [
-        click.Option(["--broker"], help="The broker's URL; PYE2_BROKER or .env otherwise."),
         click.Option(["--node"], help="The main node, by name or address; any otherwise."),
         click.Option(["--json", "as_json"], is_flag=True, help="The result as one JSON line."),
     ]
-    return click.Command(
+    command = click.Command(
         descriptor.name,
         callback=callback,
         params=[*preset_options(descriptor), *common],
         help=descriptor.summary,
         short_help=descriptor.summary,
     )
+    return takes_root_topic(takes_broker(command))
 
 
 run = _Presets("run", help="Run a whole-job preset on nodes that are online.")

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 import click
 
 from pye2_cli.fleet import Fleet
+from pye2_cli.options import takes_root_topic
 from pye2core.identity import load_or_create_key
-from pye2core.settings import client_key_path, parse_broker_url
+from pye2core.settings import client_key_path, client_settings, parse_broker_url
+from pye2core.settings.environment import DEFAULT_ROOT
 
 if TYPE_CHECKING:
-    from pye2core.settings import BrokerAddress
+    from pye2core.settings import ClientSettings
 
 
 @click.command()
 @click.option("--nodes", "size", type=click.IntRange(1, 64), default=3, show_default=True)
 @click.option("--broker", "broker_url", help="An existing broker; without it one is started.")
+@takes_root_topic
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
@@ -42,6 +45,7 @@ def up(
     *,
     size: int,
     broker_url: str | None,
+    root_topic: str | None,
     home: Path,
     allow: tuple[str, ...],
     env_file: Path | None,
@@ -54,8 +58,8 @@ def up(
     """
     client = load_or_create_key(client_key_path()).address
     stop = _until_told_to_stop()
-    with Fleet(home, size, broker_url, (client, *allow)) as fleet:
-        environment = environment_lines(parse_broker_url(fleet.url))
+    with Fleet(home, size, broker_url, (client, *allow), root_topic) as fleet:
+        environment = environment_lines(client_settings(broker=fleet.url, root_topic=root_topic))
         if env_file is not None:
             write_settings(env_file, environment)
         if as_json:
@@ -77,11 +81,12 @@ def _as_object(fleet: Fleet) -> dict[str, object]:
     return {"broker": fleet.url, "nodes": nodes}
 
 
-def environment_lines(broker: BrokerAddress) -> str:
-    """The lines of a ``.env`` file by which a client, PyE2's too, finds this broker.
+def environment_lines(settings: ClientSettings) -> str:
+    """The lines of a ``.env`` file by which a client, PyE2's too, finds this network.
 
     PyE2 does not start without a user name and password; a broker that asks for none ignores them.
     """
+    broker = settings.broker
     secured = broker.tls is not None
     lines = {
         "EE_HOSTNAME": broker.host,
@@ -90,6 +95,8 @@ def environment_lines(broker: BrokerAddress) -> str:
         "EE_PASSWORD": broker.password or "pye2",
         "EE_SECURED": str(secured).lower(),
     }
+    if settings.root_topic != DEFAULT_ROOT:
+        lines["PYE2_ROOT_TOPIC"] = settings.root_topic
     return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 

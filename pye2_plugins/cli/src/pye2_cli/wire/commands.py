@@ -12,13 +12,16 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from pye2_cli.options import takes_broker, takes_root_topic
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from types import FrameType
 
-    from pye2_cli.wire.reading import Reading
-    from pye2_cli.wire.selecting import NameBook
+    from pye2_cli.wire.files import SavedMessage
+    from pye2_cli.wire.names import NameBook
+    from pye2_cli.wire.reading import Reader, Reading
     from pye2_wire.vectors import FileReport
     from pye2core.identity import Identity
 
@@ -27,14 +30,18 @@ _KINDS = ("heartbeat", "notification", "payload", "command")
 _LINES_SHOWN = 5
 """Of what failed in a file of vectors."""
 
-_key_option = click.option(
+_takes_keys = click.option(
     "--key",
     "key_files",
     multiple=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Also read what is encrypted for this key, or by it; this folder's client key is always"
-    " tried.",
+    " tried. Can be repeated.",
+)
+
+_takes_json = click.option(
+    "--json", "as_json", is_flag=True, help="One line of JSON a message, with all that it says."
 )
 
 
@@ -44,74 +51,117 @@ def wire() -> None:
 
 
 @wire.command()
-@click.option("--broker", help="The broker's URL; PYE2_BROKER or .env otherwise.")
-@_key_option
-@click.option("--node", metavar="NAME_OR_ADDR", help="Only what comes from this node or is for it.")
-@click.option("--kind", type=click.Choice(_KINDS), help="Only messages of this kind.")
-@click.option("--pipeline", metavar="NAME", help="Only what is about it, or cannot be read.")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON a message.")
+@takes_broker
+@takes_root_topic
+@_takes_keys
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="NAME_OR_ADDR",
+    help="Only what comes from this node or is for it. Repeated: any of them.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(_KINDS),
+    help="Only messages of this kind. Repeated: any of them.",
+)
+@click.option(
+    "--pipeline",
+    "pipelines",
+    multiple=True,
+    metavar="NAME",
+    help="Only what is about it, or cannot be read. Repeated: any of them.",
+)
+@_takes_json
+@click.option(
+    "--save",
+    type=click.File("a", encoding="utf-8"),
+    metavar="FILE",
+    help="Add the messages that are shown, as they came, to FILE, for `pye2 wire decode FILE`.",
+)
 def listen(
     *,
     broker: str | None,
+    root_topic: str | None,
     key_files: tuple[Path, ...],
-    node: str | None,
-    kind: str | None,
-    pipeline: str | None,
+    nodes: tuple[str, ...],
+    kinds: tuple[str, ...],
+    pipelines: tuple[str, ...],
     as_json: bool,
+    save: IO[str] | None,
 ) -> None:
     """Print every message on the network, and whether it verifies, until Ctrl-C.
 
     Also commands to nodes that are not there, roll calls, and results in clients' own inboxes.
     Nothing is sent.
+
+    A file that --save or --json wrote can be read again by `pye2 wire decode FILE`. What --save
+    writes stays encrypted; --json also has what was decrypted.
     """
+    from pye2_cli.wire.files import saved_object
     from pye2_cli.wire.listening import Listener
+    from pye2_cli.wire.names import NameBook, considered
     from pye2_cli.wire.reading import Reader
-    from pye2_cli.wire.selecting import NameBook, Selection
+    from pye2_cli.wire.selecting import Selection
     from pye2core import installed_plugins
     from pye2core.settings import client_settings
 
-    settings = client_settings(broker=broker)
+    settings = client_settings(broker=broker, root_topic=root_topic)
     registry = installed_plugins()
-    names, selection = NameBook(), Selection(node, kind, pipeline)
+    names, selection = NameBook(), Selection(nodes, kinds, pipelines)
     write = _writer(names, as_json=as_json)
 
     def show(reading: Reading, heard_at: datetime) -> None:
         names.learn(reading)
-        if selection.takes(reading, names):
-            write(reading, heard_at)
+        if not selection.takes(reading, names):
+            return
+        if save is not None:
+            click.echo(json.dumps(saved_object(reading, heard_at)), save)
+        write(considered(reading, names), heard_at)
 
     reader = Reader(registry, _keys(key_files))
     with _until_told_to_stop():
-        Listener(settings, registry, reader, show, _tell).run([node] if node else [])
+        Listener(settings, registry, reader, show, _tell).run(nodes)
 
 
 @wire.command()
 @click.argument("file", type=click.File("rb"))
-@_key_option
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON a message.")
+@_takes_keys
+@_takes_json
 def decode(*, file: IO[bytes], key_files: tuple[Path, ...], as_json: bool) -> None:
     """Print the message in FILE, or one on each of its lines, and whether it verifies.
 
-    - is standard input. Ends with 1 if a message does not verify or cannot be read.
+    A message is the JSON that passed on the network, or a line that `pye2 wire listen` wrote with
+    --save or --json. - is standard input. Ends with 1 if a message does not verify, cannot be read,
+    or was sent where nobody takes notice of it.
     """
     from pye2_cli.wire.files import messages_in
+    from pye2_cli.wire.names import NameBook, considered
     from pye2_cli.wire.reading import Reader
-    from pye2_cli.wire.selecting import NameBook
     from pye2core import installed_plugins
 
     found = messages_in(file.read())
     if not found:
-        message = f"there is no message in {file.name}; save one as JSON, or one on each line"
+        message = (
+            f"there is no message in {file.name}; save one as JSON, or one on each line, or run"
+            " `pye2 wire listen --save FILE`"
+        )
         raise click.ClickException(message)
     reader = Reader(installed_plugins(), _keys(key_files))
     names = NameBook()
     write = _writer(names, as_json=as_json)
-    readings = [reader.read(data) for data in found]
+    has_problems = False
     with _quiet_when_nobody_reads():
-        for reading in readings:
+        for saved in found:
+            reading = _read(saved, reader)
             names.learn(reading)
-            write(reading, None)
-    if any(reading.problems for reading in readings):
+            known = considered(reading, names)
+            has_problems = has_problems or bool(known.problems)
+            write(known, saved.heard_at)
+    if has_problems:
         sys.exit(1)
 
 
@@ -164,6 +214,11 @@ def _keys(files: tuple[Path, ...]) -> list[Identity]:
     return [load_key(path) for path in (*files, *([own] if own.is_file() else []))]
 
 
+def _read(saved: SavedMessage, reader: Reader) -> Reading:
+    reading = reader.read(saved.data)
+    return reading if saved.channel is None else reading.heard_on(saved.channel)
+
+
 def _tell(line: str) -> None:
     from pye2core.printable import printable
 
@@ -177,8 +232,10 @@ def _writer(names: NameBook, *, as_json: bool) -> Callable[[Reading, datetime | 
         click.echo(json.dumps(telling.as_object(reading, heard_at)))
 
     def write_line(reading: Reading, heard_at: datetime | None) -> None:
-        line = telling.as_line(reading, names, heard_at)
-        click.secho(line, fg="red" if reading.problems else None)
+        doubtful = "yellow" if reading.remarks else None
+        click.secho(
+            telling.as_line(reading, names, heard_at), fg="red" if reading.problems else doubtful
+        )
 
     return write_object if as_json else write_line
 

@@ -43,6 +43,10 @@ _KIND_ON = {
     ChannelKind.ROLL_CALL: "command",
 }
 
+_NODES_FILE = "node.pem in the node's home"
+_CLIENTS_FILE = "_local_cache/_data/_pk_sdk.pem in the client's folder"
+_DAMAGED = "it is damaged, or was encrypted for another than it names"
+
 _FOR_COMMANDS = frozenset({ChannelKind.CONFIG, ChannelKind.ROLL_CALL})
 
 
@@ -70,6 +74,7 @@ class Reading:
         verified: whether its signature is good.
         problems: why it was not verified or could not be read; none if all is well.
         channel: where it was heard, if it was.
+        remarks: what else is worth knowing; for none of it the message is refused.
     """
 
     data: bytes
@@ -78,6 +83,7 @@ class Reading:
     verified: bool = False
     problems: tuple[Problem, ...] = ()
     channel: Channel | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str | None:
@@ -133,10 +139,22 @@ class Reading:
             return frozenset(update.pipeline for update in self.message.body)
         return frozenset([self.path.pipeline] if self.path.pipeline else [])
 
+    @property
+    def will_be_ignored(self) -> bool:
+        """Whether whoever hears it takes no notice of it, because of where it was sent."""
+        return self.is_misplaced or any(each.reason == "recipient" for each in self.problems)
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether nobody expects such a message on the channel where it was heard."""
+        if self.sealed is None or self.channel is None:
+            return False
+        return not _belongs_on(self.channel.kind, self.sealed)
+
     def heard_on(self, channel: Channel) -> Reading:
         """The same message as a receiver on ``channel`` has it."""
         heard = evolve(self, channel=channel)
-        if self.sealed is None or _belongs_on(channel.kind, self.sealed):
+        if not heard.is_misplaced:
             return heard
         misplaced = Problem("shape", f"such a message does not belong on {channel.kind.value}")
         return evolve(heard, problems=(*self.problems, misplaced))
@@ -199,12 +217,39 @@ class Reader:
         return None, self._why_it_stays_shut(sealed)
 
     def _why_it_stays_shut(self, sealed: SealedMessage) -> Problem:
-        receiver = sealed.recipient or "somebody who is not named"
-        if any(same_address(key.address, receiver) for key in self.keys):
-            why = f"the key of {receiver}, whom it is for, does not decrypt it: it is damaged"
+        receiver = sealed.recipient
+        if self._has_key_of(receiver):
+            why = f"the key of {receiver}, whom it is for, does not decrypt it: {_DAMAGED}"
+        elif not self._has_key_of(sealed.sender):
+            why = _who_can_open(sealed)
+        elif is_address(receiver):
+            why = f"it is for {receiver}, but the key of its sender does not decrypt it: {_DAMAGED}"
         else:
-            why = f"it is encrypted for {receiver}; give that key's file with --key"
+            # A secret is shared with an address: by a name alone its sender cannot know it again.
+            why = f"its sender's key does not help, as it names no address; {_only(receiver)}"
         return Problem("decryption", why)
+
+    def _has_key_of(self, address: str | None) -> bool:
+        return address is not None and any(same_address(key.address, address) for key in self.keys)
+
+
+def _who_can_open(sealed: SealedMessage) -> str:
+    if not is_address(sealed.recipient):
+        return _only(sealed.recipient)
+    files = (_CLIENTS_FILE, _NODES_FILE) if sealed.is_command else (_NODES_FILE, _CLIENTS_FILE)
+    return (
+        f"it is encrypted for {sealed.recipient}, and can be read with the key of that one"
+        f" ({files[1]}) or of its sender ({files[0]}): give one of these files with --key"
+    )
+
+
+def _only(receiver: str | None) -> str:
+    if receiver is None:
+        return "it does not say for whom it is encrypted: only that one's key opens it"
+    return (
+        f"it is encrypted for the node called {receiver}: only that node's key opens it"
+        f" ({_NODES_FILE}); give its file with --key"
+    )
 
 
 def _opened_by(identity: Identity, sealed: SealedMessage) -> Message:

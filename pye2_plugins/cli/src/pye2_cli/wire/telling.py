@@ -14,35 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pye2core.messages import (
-    EVERY_NODE,
-    Command,
-    Heartbeat,
-    Notification,
-    PayloadMessage,
-    Presence,
-)
+from pye2_cli.wire.files import saved_object
+from pye2_cli.wire.titles import action, title
+from pye2core.identity import is_address
+from pye2core.messages import EVERY_NODE, Command, Notification
 from pye2core.printable import printable
 
 if TYPE_CHECKING:
+    from pye2_cli.wire.names import NameBook
     from pye2_cli.wire.reading import Reading
-    from pye2_cli.wire.selecting import NameBook
     from pye2core.messages import Message
 
-_LONGEST_TITLE = 120
-_LONGEST_WHY = 400
-
-_FAREWELLS = {
-    Presence.LEAVING: "farewell: goes offline",
-    Presence.LOST: "last will: its connection was lost",
-}
+_LONGEST_WHY = 1000
 
 
 # --- for people -----------------------------------------------------------------------------------
 
 
 def as_line(reading: Reading, names: NameBook, heard_at: datetime | None) -> str:
-    """One message on one line.
+    """One message on one line, however long.
 
     Args:
         reading: the message.
@@ -56,22 +46,25 @@ def as_line(reading: Reading, names: NameBook, heard_at: datetime | None) -> str
         f"{reading.kind or '?':<12}",
         _who(reading, names),
         _about(reading),
-        _title(reading.message),
+        title(reading.message),
         f"{len(reading.data):,} B",
         verdict(reading),
+        *(f"note: {remark}" for remark in reading.remarks),
     )
     return printable("  ".join(part for part in parts if part))
 
 
 def verdict(reading: Reading) -> str:
-    """Whether it verifies and can be read, and why not."""
+    """Whether it verifies, can be read and is listened to, and why not."""
     spoilt = any(problem.reason == "numpy2-signature" for problem in reading.problems)
     refused = "unverified (NumPy 2)" if spoilt else "NOT VERIFIED"
     verified = "verified" if reading.verified else refused
     encrypted = ", encrypted" if reading.encrypted else ""
     unread = ", NOT READ" if reading.message is None else ""
+    ignored = ", WILL BE IGNORED" if reading.will_be_ignored else ""
     why = "; ".join(f"{problem.reason}: {problem.text}" for problem in reading.problems)
-    return f"{verified}{encrypted}{unread}{f' ({_clipped(why, _LONGEST_WHY)})' if why else ''}"
+    told = why if len(why) <= _LONGEST_WHY else why[: _LONGEST_WHY - 1] + "…"
+    return f"{verified}{encrypted}{unread}{ignored}{f' ({told})' if told else ''}"
 
 
 def _time(moment: datetime | None) -> str:
@@ -85,19 +78,24 @@ def _sent_at(reading: Reading) -> datetime | None:
 
 def _who(reading: Reading, names: NameBook) -> str:
     sender = reading.sender or "?"
-    known = names.name_of(sender) or sender
     if reading.kind != "command":
-        return reading.node_name or known
+        return _named(reading.node_name or names.name_of(sender), sender)
     asker = reading.message.requester.name if isinstance(reading.message, Command) else None
     target = reading.recipient or (reading.channel.owner if reading.channel is not None else None)
-    called = _called(target, names)
-    return f"{f'{asker} ' if asker else ''}{known} > {called}"
+    return f"{_named(asker or names.name_of(sender), sender)} > {_called(target, names)}"
+
+
+def _named(name: str | None, address: str) -> str:
+    """A name is what somebody says; the address is who it is."""
+    return f"{name} {address}" if name else address
 
 
 def _called(target: str | None, names: NameBook) -> str:
     if target is None:
         return "?"
-    return "all nodes" if target == EVERY_NODE else names.name_of(target) or target
+    if target == EVERY_NODE:
+        return "all nodes"
+    return _named(names.name_of(target), target) if is_address(target) else target
 
 
 def _about(reading: Reading) -> str:
@@ -107,52 +105,22 @@ def _about(reading: Reading) -> str:
     return about or ", ".join(sorted(reading.pipelines or ()))
 
 
-def _title(message: Message | None) -> str:
-    if isinstance(message, Command):
-        asked = message.action.value
-        return f"roll call: {asked}" if message.target == EVERY_NODE else asked
-    if isinstance(message, Notification):
-        code = "" if message.code is None else f"{int(message.code)} "
-        return _clipped(f"{code}{message.kind.value}: {message.text}", _LONGEST_TITLE)
-    if isinstance(message, Heartbeat):
-        return _state_of(message)
-    if isinstance(message, PayloadMessage) and message.requester.name:
-        return _clipped(f"for {message.requester.name}", _LONGEST_TITLE)
-    return ""
-
-
-def _state_of(heartbeat: Heartbeat) -> str:
-    if heartbeat.presence is not Presence.ONLINE:
-        return _FAREWELLS[heartbeat.presence]
-    if heartbeat.is_brief:
-        return "brief" if heartbeat.revision is None else f"brief, state {heartbeat.revision}"
-    if heartbeat.pipelines is None:
-        return "alive"
-    return f"{len(heartbeat.pipelines)} pipelines, {len(heartbeat.allowed)} allowed"
-
-
-def _clipped(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
 # --- for programs ---------------------------------------------------------------------------------
 
 
 def as_object(reading: Reading, heard_at: datetime | None) -> dict[str, Any]:
     """One message as JSON has it.
 
-    ``message`` is what it says, in the words of ``pye2core.messages``; ``raw`` is the message as it
-    came, where it was not verified or could not be read.
+    ``message`` is all that it says, in the words of ``pye2core.messages``; ``raw`` the message as
+    it came, or ``raw_base64`` where that is no text: `pye2 wire decode` reads such lines.
     """
     sent_at = _sent_at(reading)
     path = reading.path
-    whole = reading.verified and reading.message is not None
     return {
-        "heard_at": heard_at.isoformat() if heard_at is not None else None,
+        **saved_object(reading, heard_at),
         "sent_at": sent_at.isoformat() if sent_at is not None else None,
-        "channel": reading.channel.kind.value if reading.channel is not None else None,
-        "channel_owner": reading.channel.owner if reading.channel is not None else None,
         "kind": reading.kind,
+        "action": action(reading.message),
         "node": reading.node_name,
         "sender": reading.sender,
         "recipient": reading.recipient,
@@ -160,14 +128,15 @@ def as_object(reading: Reading, heard_at: datetime | None) -> dict[str, Any]:
         "signature": path.signature,
         "instance_id": path.instance_id,
         "code": _code(reading.message),
-        "title": _title(reading.message) or None,
+        "title": title(reading.message) or None,
         "size": len(reading.data),
         "encrypted": reading.encrypted,
         "verified": reading.verified,
         "readable": reading.message is not None,
+        "will_be_ignored": reading.will_be_ignored,
         "problems": [attrs.asdict(problem) for problem in reading.problems],
+        "remarks": list(reading.remarks),
         "message": _plain(reading.message),
-        "raw": None if whole else reading.data.decode(errors="replace"),
     }
 
 
