@@ -1,115 +1,93 @@
-"""Every distribution builds as a wheel, and the wheels alone run the hello world.
-
-The environment is made outside the workspace; ours come from a local folder only, so that a missing
-dependency, file or entry point shows.
-"""
+"""Every distribution builds as a wheel, and the wheels alone run the hello world."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import subprocess
-import sys
-import tomllib
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    CleanPython = Callable[..., Path]
+    Run = Callable[..., str]
+
+OTHER_PYTHONS = ("3.12", "3.13")
+
+SUITE = "pye2-suite"
 
 
-def uv() -> str:
-    """The uv that runs these tests, or the one that the Makefile installed."""
-    found = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".tools/bin/uv")
-    assert Path(found).exists(), "uv is missing; run the tests by `make test`"
-    return found
+def test_every_distribution_builds_as_a_wheel(
+    wheels: dict[str, Path], distributions: set[str]
+) -> None:
+    assert set(wheels) == distributions
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program outside the workspace's environment; its standard output."""
-    environment = {
-        key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}
-    }
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def distributions() -> set[str]:
-    """Names of all distributions of the workspace."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["uv"]["workspace"]["members"]
-    files = [folder / "pyproject.toml" for each in patterns for folder in ROOT.glob(each)]
-    names = {tomllib.loads(each.read_text())["project"]["name"] for each in files if each.exists()}
-    return names | {project["project"]["name"]}
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a wheel of every distribution."""
-    folder = tmp_path_factory.mktemp("wheels")
-    run(uv(), "build", "--all-packages", "--wheel", "--out-dir", folder, cwd=ROOT)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def clean_python(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
-    """The interpreter of a new environment in which only the usual set was asked for.
-
-    What it requires of ours comes from the folder of wheels; what it forgets to require is missing.
-    """
-    folder = tmp_path_factory.mktemp("clean")
-    run(uv(), "venv", "--python", sys.executable, folder / "env", cwd=folder)
-    python = folder / "env/bin/python"
-    overrides = folder / "overrides.txt"
-    overrides.write_text("".join(f"{name} @ {url}\n" for name, url in wheel_urls(wheels).items()))
-    suite = f"pye2-suite @ {wheel_urls(wheels)['pye2-suite']}"
-    run(uv(), "pip", "install", "--python", python, "--overrides", overrides, suite, cwd=folder)
-    return python
-
-
-def wheel_urls(wheels: Path) -> dict[str, str]:
-    """Where the wheel of each distribution is."""
-    return {
-        each.name.split("-")[0].replace("_", "-"): each.as_uri() for each in wheels.glob("*.whl")
-    }
-
-
-def test_every_distribution_builds_as_a_wheel(wheels: Path) -> None:
-    assert set(wheel_urls(wheels)) == distributions()
-
-
-def test_every_wheel_has_its_type_marker(wheels: Path) -> None:
-    import zipfile
-
+def test_every_wheel_has_its_type_marker(wheels: dict[str, Path]) -> None:
     lacking = [
-        each.name
-        for each in wheels.glob("*.whl")
-        if not each.name.startswith("pye2_suite")
-        and not any(name.endswith("py.typed") for name in zipfile.ZipFile(each).namelist())
+        name
+        for name, wheel in wheels.items()
+        if name != SUITE
+        and not any(each.endswith("py.typed") for each in zipfile.ZipFile(wheel).namelist())
     ]
 
     assert lacking == []
 
 
+@pytest.fixture(scope="session")
+def usual_set(clean_python: CleanPython) -> Path:
+    """The interpreter of an environment with what most users install."""
+    return clean_python(SUITE)
+
+
+def hello_world(run: Run, python: Path, folder: Path) -> int:
+    """How many primes the demo finds."""
+    found: int = json.loads(run(python.parent / "pye2", "demo", "primes", "--json", cwd=folder))[
+        "count"
+    ]
+    return found
+
+
 @pytest.mark.slow
-def test_the_wheels_alone_run_the_hello_world(clean_python: Path, tmp_path: Path) -> None:
-    out = run(clean_python.parent / "pye2", "demo", "primes", "--json", cwd=tmp_path)
-
-    assert json.loads(out)["count"] == 168
+def test_the_wheels_alone_run_the_hello_world(run: Run, usual_set: Path, tmp_path: Path) -> None:
+    assert hello_world(run, usual_set, tmp_path) == 168
 
 
 @pytest.mark.slow
-def test_all_plugins_load_from_the_wheels(clean_python: Path, tmp_path: Path) -> None:
-    out = run(clean_python.parent / "pye2", "plugins", "--json", cwd=tmp_path)
+def test_the_lowest_versions_that_are_allowed_run_the_hello_world(
+    run: Run, clean_python: CleanPython, tmp_path: Path
+) -> None:
+    python = clean_python(SUITE, "--resolution", "lowest-direct")
+
+    assert hello_world(run, python, tmp_path) == 168
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", OTHER_PYTHONS)
+def test_other_pythons_run_the_hello_world(
+    run: Run, clean_python: CleanPython, tmp_path: Path, version: str
+) -> None:
+    python = clean_python(SUITE, python=found_python(version))
+
+    assert hello_world(run, python, tmp_path) == 168
+
+
+def found_python(version: str) -> str:
+    """The interpreter of that version, on the path or where pyenv keeps them."""
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    places = [shutil.which(f"python{version}"), *kept.glob(f"{version}.*/bin/python")]
+    found = [str(place) for place in places if place is not None]
+    return found[-1] if found else pytest.skip(f"this machine has no Python {version}")
+
+
+@pytest.mark.slow
+def test_all_plugins_load_from_the_wheels(run: Run, usual_set: Path, tmp_path: Path) -> None:
+    out = run(usual_set.parent / "pye2", "plugins", "--json", cwd=tmp_path)
 
     states = {json.loads(line)["name"]: json.loads(line)["state"] for line in out.splitlines()}
     assert set(states.values()) == {"loaded"}
