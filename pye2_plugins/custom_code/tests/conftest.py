@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import asyncio
 import selectors
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ from pye2core.messages import InstancePath, NotificationKind, Requester
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+
+# pytest imports test modules by their path, so that this folder is on no other path.
+sys.path.append(str(Path(__file__).parent))
 
 
 class JumpingSelector(selectors.DefaultSelector):

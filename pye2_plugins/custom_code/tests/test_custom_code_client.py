@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import queue
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pye2_custom_code import missing
 from pye2_custom_code.client import CustomExecInstance
 from pye2core import Payload
+from pye2core.clock import ManualClock
 from pye2core.code import decode, digest
 from pye2core.errors import CodeError, CodeRefused
-from pye2core.messages import InstanceConfig, PipelineConfig
+from pye2core.messages import InstanceConfig, PayloadMessage, PipelineConfig
 
 
 def double(plugin: Any) -> Any:
@@ -33,13 +36,22 @@ class Surroundings:
 
     def __init__(self, **settings: Any) -> None:
         self.shown: list[str] = []
+        self.reported: queue.Queue[str] = queue.Queue()
         self.config = InstanceConfig("CUSTOM_EXEC_01", "inst", settings)
         session = SimpleNamespace(
-            new_callback_thread=lambda owner: None, P=lambda text, **more: self.shown.append(text)
+            new_callback_thread=lambda owner: None,
+            P=lambda text, **more: self.shown.append(text),
+            report=self.reported.put,
+            clock=ManualClock(),
+            peers=SimpleNamespace(name_of=lambda node: "attic"),
         )
         proposed = PipelineConfig("pipe", instances=(self.config,))
         self.pipeline: Any = SimpleNamespace(
-            name="pipe", session=session, configurations=SimpleNamespace(proposed=proposed)
+            name="pipe",
+            node_addr="0xai_attic",
+            session=session,
+            configurations=SimpleNamespace(proposed=proposed),
+            hear_results=lambda: None,
         )
         self.instance = CustomExecInstance(self.pipeline, "CUSTOM_EXEC_01", "inst")
         self.heard: list[tuple[Any, ...]] = []
@@ -187,3 +199,41 @@ def test_a_failure_that_is_none_is_shown_as_what_the_node_said(said: Any) -> Non
     there = Surroundings()
     there.receive(EXEC_ERRORS="what the node said", EXEC_FAILURE=said)
     assert there.shown == ["pipe/CUSTOM_EXEC_01/inst: what the node said"]
+
+
+# --- results that did not arrive ------------------------------------------------------------------
+
+
+def hear(there: Surroundings, *numbers: int) -> None:
+    """Payloads arrive, as a session hands them on."""
+    for number in numbers:
+        fields = {"EXEC_RESULT": number, "EXEC_RUN": "a", "EXEC_SEQ": number}
+        message = PayloadMessage(there.instance.path, fields)
+        for _thread, call in there.instance.calls_for_payload(message):
+            call()
+
+
+def test_results_that_did_not_arrive_are_told_with_their_place_and_what_helps(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(missing, "LATE_SECONDS", 0.0)
+    there = Surroundings()
+    there.instance.temporary_attach(lambda *arguments: None)
+
+    hear(there, 1, 2, 6)
+
+    text = there.reported.get(timeout=30)
+    assert text.startswith("3 results of pipe/CUSTOM_EXEC_01/inst on attic (0xai_attic)")
+    assert "max_queued_messages 0" in text
+    assert text in caplog.messages
+    assert there.instance.missing_results == 3
+
+
+def test_results_that_came_while_nobody_listened_are_not_missing() -> None:
+    there = Surroundings()
+    hear(there, 1, 2)
+    there.instance.temporary_attach(lambda *arguments: None)
+
+    hear(there, 90, 91)
+
+    assert there.instance.missing_results == 0

@@ -19,6 +19,9 @@ def double(plugin: Any) -> Any:
     return 2 * plugin.cfg_number
 
 
+DEFINITION = "def two(plugin):\n    return 2\n"
+
+
 def worker_preset(plugin: Any) -> Any:
     return plugin.cfg_from_a_preset
 
@@ -57,7 +60,7 @@ def test_a_function(sent: Any) -> None:
     assert sent(double) == "return 2 * plugin.cfg_number"
 
 
-@pytest.mark.parametrize("text", ["return 1", "pass", "result = 5", ""])
+@pytest.mark.parametrize("text", ["return 1", "pass", "result = 5", "plugin.P(1)"])
 def test_a_text(sent: Any, text: str) -> None:
     assert sent(text) == text
 
@@ -91,6 +94,35 @@ def test_a_preset_that_is_called_with_the_data_of_a_job_is_refused(sent: Any, st
 def test_the_name_of_a_whole_job_is_code_like_any_other(sent: Any) -> None:
     with pytest.raises(CodeRefused, match="A_JOB"):
         sent("A_JOB")
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t", "# later\n", '"""only a text"""'])
+def test_a_text_without_any_code_in_it_is_refused(sent: Any, text: str) -> None:
+    with pytest.raises(CodeRefused, match="there is no code in it"):
+        sent(text)
+
+
+def test_a_file_without_any_code_in_it_is_refused(sent: Any, tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text("# nothing yet\n")
+
+    with pytest.raises(CodeRefused, match=r"code\.py:1: there is no code in it"):
+        sent(str(path))
+
+
+@pytest.mark.parametrize("text", [DEFINITION, f'"""Says two."""\n\n{DEFINITION}', DEFINITION * 2])
+def test_code_that_only_defines_a_function_is_refused_with_the_ways_out(
+    sent: Any, text: str
+) -> None:
+    with pytest.raises(CodeRefused, match=r"only defines `two`.*`return two\(plugin\)`"):
+        sent(text)
+
+
+@pytest.mark.parametrize(
+    "text", [f"{DEFINITION}return two(plugin)", f"{DEFINITION}two(plugin)", f"{DEFINITION}pass"]
+)
+def test_code_that_defines_a_function_and_does_something_is_sent(sent: Any, text: str) -> None:
+    assert sent(text) == text
 
 
 def test_what_is_no_code_is_an_error(sent: Any) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 
 import pytest
+from custom_code_support import at_work, reconfigure
 
 from pye2_custom_code.rest_runner import MOST_REMEMBERED, MOST_WAITING, RestCustomExecRunner
 from pye2core.code import encode
@@ -19,23 +19,8 @@ def request(code: str, when: str = WHEN) -> dict[str, object]:
     return {"DATA": {"CODE": encode(code)}, "TIMESTAMP": when}
 
 
-@asynccontextmanager
-async def running(context):
-    runner = RestCustomExecRunner(context)
-    await runner.start()
-    work = asyncio.create_task(runner.run())
-    try:
-        yield runner
-    finally:
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
-        await runner.stop()
-
-
-async def reconfigure(runner, context, **changes) -> None:
-    context.settings = {**context.settings, **changes}
-    await runner.reconfigure(changes)
+def running(context):
+    return at_work(RestCustomExecRunner(context))
 
 
 async def settled() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
 import pytest
+from custom_code_support import at_work, reconfigure
 
 from pye2_custom_code.runner import CustomExecRunner
 from pye2core.code import encode
@@ -19,18 +19,8 @@ plugin.obj_cache["count"] = count
 """
 
 
-@asynccontextmanager
-async def running(context):
-    runner = CustomExecRunner(context)
-    await runner.start()
-    work = asyncio.create_task(runner.run())
-    try:
-        yield runner
-    finally:
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
-        await runner.stop()
+def running(context):
+    return at_work(CustomExecRunner(context))
 
 
 def test_each_result_is_sent_with_the_fields_of_pye2(in_no_time, context_for) -> None:
@@ -239,11 +229,6 @@ def test_stopping_ends_the_process(in_no_time, context_for) -> None:
 # --- changed settings -----------------------------------------------------------------------------
 
 
-async def reconfigure(runner, context, **changes) -> None:
-    context.settings |= changes
-    await runner.reconfigure(changes)
-
-
 def test_other_code_runs_at_once_even_in_the_pause_after_an_exception(
     in_no_time, context_for
 ) -> None:
@@ -297,14 +282,64 @@ def test_other_settings_are_taken_over_without_losing_memory(in_no_time, context
     in_no_time(main)
 
 
-def test_a_shorter_delay_counts_at_once(in_no_time, context_for) -> None:
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param({"X": 2}, [0, 100, 200], id="another setting leaves the rhythm as it is"),
+        pytest.param({"PROCESS_DELAY": 50}, [0, 50, 100], id="a shorter delay from the last run"),
+        pytest.param({"PROCESS_DELAY": 300}, [0, 300, 600], id="a longer delay from the last run"),
+        pytest.param({"PROCESS_DELAY": 10}, [0, 30, 40], id="a run that is overdue is due now"),
+    ],
+)
+def test_settings_that_come_between_two_runs_keep_their_rhythm(
+    in_no_time, context_for, change, expected
+) -> None:
     async def main() -> None:
-        context = context_for("return 1", PROCESS_DELAY=1000)
+        context = context_for("return 1", PROCESS_DELAY=100)
         async with running(context) as runner:
             await context.payload(1)
-            await reconfigure(runner, context, PROCESS_DELAY=1)
+            await asyncio.sleep(30)
+            await reconfigure(runner, context, **change)
             await context.payload(3)
-        assert context.emitted[2][0] < 10
+        assert [at for at, _ in context.emitted] == pytest.approx(expected)
+
+    in_no_time(main)
+
+
+def test_settings_that_come_during_a_run_do_not_hurry_the_next(in_no_time, context_for) -> None:
+    async def main() -> None:
+        context = context_for("return {'TAKES': 5}", PROCESS_DELAY=100)
+        async with running(context) as runner:
+            await asyncio.sleep(1)
+            await reconfigure(runner, context, X=2)
+            await context.payload(2)
+        assert [at for at, _ in context.emitted] == pytest.approx([5, 105])
+
+    in_no_time(main)
+
+
+def test_other_code_runs_at_once_and_once_however_long_the_delay(in_no_time, context_for) -> None:
+    async def main() -> None:
+        context = context_for("return 1", PROCESS_DELAY=100)
+        async with running(context) as runner:
+            await context.payload(1)
+            await asyncio.sleep(30)
+            await reconfigure(runner, context, CODE=encode("return 'new'"))
+            await context.payload(3)
+        assert [at for at, _ in context.emitted] == pytest.approx([0, 30, 130])
+
+    in_no_time(main)
+
+
+def test_with_other_settings_the_pause_after_an_exception_is_over(in_no_time, context_for) -> None:
+    async def main() -> None:
+        context = context_for("return 1 / plugin.cfg_x", X=0, PROCESS_DELAY=1, ERROR_DELAY=1000)
+        async with running(context) as runner:
+            await context.payload(1)
+            await asyncio.sleep(30)
+            await reconfigure(runner, context, X=2)
+            assert (await context.payload(2))["EXEC_RESULT"] == 0.5
+        assert context.emitted[1][0] == pytest.approx(30)
 
     in_no_time(main)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pye2core.abc import (
+    KEPT_KINDS,
     Channel,
     ConnectionState,
     Delivery,
@@ -44,7 +45,7 @@ class ScriptedTransport(Transport):
     """Does as it is told; ``calls`` is what the connection asked of it."""
 
     features = TransportFeatures(
-        last_will=True, max_message=1000, max_unacknowledged=7, wildcards=True
+        durable=KEPT_KINDS, last_will=True, max_message=1000, max_unacknowledged=7, wildcards=True
     )
 
     def __init__(self, *arguments: Any) -> None:

@@ -59,10 +59,10 @@ class Line:
     def send(self, data: bytes) -> None:
         self.connected.sendall(data)
 
-    def accept(self, code: int = 0) -> str:
-        """Answer the greeting; the client's id."""
+    def accept(self, code: int = 0, *, knows: bool = False) -> str:
+        """Answer the greeting, with or without a session from before; the client's id."""
         content = self.await_packet(CONNECT)
-        self.send(bytes([0x20, 2, 0, code]))
+        self.send(bytes([0x20, 2, knows, code]))
         size = struct.unpack(">H", content[10:12])[0]
         return content[12 : 12 + size].decode()
 
@@ -99,12 +99,12 @@ class ScriptedBroker:
         self._lines.append(line)
         return line
 
-    def welcome(self) -> tuple[Line, Line, Line]:
+    def welcome(self, *, knows: bool = False) -> tuple[Line, Line, Line]:
         """Accept a client's connections: the main one, those for payloads and for inboxes."""
         lines = {}
         for _ in range(3):
             line = self.line()
-            lines[line.accept()[-2:]] = line
+            lines[line.accept(knows=knows)[-2:]] = line
         payloads, inboxes = lines.pop("-p"), lines.pop("-i")
         (main,) = lines.values()
         return main, payloads, inboxes

@@ -83,13 +83,25 @@ def test_a_heartbeat_is_done_when_it_is_written(scripted, client):
 def test_nothing_is_acknowledged_before_the_handler_says_so(scripted, client):
     main, *_ = established(scripted, client)
     main.publish(TOPIC, b"one", 1)
-    main.publish(TOPIC, b"two", 2)
-    first, second = client.take(), client.take()
+    one = client.take()
 
-    second.ack()
-    first.ack()
+    client.transport.publish(CONFIG, b"meanwhile")
+    assert main.read()[0] == PUBLISH
+    one.ack()
 
-    assert [main.await_packet(PUBACK) for _ in range(2)] == [b"\0\2", b"\0\1"]
+    assert main.read() == (PUBACK, b"\0\1")
+
+
+def test_messages_are_acknowledged_in_the_order_of_their_coming(scripted, client):
+    main, *_ = established(scripted, client)
+    for mid in (7, 3, 5, 4):
+        main.publish(TOPIC, b"", mid)
+    first, second, third, fourth = (client.take() for _ in range(4))
+
+    for done in (third, second, first, fourth):
+        done.ack()
+
+    assert [main.await_packet(PUBACK) for _ in range(4)] == [b"\0\7", b"\0\3", b"\0\5", b"\0\4"]
 
 
 def test_what_a_broker_repeats_on_a_living_connection_is_delivered_once(scripted, client):
@@ -117,14 +129,20 @@ def test_a_repeated_ack_does_not_touch_a_later_message_of_the_same_number(script
     main.publish(TOPIC, b"one", 1)
     old = client.take()
     old.ack()
+    main.publish(TOPIC, b"last", 9)
     main.publish(TOPIC, b"another", 1)
-    client.take()
+    last, _another = client.take(), client.take()
 
     old.ack()
-    main.publish(TOPIC, b"last", 9)
-    client.take().ack()
+    last.ack()
+    main.publish(TOPIC, b"after all", 10)
+    assert client.take().data == b"after all"
 
-    assert [main.await_packet(PUBACK) for _ in range(2)] == [b"\0\1", b"\0\11"]
+    client.transport.close(PATIENCE)
+    acknowledged = []
+    while (packet := main.read())[0]:
+        acknowledged += [packet[1]] if packet[0] == PUBACK else []
+    assert acknowledged == [b"\0\1", b"\0\11"]
 
 
 def test_messages_to_foreign_topics_are_acknowledged_and_ignored(scripted, client, caplog):

@@ -6,19 +6,24 @@ in the lines of the user's own file.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_custom_code.failures import FAILURE_KEY, failure_from, told_to_user
+from pye2_custom_code.missing import MissingResults
 from pye2_custom_code.origins import origin_of
 from pye2_custom_code.packing import packed
 from pye2_custom_code.settings import ERROR_KEY, RESULT_KEY
 from pye2core import Instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pye2_custom_code.failures import Origin
     from pye2core import Payload, Pipeline
+    from pye2core.messages import PayloadMessage
+
+_log = logging.getLogger(__name__)
 
 EXCEPTION_KEY: Final = "EXCEPTION"
 """The field that is added to notifications: the exception, told in the user's own lines."""
@@ -50,6 +55,36 @@ class CustomExecInstance(Instance):
     def __init__(self, pipeline: Pipeline, signature: str, instance_id: str) -> None:
         super().__init__(pipeline, signature, instance_id)
         self._last_told: tuple[object, ...] = ()
+        self._missing = MissingResults(pipeline.session.clock, self._tell_of_missing)
+
+    @property
+    def missing_results(self) -> int:
+        """How many payloads have not arrived so far although later ones have.
+
+        Counted while the instance has callbacks, and where its node numbers payloads: PyE2's do
+        not. What comes last shows to be missing only when something comes after it.
+        """
+        return self._missing.count
+
+    def calls_for_payload(self, message: PayloadMessage) -> Iterator[Any]:
+        """As every instance's; also notes what is missing."""
+        if self.is_listened_to:
+            self._missing.take(message.fields.get("EXEC_RUN"), message.fields.get("EXEC_SEQ"))
+        else:
+            self._missing.begin_anew()
+        return super().calls_for_payload(message)
+
+    def _tell_of_missing(self, count: int) -> None:
+        node = self.pipeline.node_addr
+        text = (
+            f"{count:,} results of {self} on {self.pipeline.session.peers.name_of(node)} ({node})"
+            " did not arrive, though later ones did. Most likely the broker kept no more of them"
+            " while this session was away or slower than they came. Raise its limit (for a"
+            " Mosquitto, `max_queued_messages 0` in mosquitto.conf is none), have results sent less"
+            " often, or make callbacks faster. instance.missing_results counts on."
+        )
+        _log.warning("%s", text)
+        self.pipeline.session.report(text)
 
     @classmethod
     def settings_from(cls, **arguments: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LONGEST_BACK_OFF: Final = 60.0
+_NO_REST: Final = 0.0
 _RUN_ID_DIGITS: Final = 8
 
 
@@ -38,7 +39,8 @@ class CustomExecRunner(Runner):
         self._sandbox: Sandbox | None = None
         self._unseen_settings = False
         self._replacing = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._is_new_code = False
+        self._settings_came = asyncio.Event()
         self._iteration = 0
         self._run_id = ""
         self._payloads = 0
@@ -61,11 +63,13 @@ class CustomExecRunner(Runner):
         """Call the code until cancelled."""
         while True:
             started = self._now()
-            delay = await self._run_once()
-            await self._pause(started + delay - self._now())
+            await self._pause(started, await self._run_once())
 
     async def reconfigure(self, changes: Mapping[str, Any]) -> None:
-        """Take over changed settings: other code at once, others before the next run.
+        """Take over changed settings: other code is run at once, others wait for the next run.
+
+        That run is due as if ``PROCESS_DELAY`` had been so from the beginning; what an exception
+        had delayed with the old settings is not delayed any longer.
 
         Raises:
             InvalidConfiguration: they cannot be used; says which and why.
@@ -78,7 +82,7 @@ class CustomExecRunner(Runner):
         else:
             self._settings = settings
             self._unseen_settings = True
-        self._wake.set()
+        self._settings_came.set()
 
     async def _replace_code(self, settings: CustomExecSettings) -> None:
         async with self._replacing:
@@ -86,6 +90,7 @@ class CustomExecRunner(Runner):
             replaced = self._sandbox
             self._settings = settings
             self._use(fresh)
+            self._is_new_code = True
         if replaced is not None:
             await replaced.stop()
 
@@ -114,6 +119,7 @@ class CustomExecRunner(Runner):
 
     async def _ready_sandbox(self) -> Sandbox:
         async with self._replacing:
+            self._is_new_code = False
             if self._sandbox is None:
                 self._use(await self._open_sandbox(self._settings))
             sandbox = self._sandbox
@@ -126,7 +132,10 @@ class CustomExecRunner(Runner):
     # --- one run ----------------------------------------------------------------------------------
 
     async def _run_once(self) -> float:
-        """Call the code once and say what came of it; the seconds until the next run may start."""
+        """Call the code once and say what came of it; the seconds that it then is to rest at least.
+
+        They count from the beginning of this run, as ``PROCESS_DELAY`` does.
+        """
         settings = self._settings
         sandbox = self._sandbox
         try:
@@ -135,7 +144,7 @@ class CustomExecRunner(Runner):
         except (CallTimedOut, SandboxDied, CodeError, NodeError) as error:
             return await self._lost(sandbox, error)
         if sandbox is not self._sandbox:
-            return 0.0  # other code came meanwhile; what the old one returned is not wanted
+            return _NO_REST  # other code came meanwhile; what the old one returned is not wanted
         self._iteration += 1
         self._losses = 0
         return await self._say(result)
@@ -143,14 +152,14 @@ class CustomExecRunner(Runner):
     async def _lost(self, sandbox: Sandbox | None, error: CodeError | NodeError) -> float:
         """The sandbox is gone or could not be had: say so, and be slower each time in a row."""
         if sandbox is not self._sandbox:
-            return 0.0  # it was replaced while it ran
+            return _NO_REST  # it was replaced while it ran
         await self.stop()
         self._iteration += 1
         self._losses += 1
         await self._say_failure(failure_of(error))
         back_off = min(_LONGEST_BACK_OFF, 2.0 ** (self._losses - 1))
         if back_off <= self._settings.process_delay:
-            return self._settings.process_delay
+            return _NO_REST
         self.context.notify(
             NotificationKind.ABNORMAL,
             f"Delayed by {back_off:g} s after losing its process {self._losses} times in a row",
@@ -162,19 +171,16 @@ class CustomExecRunner(Runner):
     async def _say(self, result: CallResult) -> float:
         if result.failure is not None:
             await self._say_failure(result.failure)
-            return self._delay_after_error()
+            return self._settings.error_delay
         if result.value is None:
             await self._say_if_idle()
-            return self._settings.process_delay
+            return _NO_REST
         try:
             await self._emit(result.value, None)
         except (TypeError, MessageTooLarge) as error:
             await self._say_failure(CodeFailure(type(error).__name__, str(error)))
-            return self._delay_after_error()
-        return self._settings.process_delay
-
-    def _delay_after_error(self) -> float:
-        return max(self._settings.error_delay, self._settings.process_delay)
+            return self._settings.error_delay
+        return _NO_REST
 
     async def _say_failure(self, failure: CodeFailure) -> None:
         await self._emit(None, str(failure), told_in_fields(failure))
@@ -205,10 +211,20 @@ class CustomExecRunner(Runner):
     def _now(self) -> float:
         return self.context.clock.monotonic()
 
-    async def _pause(self, seconds: float) -> None:
-        """Let time pass, or less of it if settings come."""
-        if seconds > 0:
+    async def _pause(self, started: float, rest: float) -> None:
+        """Let time pass until the next run is due; settings that come meanwhile may change when.
+
+        Args:
+            started: when the last run began.
+            rest: at least so many seconds are to pass since then, if nothing comes.
+        """
+        while not self._is_new_code:
+            # What failed with other settings need not fail again.
+            least = _NO_REST if self._unseen_settings else rest
+            left = started + max(least, self._settings.process_delay) - self._now()
+            if left <= 0:
+                return
+            self._settings_came.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._wake.wait()
-        self._wake.clear()
+                async with asyncio.timeout(left):
+                    await self._settings_came.wait()

@@ -21,10 +21,12 @@ class FunctionSource:
     Attributes:
         source: the body's text.
         parameters: the names by which it finds its arguments; the first is ``plugin``.
+        is_users: whether a user wrote it; of what a runner sends along, tracebacks show no lines.
     """
 
     source: str
     parameters: tuple[str, ...] = ("plugin",)
+    is_users: bool = True
 
 
 @frozen

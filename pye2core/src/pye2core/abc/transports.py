@@ -123,8 +123,9 @@ class Delivery:
     Attributes:
         channel: where they were published; never a wildcard.
         data: the bytes.
-        ack: tells the broker that they are taken care of; from any thread, at most once. A
-            transport without manual acknowledgement gives a function that does nothing.
+        ack: tells the broker that they are taken care of; from any thread, at most once. It may be
+            told only when all that came before them is, too. A transport without manual
+            acknowledgement gives a function that does nothing.
     """
 
     channel: Channel

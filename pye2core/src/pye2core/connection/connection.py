@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 from pye2core.abc import (
     MAX_LAST_WILL,
     MAX_MESSAGE,
+    ChannelKind,
     ConnectionState,
     LastWill,
     TransportOptions,
@@ -45,6 +46,14 @@ if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress
 
 _log = logging.getLogger("pye2core.connection")
+
+_SAID_ON = {
+    ChannelKind.CONFIG: "commands",
+    ChannelKind.NOTIF: "notifications",
+    ChannelKind.PAYLOADS: "results",
+    ChannelKind.INBOX: "results",
+}
+"""What the broker keeps for who is away, by the kind of channel."""
 
 
 @frozen
@@ -102,6 +111,9 @@ class Connection:
             connected, when everything is subscribed to and messages flow again. What could be
             replaced by something newer was dropped at the loss: this is the time to say it anew.
             It returns soon; what it raises is logged.
+        on_forgotten: told in words, by the thread that connected, when messages flow again and the
+            broker has kept nothing while the connection was lost, though it was to. That is logged
+            in any case. It returns soon; what it raises is logged.
 
     Raises:
         UnknownTransport: no installed plugin serves the broker's scheme.
@@ -122,6 +134,7 @@ class Connection:
         clock: Clock = SYSTEM_CLOCK,
         last_will: Callable[[], tuple[Message, Channel]] | None = None,
         on_connected: Callable[[], None] | None = None,
+        on_forgotten: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.identity = identity
@@ -130,12 +143,14 @@ class Connection:
         self._clock = clock
         self._last_will = last_will
         self._on_connected = on_connected
+        self._on_forgotten = on_forgotten
         self._backoff = Backoff(rng or random.Random())  # noqa: S311 - jitter is no secret
         self._changed = threading.Condition()
         self._started = False
         self._connected = False
         self._connected_at = 0.0
         self._lost = False
+        self._forgotten_because = ""
         self._last_obstacle = ""
         self._closing = False
         self._disconnect_late: Callable[[], None] | None = None
@@ -369,6 +384,8 @@ class Connection:
         self._disconnect_late = disconnect
 
     def _on_state(self, state: ConnectionState, reason: str) -> None:
+        if state is ConnectionState.FORGOTTEN:
+            self._forgotten_because = reason
         if state is not ConnectionState.LOST:
             return
         with self._changed:
@@ -451,5 +468,20 @@ class Connection:
                     self._outbound.post(Entry(channel, data, conflate="proof"))
             if self._on_connected is not None:
                 self._on_connected()
+            if self._forgotten_because:
+                self._tell_of_forgetting()
         except Exception:  # noqa: BLE001 - others' code; the connection is there all the same
             _log.exception("not all was said after connecting to %s", self.settings.broker.url)
+
+    def _tell_of_forgetting(self) -> None:
+        because, self._forgotten_because = self._forgotten_because, ""
+        kinds = {each.kind for each in self._inbound.listeners} & self._transport.features.durable
+        what = " and ".join(sorted({_SAID_ON[kind] for kind in kinds}))
+        text = (
+            f"the broker {self.settings.broker.url} has forgotten this client: {what} that waited"
+            " there for it, or were sent while the connection was lost, are lost, if there were"
+            f" any. {because}"
+        )
+        _log.warning("%s", text)
+        if self._on_forgotten is not None:
+            self._on_forgotten(text)

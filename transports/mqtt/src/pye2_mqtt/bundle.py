@@ -91,6 +91,10 @@ class Bundle:
         for one in self._all():
             one.drop(reason)
 
+    def begun_anew(self) -> set[str]:
+        """The client ids of which the broker had no session from before, as far as it is known."""
+        return {one.client_id for one in self._all() if one.begins_anew}
+
     @property
     def runs_here(self) -> bool:
         """Whether this is asked from within a callback."""

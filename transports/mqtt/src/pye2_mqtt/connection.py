@@ -11,6 +11,7 @@ It may be held while paho is called; nobody else's code is called under it.
 
 from __future__ import annotations
 
+import functools
 import logging
 import selectors
 import socket
@@ -25,6 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pye2_mqtt import failures
 from pye2_mqtt.read_ahead import ReadAhead
+from pye2_mqtt.receipts import Receipt, Receipts
 from pye2_mqtt.wake import Wake
 from pye2core.errors import TransportError
 
@@ -103,7 +105,8 @@ class Inbound:
     Attributes:
         topic: where it was published.
         data: its bytes.
-        ack: acknowledges it; from any thread, harmless when repeated or too late.
+        ack: acknowledges it, once all that came before it are; from any thread, harmless when
+            repeated or too late.
     """
 
     topic: str
@@ -119,6 +122,10 @@ class Connection:
         on_message: called by the loop for each message; what it raises is logged.
         on_end: called once with the reason, from the loop's thread, when the connection is lost
             or could not be made.
+
+    Attributes:
+        client_id: identifies the session at the broker.
+        begins_anew: whether the broker has taken us in and has no session of ours from before.
     """
 
     def __init__(
@@ -128,6 +135,8 @@ class Connection:
         on_end: Callable[[str], None],
     ) -> None:
         self._endpoint = endpoint
+        self.client_id = endpoint.client_id
+        self.begins_anew = False
         self._on_message = on_message
         self._on_end = on_end
         self._lock = threading.RLock()
@@ -135,7 +144,7 @@ class Connection:
         self._subscribing: dict[int, tuple[str, Future[None]]] = {}
         self._unwritten: deque[_Published] = deque()
         self._unconfirmed: deque[_Published] = deque()
-        self._unacknowledged: dict[int, object] = {}
+        self._receipts = Receipts()
         self._ended: str | None = None
         self._end_is_wanted = False
         self._reason = _LOST
@@ -343,9 +352,15 @@ class Connection:
         return client
 
     def _answered(
-        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any
+        self,
+        _client: paho.Client,
+        _data: Any,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        _props: Any,
     ) -> None:
         error = None
+        self.begins_anew = not (code.is_failure or flags.session_present)
         if code.is_failure:
             broker, port = self._endpoint.broker, self._endpoint.port
             error = failures.turned_away(broker, port, code.value, str(code))
@@ -373,26 +388,25 @@ class Connection:
         mid = message.mid
         ack: Callable[[], None] = _nothing_to_acknowledge
         if message.qos:
-            if message.dup and mid in self._unacknowledged:
-                # nats-server repeats what is not acknowledged even while the connection lasts
-                return
-            receipt = self._unacknowledged[mid] = object()
-
-            def ack() -> None:
-                self._acknowledge(mid, receipt)
+            with self._lock:
+                if message.dup and self._receipts.awaits(mid):
+                    # nats-server repeats what is not acknowledged even while the connection lasts
+                    return
+                receipt = self._receipts.note(mid)
+            ack = functools.partial(self._acknowledge, receipt)
 
         try:
             self._on_message(Inbound(message.topic, bytes(message.payload), ack))
         except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
             _log.exception("A message at %r could not be handled", message.topic)
 
-    def _acknowledge(self, mid: int, receipt: object) -> None:
-        """Tell the broker, unless that was done or the number means another message by now."""
+    def _acknowledge(self, receipt: Receipt) -> None:
+        """Tell the broker what it may be told now."""
         with self._lock:
-            if self._ended is not None or self._unacknowledged.get(mid) is not receipt:
+            if self._ended is not None:
                 return
-            del self._unacknowledged[mid]
-            self._client.ack(mid, 1)
+            for mid in self._receipts.settle(receipt):
+                self._client.ack(mid, 1)
         if not self.runs_here:  # the loop itself writes what is queued before it waits again
             self._wake.wake()
 

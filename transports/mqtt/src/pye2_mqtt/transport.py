@@ -42,6 +42,13 @@ _PAYLOAD_KEEPALIVE = 120
 """Seconds. Longer, because a ping waits behind a payload that is being written: with 30 s, 16 MiB
 over less than 4 Mbit/s would lose the connection again and again."""
 
+_FORGOTTEN = (
+    "It was restarted without what it knew, or keeps sessions for a shorter time than that. Have it"
+    " keep them on disk; for a Mosquitto, put these lines into mosquitto.conf: `persistence true`,"
+    " `persistence_location /var/lib/mosquitto/`, `autosave_interval 60`."
+)
+"""Why a broker has no session any more that it was to keep, and what helps."""
+
 _CLOSED = "the transport is closed"
 _NOT_OPEN = "there is no connection"
 
@@ -68,10 +75,15 @@ class MqttTransport(Transport):
         self._lock = threading.Lock()
         self._bundle: Bundle | None = None
         self._has_sessions = False
+        self._kept: set[str] = set()
+        """The sessions in which the broker is to keep messages for us, by client id."""
+        self._was_forgotten = False
         self._closed = False
 
     def connect(self, timeout: float) -> None:
         """Connect, or connect again after a loss.
+
+        Tells ``on_state`` of it if the broker no longer has a session that it was to keep.
 
         Raises:
             BrokerUnreachable: nothing answers within ``timeout`` seconds.
@@ -91,7 +103,13 @@ class MqttTransport(Transport):
             if self._closed:
                 raise self._refuse_connecting() from None
             raise
+        finally:
+            # Of an attempt that fails as well: the next one finds the session that it began.
+            self._note_forgotten(bundle.begun_anew())
         self._has_sessions = self.options.persistent
+        if self._was_forgotten:
+            self._was_forgotten = False
+            self.on_state(ConnectionState.FORGOTTEN, _FORGOTTEN)
 
     def subscribe(self, channel: Channel, timeout: float) -> None:
         """Receive what is published on ``channel``; returns when the broker has confirmed.
@@ -102,7 +120,8 @@ class MqttTransport(Transport):
             TransportError: the channel's owner cannot be part of a topic.
         """
         topic = self._filter_of(channel)
-        granted = self._connection_for(channel).subscribe(topic, _qos_of(channel))
+        connection = self._connection_for(channel)
+        granted = connection.subscribe(topic, _qos_of(channel))
         try:
             granted.result(timeout)
         except TimeoutError:
@@ -111,6 +130,8 @@ class MqttTransport(Transport):
                 f"The subscription to {topic!r}",
                 f"no answer within {timeout:g} s",
             ) from None
+        if self.options.persistent and channel.kind in self.features.durable:
+            self._kept.add(connection.client_id)
 
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
         """Hand ``data`` to the broker.
@@ -189,6 +210,11 @@ class MqttTransport(Transport):
                 return False
             self._bundle = None
             return True
+
+    def _note_forgotten(self, begun_anew: set[str]) -> None:
+        forgotten = self._kept & begun_anew
+        self._kept -= forgotten
+        self._was_forgotten = self._was_forgotten or bool(forgotten)
 
     def _lost(self, bundle: Bundle, reason: str) -> None:
         if self._forget(bundle):

@@ -55,14 +55,14 @@ class Acknowledging(Promises):
         sender.publish(CONFIG, *numbered(4))
         first = receiver.take(4)
         first[0].ack()
-        first[2].ack()
+        first[1].ack()
         receiver.settle()
 
         bench.sever(receiver)
         receiver.wait_for_loss()
         receiver.transport.connect(PATIENCE)
 
-        assert [one.data for one in receiver.take(2)] == [b"1", b"3"]
+        assert [one.data for one in receiver.take(2)] == [b"2", b"3"]
 
     @needs("durable", "manual_ack")
     def test_an_acknowledgement_may_come_from_any_thread_twice_or_too_late(
