@@ -358,6 +358,21 @@ def test_a_node_that_was_lost_is_offline_until_it_is_heard_again(book: PeerBook)
     assert not book.is_lost(ATTIC)
 
 
+def test_how_long_ago_a_node_was_lost_is_known_until_it_is_heard_again(
+    book: PeerBook, clock: ManualClock
+) -> None:
+    assert book.seconds_lost(ATTIC) is None
+    book.hear(full())
+    assert book.seconds_lost(ATTIC) is None
+
+    book.hear(end(Presence.LOST))
+    clock.advance(3)
+    lost_for = book.seconds_lost(ATTIC)
+    book.hear(brief("b"))
+
+    assert (lost_for, book.seconds_lost(ATTIC)) == (3, None)
+
+
 def test_with_a_grace_a_node_that_was_lost_is_online_for_so_long(clock: ManualClock) -> None:
     book = PeerBook(clock, grace=10.0)
     book.hear(full())

@@ -121,6 +121,38 @@ def test_all_of_pye2s_config_is_understood(tmp_path):
     assert found.tls.ca_file == authority
 
 
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({"cert_path": "ca.crt"}, "cert_path"),
+        ({"cert_path": "ca.crt", "secured": False}, "cert_path"),
+        ({"config": {"CERT_PATH": "ca.crt"}}, r"config\['CERT_PATH'\]"),
+    ],
+)
+def test_an_authority_that_would_not_be_asked_is_refused(given, where):
+    with pytest.raises(SettingsError, match=rf"{where} names an authority.*not secured.*mqtts://"):
+        broker(host="broker.lan", **given)
+
+
+def test_a_variable_that_names_an_authority_may_be_there_for_another_broker():
+    variables = {"EE_CERT_PATH": "ca.crt", "PYE2_CERT_PATH": "ca.crt"}
+
+    assert broker(host="broker.lan", environment=variables).tls is None
+
+
+@pytest.mark.parametrize("value", [5, b"ca.crt", ["ca.crt"]])
+def test_what_is_no_path_of_an_authority_is_refused(value):
+    with pytest.raises(SettingsError, match=r"cert_path is .* should be the path of a file"):
+        broker(host="broker.lan", secured=True, cert_path=value)
+
+
+def test_a_password_that_is_no_text_is_refused_and_not_told():
+    with pytest.raises(SettingsError, match="password is of type list") as refused:
+        broker(host="broker.lan", user="me", password=["secret"])
+
+    assert "secret" not in str(refused.value)
+
+
 def test_an_unknown_key_of_config_is_refused_with_what_was_meant():
     with pytest.raises(SettingsError, match=r"'HSOT'.*did you mean 'HOST'"):
         broker(config={"HSOT": "broker.lan"})

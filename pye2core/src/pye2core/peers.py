@@ -218,6 +218,13 @@ class PeerBook:
         known = self._nodes.get(address)
         return known is not None and known.lost_at is not None
 
+    def seconds_lost(self, address: str) -> float | None:
+        """Seconds since a node's connection was lost, if it was not heard since; otherwise None."""
+        known = self._nodes.get(address)
+        if known is None or known.lost_at is None:
+            return None
+        return self._clock.monotonic() - known.lost_at
+
     def online(self) -> dict[str, Heartbeat]:
         """The newest heartbeats of the nodes that are online, by address."""
         nodes = self._nodes.copy()

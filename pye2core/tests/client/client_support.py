@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ class FakeNode:
         commands: the commands that came, in order, but for those that ask for a heartbeat.
         answer: what it does with each; a test may replace it.
         running: the pipelines that it says it runs.
+        life: its connection to the broker; None where it says nothing of that, as PyE2's nodes.
     """
 
     def __init__(self, url: str, registry: PluginRegistry, name: str = "naeural-1") -> None:
@@ -55,6 +57,8 @@ class FakeNode:
         self.answer: Callable[[Command], None] = self.confirm
         self.running: dict[str, PipelineConfig] = {}
         self.allowed: tuple[str, ...] = ()
+        self.life: str | None = "5be80d31"
+        self._revisions = itertools.count(1)
         self._connection = Connection(
             ConnectionSettings(parse_broker_url(url), f"node-{name}"),
             self.identity,
@@ -105,8 +109,17 @@ class FakeNode:
         self, update: InstanceUpdate, code: NotificationCode, command: Command
     ) -> None:
         path = InstancePath(update.pipeline, update.signature, update.instance_id)
+        if code is NotificationCode.PLUGIN_CONFIG_OK:
+            self.change(update)
         self.notify(NotificationCode.PIPELINE_OK, path, command.requester)
         self.notify(code, path, command.requester)
+
+    def change(self, update: InstanceUpdate) -> None:
+        """Have an instance, which there must be, run with changed settings."""
+        pipeline = self.running[update.pipeline]
+        before = pipeline.instance(update.signature, update.instance_id)
+        assert before is not None
+        self.running[update.pipeline] = pipeline.with_instance(before.changed(update.changes))
 
     def ignore(self, command: Command) -> None:
         """Answer nothing, as a PyE2 engine does to strangers."""
@@ -149,8 +162,11 @@ class FakeNode:
 
     def beat(self, *, is_supervisor: bool = False, **status: Any) -> None:
         """Send a heartbeat."""
-        beat = evolve(self.heartbeat(**status), is_supervisor=is_supervisor)
-        self._connection.send(beat, Channel.ctrl())
+        self.send(evolve(self.heartbeat(**status), is_supervisor=is_supervisor))
+
+    def send(self, heartbeat: Heartbeat) -> None:
+        """Send this heartbeat."""
+        self._connection.send(heartbeat, Channel.ctrl())
 
     def heartbeat(self, *, name: str | None = None, **status: Any) -> Heartbeat:
         return Heartbeat(
@@ -159,13 +175,22 @@ class FakeNode:
             allowed=self.allowed,
             secured=True,
             pipelines=tuple(self.running.values()),
+            life=self.life,
+            revision=next(self._revisions) if self.life is not None else None,
             status=status,
         )
 
     def say_goodbye(self) -> None:
         """Send the last heartbeat."""
-        farewell = Heartbeat(self.name, self.address, presence=Presence.LEAVING)
+        farewell = Heartbeat(self.name, self.address, presence=Presence.LEAVING, life=self.life)
         self._connection.send(farewell, Channel.ctrl())
+
+    def is_lost(self) -> None:
+        """Say what the broker says when a node's connection broke."""
+        will = Heartbeat(
+            self.name, self.address, is_brief=True, presence=Presence.LOST, life=self.life
+        )
+        self._connection.send(will, Channel.ctrl())
 
     def beat_as(self, name: str) -> None:
         """Send a heartbeat under another name."""

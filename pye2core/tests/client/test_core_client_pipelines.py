@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from client_support import PATIENCE, Calls, FakeNode, Gate
 
-from pye2core.client.deployment import SETTLING
 from pye2core.client.pipelines import KnownPipelines
+from pye2core.client.reports import SETTLING
 from pye2core.clock import ManualClock
 from pye2core.errors import (
     AlreadyExists,
@@ -25,6 +25,7 @@ from pye2core.errors import (
 )
 from pye2core.messages import (
     Action,
+    Heartbeat,
     InstanceConfig,
     InstancePath,
     InstanceUpdate,
@@ -728,7 +729,7 @@ def test_a_payload_of_another_nodes_instance_of_the_same_name_is_not_ours(
 
 def test_what_a_node_ran_is_not_kept_when_the_node_is_forgotten() -> None:
     known = KnownPipelines(ManualClock())
-    known.hear("0xai_node", [PipelineConfig("p")])
+    known.hear(Heartbeat("node", "0xai_node", pipelines=(PipelineConfig("p"),)))
 
     known.forget_node("0xai_node")
 
@@ -755,13 +756,14 @@ def test_what_was_closed_stays_hidden_until_heartbeats_can_know_of_it(pipeline: 
     clock = ManualClock()
     known = KnownPipelines(clock)
     config = PipelineConfig(pipeline.name)
-    known.hear(pipeline.node_addr, [config])
+    heartbeat = Heartbeat("node", pipeline.node_addr, pipelines=(config,))
+    known.hear(heartbeat)
 
     known.forget(pipeline)
     assert known.reported(pipeline.node_addr) == {}
-    known.hear(pipeline.node_addr, [config])
+    known.hear(heartbeat)
     assert known.reported(pipeline.node_addr) == {}
     clock.advance(SETTLING)
-    known.hear(pipeline.node_addr, [config])
+    known.hear(heartbeat)
 
     assert known.reported(pipeline.node_addr) == {pipeline.name: config}

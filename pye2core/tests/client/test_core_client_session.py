@@ -19,6 +19,7 @@ from pye2core.client import happenings
 from pye2core.clock import ManualClock
 from pye2core.errors import (
     BrokerUnreachable,
+    ConfirmationTimeout,
     DeployFailed,
     JobFailedError,
     KeyFileError,
@@ -26,7 +27,7 @@ from pye2core.errors import (
     SettingsError,
     UnknownTransport,
 )
-from pye2core.messages import Action, InstancePath, PipelineConfig, Requester
+from pye2core.messages import InstancePath, PipelineConfig, Requester
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,6 +237,31 @@ def test_a_node_that_is_silent_for_a_minute_is_not_online(
         session.create_pipeline(node=node.name, name="p")
 
 
+def test_a_node_that_was_lost_is_said_to_be_lost_and_not_silent_for_long(
+    open_session: Callable[..., Session], node: FakeNode
+) -> None:
+    clock = ManualClock()
+    session = open_session(clock=clock)
+    assert session.wait_for_node(node.address, PATIENCE, verbose=False)
+    pipeline = session.create_pipeline(node=node.address, name="p")
+    node.answer = node.ignore
+    (transaction,) = pipeline.deploy(wait_confirmation=False) or []
+    node.next_command()
+
+    node.is_lost()
+    assert _is_gone(session, node)
+    clock.advance(11)
+
+    with pytest.raises(ConfirmationTimeout, match="was lost 11 s ago, when its connection"):
+        session.commands.finish(transaction, 10)
+    with pytest.raises(NodeNotOnline, match=r"was lost 11 s ago.*no other node is online"):
+        session.create_pipeline(node=node.name, name="q")
+
+
+def _is_gone(session: Session, node: FakeNode) -> bool:
+    return session.peers.wait_until(lambda: node.address not in session.peers.online(), PATIENCE)
+
+
 def test_a_node_that_says_goodbye_is_not_online(session: Session, node: FakeNode) -> None:
     node.say_goodbye()
 
@@ -274,6 +300,22 @@ def test_nobody_can_take_over_a_nodes_name(
     assert session._connection.rejections.counts["name-taken"] == 1
 
 
+def test_a_pinned_name_belongs_to_its_address_whoever_uses_it_first(
+    open_session: Callable[..., Session], node: FakeNode, add_node: Callable[..., FakeNode]
+) -> None:
+    session = open_session(pinned_nodes={node.name: node.address})
+    impostor = add_node("impostor")
+
+    impostor.beat_as(node.name)
+    impostor.beat()
+    node.beat()
+    assert session.wait_for_node("impostor", PATIENCE, verbose=False)
+    assert session.wait_for_node(node.name, PATIENCE, verbose=False)
+
+    assert session.peers.address_of(node.name) == node.address
+    assert session._connection.rejections.counts["name-taken"] == 1
+
+
 # --- pipelines that nodes run ---------------------------------------------------------------------
 
 
@@ -306,29 +348,6 @@ def test_what_was_confirmed_since_the_heartbeat_counts(session: Session, node: F
 
     pipeline.close(timeout=PATIENCE)
     assert session.get_active_pipelines(node.name) == {}
-
-
-def test_a_node_that_lost_a_pipeline_is_sent_all_of_it_again(
-    open_session: Callable[..., Session], node: FakeNode
-) -> None:
-    clock = ManualClock()
-    session = open_session(clock=clock)
-    assert session.wait_for_node(node.address, PATIENCE, verbose=False)
-    pipeline = session.create_pipeline(node=node.name, name="p")
-    pipeline.deploy(timeout=PATIENCE)
-    node.next_command()
-    clock.advance(2)
-
-    node.running.clear()
-    node.beat(RESTARTED=True)
-    restarted = lambda: session.peers.online()[node.address].status.get("RESTARTED")  # noqa: E731 - read once
-    assert session.peers.wait_until(restarted, PATIENCE)
-    session.run(wait=lambda: pipeline.is_deployed, close_session=False)
-
-    assert session.get_active_pipelines(node.name) == {}
-    pipeline.deploy(timeout=PATIENCE)
-    assert node.next_command().action is Action.UPDATE_PIPELINE
-    assert pipeline.is_deployed
 
 
 # --- callbacks ------------------------------------------------------------------------------------
@@ -718,3 +737,68 @@ def test_a_session_without_callbacks_starts_no_thread_for_them(
 
     names = {each.name for each in threading.enumerate()}
     assert not any(name.startswith(("pye2-session", "pye2-pipeline")) for name in names)
+
+
+# --- errors at the end ----------------------------------------------------------------------------
+
+
+class _BrokenAtTheEnd(Session):
+    """A session whose closing goes wrong, though it closes."""
+
+    def _end_callbacks(self) -> None:
+        super()._end_callbacks()
+        raise ValueError("the second error")
+
+
+@pytest.fixture
+def broken(
+    broker: MemoryBroker, registry: PluginRegistry, identity: Identity, node: FakeNode
+) -> Session:
+    session = _BrokenAtTheEnd(broker.url, bc_engine=identity, registry=registry)
+    assert session.wait_for_node(node.address, PATIENCE, verbose=False)
+    return session
+
+
+def test_what_goes_wrong_at_the_end_of_a_with_block_does_not_hide_what_led_to_it(
+    broken: Session, node: FakeNode
+) -> None:
+    node.answer = node.refuse("no room")
+
+    with pytest.raises(DeployFailed, match="no room") as first, broken:
+        broken.create_pipeline(node=node.address, name="p").deploy()
+
+    assert any("the second error" in note for note in first.value.__notes__)
+    assert not broken.connected
+
+
+def test_what_goes_wrong_at_the_end_of_a_run_does_not_hide_what_led_to_it(broken: Session) -> None:
+    broken.fail_job(JobFailedError("the job failed", pipeline="p", reason="r"))
+
+    with pytest.raises(JobFailedError, match="the job failed") as first:
+        broken.run()
+
+    assert any("the second error" in note for note in first.value.__notes__)
+    assert not broken.connected
+
+
+def test_what_goes_wrong_at_the_end_alone_is_raised(broken: Session) -> None:
+    with pytest.raises(ValueError, match="the second error"), broken:
+        pass
+
+
+def test_a_pipeline_that_cannot_be_closed_keeps_nothing_else_from_being_closed(
+    session: Session, node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (session.create_pipeline(node=node.address, name=name) for name in "ab")
+    for pipeline in (first, second):
+        pipeline.deploy()
+        node.next_command()
+
+    def refuse(**_: Any) -> None:
+        raise DeployFailed("no", node=node.address, pipeline="a", reason="no")
+
+    monkeypatch.setattr(first, "close", refuse)
+    session.close(close_pipelines=True, wait_close=True)
+
+    assert node.next_command().body == "b"
+    assert not session.connected

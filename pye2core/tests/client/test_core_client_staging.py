@@ -6,35 +6,15 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from client_configurations import PIPELINES, SETTINGS, deployed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pye2core.client.staging import Staging, changes_between
+from pye2core.client.differences import changes_between
+from pye2core.client.staging import Staging
 from pye2core.client.transactions import Outcome, State
 from pye2core.errors import ConfigurationPending
 from pye2core.messages import Action, InstanceConfig, NotificationCode, PipelineConfig
-
-SETTINGS = st.dictionaries(
-    st.sampled_from(["A", "B", "C"]),
-    st.one_of(st.none(), st.booleans(), st.integers(0, 2), st.lists(st.integers(0, 1))),
-)
-PIPELINES = st.builds(
-    PipelineConfig,
-    st.just("p"),
-    st.sampled_from(["Void", "VideoStream"]),
-    st.lists(
-        st.builds(
-            InstanceConfig, st.sampled_from(["S_01", "T_01"]), st.sampled_from("ij"), SETTINGS
-        ),
-        unique_by=lambda each: (each.signature, each.instance_id),
-        max_size=4,
-    ).map(tuple),
-    SETTINGS,
-)
-
-
-def deployed(config: PipelineConfig) -> Staging:
-    return Staging(config, confirmed=config)
 
 
 @given(PIPELINES)
@@ -92,8 +72,8 @@ def test_after_a_failure_nothing_unconfirmed_counts_and_nothing_new_is_forgotten
         for each in confirmed
         if each.code == NotificationCode.PLUGIN_CONFIG_OK
     }
-    assert staging.confirmed is not None
-    for instance in staging.confirmed.instances:
+    assert staging.on_node is not None
+    for instance in staging.on_node.instances:
         key = (instance.signature, instance.instance_id)
         source = after if key in ran else before
         assert source.instance(*key) == instance
@@ -116,20 +96,6 @@ def test_what_was_not_confirmed_in_time_may_have_been_done_so_that_all_is_said_a
     assert again is not None
     assert (again.action, again.body) == (Action.UPDATE_PIPELINE, staging.proposed)
     staging.settle(Outcome(State.OK))
-    assert staging.stage() is None
-
-
-def test_what_the_node_reports_of_a_pipeline_that_is_followed_ends_the_uncertainty() -> None:
-    before = PipelineConfig("p", instances=(InstanceConfig("S", "i", {"V": 1}),))
-    applied = PipelineConfig("p", instances=(InstanceConfig("S", "i", {"V": 4}),))
-    staging = deployed(before)
-    staging.propose(applied)
-    staging.stage()
-    staging.settle(Outcome(State.TIMEOUT))
-
-    staging.note_report(applied, follow=True)
-
-    assert staging.confirmed == applied
     assert staging.stage() is None
 
 
@@ -178,34 +144,3 @@ def test_nothing_can_be_proposed_while_something_is_staged() -> None:
         staging.propose(PipelineConfig("p"))
     staging.unstage()
     staging.propose(PipelineConfig("p", "VideoStream"))
-
-
-def test_a_pipeline_that_the_node_lost_is_sent_whole() -> None:
-    staging = deployed(PipelineConfig("p"))
-
-    staging.note_report(None, follow=False)
-    plan = staging.stage()
-
-    assert plan is not None
-    assert plan.action is Action.UPDATE_PIPELINE
-    assert not staging.running
-
-
-def test_a_report_is_followed_only_where_no_change_of_our_own_waits() -> None:
-    ours, theirs = PipelineConfig("p", "VideoStream"), PipelineConfig("p", "Other")
-    staging = deployed(PipelineConfig("p"))
-
-    staging.note_report(theirs, follow=True)
-    assert staging.confirmed == staging.proposed == theirs
-    staging.propose(ours)
-    staging.note_report(PipelineConfig("p"), follow=True)
-
-    assert (staging.confirmed, staging.proposed) == (theirs, ours)
-
-
-def test_what_this_session_made_is_known_better_here() -> None:
-    staging = deployed(PipelineConfig("p", "VideoStream"))
-
-    staging.note_report(PipelineConfig("p"), follow=False)
-
-    assert staging.confirmed == PipelineConfig("p", "VideoStream")

@@ -238,7 +238,7 @@ def test_when_its_time_is_over_it_says_what_is_missing(
     transactions.expire()
 
     outcome = transaction.future.result(0)
-    assert outcome == Outcome(State.TIMEOUT, "", (STORED,), (RUNS,))
+    assert outcome == Outcome(State.TIMEOUT, "", (STORED,), (RUNS,), "s1")
     assert "SIG_01/i" in str(outcome.missing[0])
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pye2core.client.arguments import check_list, check_names, check_seconds, check_texts, refuse
+from pye2core.errors import CodeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -26,7 +29,8 @@ class CodeTools:
         from pye2core.code import capture, encode
 
         captured = capture(method, parameters=_PLUGIN)
-        assert captured is not None
+        if captured is None:
+            raise CodeError("there is nothing to pack: pass a function, source as text, or a file")
         return encode(captured.source)
 
     @staticmethod
@@ -35,8 +39,10 @@ class CodeTools:
 
         Raises:
             CodeRefused: it could not run on a node; with every problem at once.
+            SettingsError: it is no text.
         """
         del verbose
+        check_texts(code=code)
         from pye2core.code import CapturedCode, check_function, encode
 
         check_function(CapturedCode(code, "custom code", None, 1, _PLUGIN))
@@ -44,7 +50,12 @@ class CodeTools:
 
     @staticmethod
     def str_to_base64(txt: str, *, compress: bool = True) -> str:
-        """A text as base64, through zlib first unless told otherwise."""
+        """A text as base64, through zlib first unless told otherwise.
+
+        Raises:
+            SettingsError: it is no text.
+        """
+        check_texts(txt=txt)
         import base64
 
         from pye2core.code import encode
@@ -57,14 +68,21 @@ class CodeTools:
 
         Raises:
             CodeError: it is not packed code.
+            SettingsError: it is no text.
         """
+        check_texts(b64=b64)
         from pye2core.code import decode
 
         return decode(b64)
 
     @staticmethod
     def check_code_text(code: str) -> list[str]:
-        """What keeps code from running on a node, each with its line; nothing if it can."""
+        """What keeps code from running on a node, each with its line; nothing if it can.
+
+        Raises:
+            SettingsError: it is no text.
+        """
+        check_texts(code=code)
         from pye2core.code import check_source
 
         problems = check_source(code, parameters=_PLUGIN)
@@ -99,8 +117,17 @@ class CodeTools:
 
         Raises:
             CodeError: the text is not packed code.
+            SettingsError: something given cannot be used.
         """
         del debug, modify
+        check_texts(str_b64code=str_b64code)
+        check_names(self_var=self_var)
+        if not self_var.isidentifier():
+            refuse("self_var", self_var, "the name of a variable")
+        if timeout is not None:
+            check_seconds("None for as long as it takes", timeout=timeout)
+        if result_vars is not None:
+            result_vars = check_list(result_vars, "a list of names", argument="result_vars")
         from pye2core.client.dry_run import try_out
         from pye2core.code.rules import RESULT_NAMES
 

@@ -240,7 +240,7 @@ class Commands:
     def _why(self, node: str) -> str:
         heartbeat = self._network.heartbeat(node)
         if heartbeat is None:
-            return "It has not been heard from for a minute: see that it runs and is connected."
+            return f"It {self._network.absence_of(node)}: see that it runs and is connected."
         if not self._network.may_use(heartbeat):
             own = self._network.own_address
             return f"It does not allow this client; on the node run: pye2 node allow {own}"

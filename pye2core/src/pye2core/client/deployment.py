@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
+from pye2core.client.arguments import (
+    FOREVER,
+    check_callbacks,
+    check_command,
+    check_flags,
+    check_names,
+    check_seconds,
+    check_settings,
+)
 from pye2core.client.code_tools import CodeTools
+from pye2core.client.differences import key_of
 from pye2core.client.instance import Attachment
 from pye2core.client.payload import Payload
-from pye2core.client.staging import Staging, key_of
+from pye2core.client.reports import LONG_AGO, Moment
 from pye2core.client.transactions import Expectation, Outcome, State
 from pye2core.errors import PipelineNotFound, SettingsError
 from pye2core.messages import (
@@ -30,17 +40,16 @@ from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from pye2core.client.callbacks import CallbackThread
+    from pye2core.client.differences import InstanceKey
     from pye2core.client.instance import Call, Instance, OnData, OnNotification
+    from pye2core.client.reports import Report
     from pye2core.client.session import Session
-    from pye2core.client.staging import DeployPlan, InstanceKey
+    from pye2core.client.staging import DeployPlan, Staging
     from pye2core.client.transactions import Transaction
     from pye2core.messages import Notification, PayloadMessage
-
-SETTLING = 1.0
-"""Seconds after a change in which a heartbeat may still tell of the state before it: the two come
-on different channels."""
 
 DEBUG_VERBOSITY = 2
 
@@ -52,22 +61,18 @@ class DeployedPipeline(CodeTools):
         session: the session that it belongs to.
         node_addr: the node's address.
         name: unique on its node.
-        configurations: what it is, what it is to become, what awaits confirmation.
+        configurations: what is on the node, what is to become of it, what awaits confirmation.
         is_own: whether the session closes it when it is asked to close its pipelines.
         was_last_operation_successful: how the last deployment or closing ended; None before.
     """
 
-    def __init__(
-        self, session: Session, node_addr: str, configurations: Staging, *, follows_node: bool
-    ) -> None:
+    def __init__(self, session: Session, node_addr: str, configurations: Staging) -> None:
         """Make one; nothing is sent.
 
         Args:
             session: the session that it belongs to.
             node_addr: the node's address.
             configurations: what it is and what it is to become.
-            follows_node: whether what the node reports of its configuration counts, because the
-                pipeline was not made here.
         """
         self.session = session
         self.node_addr = node_addr
@@ -75,10 +80,9 @@ class DeployedPipeline(CodeTools):
         self.configurations = configurations
         self.is_own = False
         self.was_last_operation_successful: bool | None = None
-        self._follows_node = follows_node
-        self._was_sent = follows_node
+        self._was_sent = configurations.running
         self._closed = False
-        self._settled_at = float("-inf")
+        self._last_told = LONG_AGO
         self._lock = threading.RLock()
         self._sending = threading.Lock()
         self._instances: dict[InstanceKey, Instance] = {}
@@ -101,10 +105,15 @@ class DeployedPipeline(CodeTools):
         return self.configurations.running and not self._closed
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it ran on its node, and was closed there by somebody else."""
+        return self.configurations.gone and not self._closed
+
+    @property
     def config(self) -> dict[str, Any]:
-        """The settings of its data source, as they were confirmed (as proposed, before that)."""
+        """The settings of its data source on the node, as last heard (as proposed, before that)."""
         with self._lock:
-            known = self.configurations.confirmed or self.configurations.proposed
+            known = self.configurations.on_node or self.configurations.proposed
         return {"NAME": known.name, "TYPE": known.data_source, **known.settings}
 
     def P(self, *args: object, **options: Any) -> None:  # noqa: N802 - PyE2's name
@@ -129,8 +138,10 @@ class DeployedPipeline(CodeTools):
 
         Raises:
             ConfigurationPending: an earlier change awaits its confirmation.
-            SettingsError: the pipeline's name or its plugins are not changed like this.
+            SettingsError: the pipeline's name or its plugins are not changed like this, or
+                something given cannot be used.
         """
+        check_settings(config=config)
         changes = upper_keys({**(config or {}), **kwargs})
         for name in ("NAME", "PLUGINS"):
             if name in changes:
@@ -141,6 +152,7 @@ class DeployedPipeline(CodeTools):
                 )
         with self._proposing() as proposed:
             data_source = changes.pop("TYPE", proposed.data_source)
+            check_names(TYPE=data_source)
             settings = {**proposed.settings, **changes}
             self.configurations.propose(
                 evolve(proposed, data_source=data_source, settings=settings)
@@ -170,6 +182,15 @@ class DeployedPipeline(CodeTools):
             pipeline=self.name,
         )
 
+    def _gone_error(self) -> PipelineNotFound:
+        return PipelineNotFound(
+            f"the node {self.node_id or self.node_addr} does not run the pipeline {self.name!r} any"
+            " more: another client closed it, or the node lost it. Make it anew with"
+            " session.create_pipeline if it is to run all the same",
+            node=self.node_addr,
+            pipeline=self.name,
+        )
+
     # --- deploying --------------------------------------------------------------------------------
 
     def deploy(
@@ -181,6 +202,9 @@ class DeployedPipeline(CodeTools):
         verbose: bool = False,
     ) -> list[Transaction] | None:
         """Send what is proposed to the node.
+
+        What other clients have changed there meanwhile stays, as far as a heartbeat has told of it;
+        where they changed the same setting, the proposal counts.
 
         Args:
             with_confirmation: whether the node's answer is expected at all.
@@ -196,8 +220,11 @@ class DeployedPipeline(CodeTools):
             ConfirmationTimeout: the node did not confirm everything in time.
             DeployFailed: the node refused it, or an instance could not be started.
             ConfigurationPending: an earlier change awaits its confirmation.
-            PipelineNotFound: the pipeline was closed.
+            PipelineNotFound: the pipeline was closed, here or by another client.
+            SettingsError: something given cannot be used; nothing was sent.
         """
+        check_seconds(FOREVER, timeout=timeout)
+        check_flags(with_confirmation=with_confirmation, wait_confirmation=wait_confirmation)
         self.session.commands.transactions.expire()
         with self._sending:
             transaction = self._deploy(timeout, expects=with_confirmation)
@@ -213,7 +240,10 @@ class DeployedPipeline(CodeTools):
     def _deploy(self, timeout: float, *, expects: bool) -> Transaction | None:
         with self._lock:
             self.check_open()
-            plan = self.configurations.stage()
+            gone = self.is_gone
+            plan = None if gone else self.configurations.stage()
+        if gone:  # whether to make it anew is for the user to say
+            raise self._gone_error()
         if plan is None:
             return None
         self.was_last_operation_successful = None
@@ -241,13 +271,16 @@ class DeployedPipeline(CodeTools):
     def _settle(self, plan: DeployPlan, outcome: Outcome) -> None:
         with self._lock:
             self.configurations.settle(outcome)
-            self._settled_at = self.session.clock.monotonic()
+            # Where nothing was to be confirmed, the change counts as made at this moment.
+            if outcome.said_at is not None or outcome.ok:
+                self._last_told = Moment(outcome.said_at, self.session.clock.monotonic())
             self._drop_removed()
             involved = {(each.path.signature, each.path.instance_id) for each in plan.expected}
             for key, instance in self._instances.items():
                 if key in involved:
                     instance.was_last_operation_successful = outcome.ok
         self.was_last_operation_successful = outcome.ok
+        self._look_again()
 
     def _drop_removed(self) -> None:
         left = {key_of(each) for each in self.configurations.proposed.instances}
@@ -259,7 +292,9 @@ class DeployedPipeline(CodeTools):
     def close(
         self, *, wait_confirmation: bool = True, timeout: float = 10
     ) -> list[Transaction] | None:
-        """Have the node stop all of it and forget it; one that was never deployed is just dropped.
+        """Have the node stop all of it and forget it.
+
+        One that was never deployed, or that somebody else has closed, is just dropped.
 
         Args:
             wait_confirmation: whether to wait until it has stopped.
@@ -271,10 +306,13 @@ class DeployedPipeline(CodeTools):
         Raises:
             ConfirmationTimeout: the node did not confirm it in time.
             DeployFailed: the node refused.
+            SettingsError: something given cannot be used; nothing was sent.
         """
+        check_seconds(FOREVER, timeout=timeout)
+        check_flags(wait_confirmation=wait_confirmation)
         self._begin_closing()
-        if self._closed or not self._was_sent:
-            self._finish_closing()
+        if self._closed or self.is_gone or not self._was_sent:
+            self._finish_closing(None)
             return None if wait_confirmation else []
         expected = [Expectation(NotificationCode.PIPELINE_ARCHIVE_OK, InstancePath(self.name))]
         self.was_last_operation_successful = None
@@ -297,17 +335,17 @@ class DeployedPipeline(CodeTools):
 
     def _note_closing(self, outcome: Outcome) -> None:
         self.was_last_operation_successful = outcome.ok
-        never_ran = outcome.state is State.FAILED and self.configurations.confirmed is None
+        never_ran = outcome.state is State.FAILED and self.configurations.on_node is None
         if outcome.ok or never_ran:
-            self._finish_closing()
+            self._finish_closing(outcome.said_at)
 
-    def _finish_closing(self) -> None:
+    def _finish_closing(self, said_at: datetime | None) -> None:
         with self._lock:
             self._closed = True
-            self.configurations.lost = True
+            self.configurations.gone = True
         for thread in self.callback_threads():
             thread.finish()
-        self.session.forget_pipeline(self)
+        self.session.forget_pipeline(self, said_at)
 
     def callback_threads(self) -> list[CallbackThread]:
         """The threads of its callbacks and of its instances'."""
@@ -337,7 +375,11 @@ class DeployedPipeline(CodeTools):
         Raises:
             TimeoutError: the broker did not take it in time.
             NotConnected: the session was closed before.
+            SettingsError: something given cannot be used; nothing was sent.
         """
+        check_command(command, payload, command_params)
+        check_seconds(FOREVER, timeout=timeout)
+        check_flags(wait_confirmation=wait_confirmation)
         self.check_open()
         body: dict[str, Any] = {command: True} if isinstance(command, str) else dict(command)
         body.update(payload or {})
@@ -359,7 +401,11 @@ class DeployedPipeline(CodeTools):
         Args:
             on_data: ``(pipeline, signature, instance_id, payload)``.
             on_notification: ``(pipeline, payload)``.
+
+        Raises:
+            SettingsError: one is no function.
         """
+        check_callbacks(on_data=on_data, on_notification=on_notification)
         self.hear_results()
         attachment = Attachment(on_data, on_notification)
         self._attachments = [*self._attachments, attachment]
@@ -409,10 +455,44 @@ class DeployedPipeline(CodeTools):
     def _instance_at(self, path: InstancePath) -> Instance | None:
         return self._instances.get(((path.signature or "").upper(), path.instance_id or ""))
 
-    def note_report(self, reported: PipelineConfig | None) -> None:
-        """Take in what a heartbeat says of this pipeline; None if the node does not run it."""
+    # --- what the node says of it -----------------------------------------------------------------
+
+    def note_report(self, report: Report) -> None:
+        """Take in what a node says that it runs, if that is newer than what it last told of this.
+
+        On the receiving thread.
+        """
         with self._lock:
-            settled = self.session.clock.monotonic() - self._settled_at >= SETTLING
-            if self._closed or not self._was_sent or not settled:
-                return
-            self.configurations.note_report(reported, follow=self._follows_node)
+            known = self._was_sent and not self._closed
+            if (
+                known
+                and self._last_told.precedes(report.moment)
+                and self.configurations.note_report(report.pipelines.get(self.name))
+            ):
+                self._last_told = report.moment
+
+    def _look_again(self) -> None:
+        """Take in what the node said while a change of our own awaited its confirmation."""
+        report = self.session.known_pipelines.report_of(self.node_addr)
+        if report is not None:
+            self.note_report(report)
+
+    def note_notification(self, said: Notification) -> None:
+        """Take in a confirmation that comes late, or that somebody else has closed the pipeline.
+
+        On the receiving thread; answers that are waited for have been taken in.
+        """
+        if said.origin is None or not said.origin.verified:
+            return
+        moment = Moment(said.origin.sent_at, self.session.clock.monotonic())
+        with self._lock:
+            is_news = self._last_told.precedes(moment)
+            told = self.configurations.note_late_answer(said, is_news=is_news)
+            if not told and is_news and self._tells_of_end(said):
+                told = self.configurations.note_report(None)
+            if told and is_news:
+                self._last_told = moment
+
+    def _tells_of_end(self, said: Notification) -> bool:
+        ended = Expectation(NotificationCode.PIPELINE_ARCHIVE_OK, InstancePath(self.name))
+        return not said.failed and ended.concerns(said)

@@ -11,9 +11,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import define
 
+from pye2core.client.arguments import (
+    AT_ONCE,
+    FOREVER,
+    check_callbacks,
+    check_command,
+    check_flags,
+    check_kind,
+    check_names,
+    check_seconds,
+    check_settings,
+    is_kind,
+    refuse,
+)
+from pye2core.client.differences import changes_between
 from pye2core.client.payload import Payload
 from pye2core.client.requests import RESPONSE_KEY, OpenRequests, Request, command_body
-from pye2core.client.staging import changes_between
 from pye2core.client.transactions import Expectation
 from pye2core.messages import Action, InstancePath, InstanceUpdate, NotificationCode
 from pye2core.messages.configuration import InstanceConfig, upper_keys
@@ -22,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pye2core.client.callbacks import CallbackThread
+    from pye2core.client.differences import InstanceKey
     from pye2core.client.pipeline import Pipeline
-    from pye2core.client.staging import InstanceKey
     from pye2core.client.transactions import Outcome, Transaction
     from pye2core.errors import JobFailedError
     from pye2core.messages import Notification, PayloadMessage
@@ -141,9 +154,12 @@ class Instance:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings that the node has confirmed; empty before that."""
-        confirmed = self.pipeline.configurations.confirmed
-        found = confirmed.instance(*self.key) if confirmed is not None else None
+        """The settings on the node, as last heard, whoever made them; empty before that.
+
+        Where another client has changed code, its digest is all that the node shows: ``sha256:…``.
+        """
+        on_node = self.pipeline.configurations.on_node
+        found = on_node.instance(*self.key) if on_node is not None else None
         return dict(found.settings) if found is not None else {}
 
     @property
@@ -167,7 +183,9 @@ class Instance:
         Raises:
             ConfigurationPending: an earlier change awaits its confirmation.
             CodeError: code that was given cannot be read back or is refused.
+            SettingsError: ``config`` is no dictionary.
         """
+        check_settings(config=config)
         changes = {**upper_keys(config or {}), **self.settings_from(**kwargs)}
         self.pipeline.change_instance(self, changes)
 
@@ -189,7 +207,10 @@ class Instance:
 
         Raises:
             TypeError: the class is for another signature.
+            SettingsError: it is no such class.
         """
+        if not is_kind(specialized_class, Instance):
+            refuse("specialized_class", specialized_class, "a subclass of Instance")
         wanted = specialized_class.SIGNATURE
         if wanted is not None and wanted.upper() != self.signature:
             message = f"{specialized_class.__name__} is for {wanted}, and {self} is not one"
@@ -214,7 +235,11 @@ class Instance:
 
         Returns:
             What :meth:`temporary_detach` takes.
+
+        Raises:
+            SettingsError: one is no function.
         """
+        check_callbacks(on_data=on_data, on_notification=on_notification)
         self.pipeline.hear_results()
         attachment = Attachment(
             self.wrap_on_data(on_data), self.wrap_on_notification(on_notification)
@@ -223,7 +248,12 @@ class Instance:
         return attachment
 
     def temporary_detach(self, attachment: Attachment) -> None:
-        """Remove callbacks that were added."""
+        """Remove callbacks that were added; harmless if they were removed.
+
+        Raises:
+            SettingsError: it is not what :meth:`temporary_attach` returned.
+        """
+        check_kind(Attachment, "what temporary_attach() returned", attachment=attachment)
         self._attachments = [each for each in self._attachments if each is not attachment]
 
     def detach_all(self) -> None:
@@ -284,7 +314,13 @@ class Instance:
         Raises:
             ConfirmationTimeout: the node did not answer in time.
             DeployFailed: the instance could not carry it out; with the reason.
+            SettingsError: something given cannot be used; nothing was sent.
         """
+        check_command(command, payload, command_params)
+        check_seconds(FOREVER, timeout=timeout)
+        check_flags(wait_confirmation=wait_confirmation)
+        if session_id is not None:
+            check_names(session_id=session_id)
         body = command_body(command, payload, command_params)
         transaction = self._ask(body, timeout, session_id)
         if not wait_confirmation:
@@ -343,7 +379,12 @@ class Instance:
         Raises:
             ConfirmationTimeout: the node did not take the command in time.
             DeployFailed: the instance could not carry it out; with the reason.
+            SettingsError: something given cannot be used; nothing was sent.
         """
+        check_command(command, payload, command_params)
+        check_seconds(FOREVER, timeout_command=timeout_command)
+        check_seconds(AT_ONCE, timeout_response_payload=timeout_response_payload)
+        check_names(response_params_key=response_params_key)
         request = Request(response_params_key)
         transaction = self.send_request(
             request, command, payload, command_params, timeout=timeout_command

@@ -49,16 +49,14 @@ class NetworkView:
         self._changed = threading.Condition()
 
     def hear(self, heartbeat: Heartbeat) -> Heard:
-        """Take in a heartbeat.
+        """Take in a heartbeat; who waits is not told before :meth:`look_again`.
 
         Raises:
             MessageRejected: as :meth:`PeerBook.hear`.
         """
         heard = evolve(heartbeat, address=with_prefix(heartbeat.address))
         with self._changed:
-            outcome = self._book.hear(heard)
-            self._changed.notify_all()
-        return outcome
+            return self._book.hear(heard)
 
     # --- who is there -----------------------------------------------------------------------------
 
@@ -121,17 +119,26 @@ class NetworkView:
             raise NodeNotOnline(self._explain_absence(node), node=node)
         return heartbeat.address
 
+    def absence_of(self, node: str) -> str:
+        """What is known of a node that is not online, in words that follow its name."""
+        address = self.address_of(node)
+        with self._changed:
+            lost = self._book.seconds_lost(address) if address is not None else None
+            heard = self._book.seconds_since(address) if address is not None else None
+        if lost is not None:
+            return f"was lost {lost:.0f} s ago, when its connection to the broker broke"
+        if heard is not None:
+            return f"was last heard from {heard:.0f} s ago"
+        return "has not been heard from, or has said goodbye"
+
     def _explain_absence(self, node: str) -> str:
-        seconds = self.seconds_since(node)
-        heard = "has not been heard from"
-        if seconds is not None:
-            heard = f"was last heard from {seconds:.0f} s ago"
+        heard = self.absence_of(node)
         online = sorted(f"{each.name} ({each.address})" for each in self.online().values())
         if not online:
             return (
-                f"the node {node!r} {heard}, nor has any other node within the last minute; nodes"
-                " say every 10 s that they are there: wait for one with session.wait_for_node(…),"
-                " and check that it runs on this broker"
+                f"the node {node!r} {heard}, and no other node is online; nodes say every 10 s that"
+                " they are there: wait for one with session.wait_for_node(…), and check that it"
+                " runs on this broker"
             )
         more = f" and {len(online) - _NAMES_TOLD} more" if len(online) > _NAMES_TOLD else ""
         return (
@@ -141,11 +148,17 @@ class NetworkView:
 
     # --- waiting ----------------------------------------------------------------------------------
 
+    def look_again(self) -> None:
+        """Have everybody who waits look again: all were told of the newest heartbeat."""
+        with self._changed:
+            self._changed.notify_all()
+
     def wait_until(self, happened: Callable[[], object], timeout: float) -> bool:
         """Wait until something is so, looking again at each heartbeat.
 
         Args:
-            happened: whether it is so; asks this view only, whose lock is held meanwhile.
+            happened: whether it is so; asks this view, or what is told of heartbeats: the lock of
+                this view is held meanwhile.
             timeout: seconds.
 
         Returns:

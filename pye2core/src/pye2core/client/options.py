@@ -6,16 +6,17 @@ You are in the client room. Names that PyE2 takes are taken; what means nothing 
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from pye2core.client.arguments import check_settings, refuse
 from pye2core.identity import Identity, load_or_create_key
 from pye2core.settings.environment import client_key_path
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Mapping
 
 _log = logging.getLogger("pye2core.client")
@@ -86,7 +87,9 @@ class KeySource:
 
         Raises:
             KeyFileError: the file exists and cannot be used; it is left as it is.
+            SettingsError: something given is no key, no path or no dictionary.
         """
+        self._check()
         if self.identity is not None:
             return self.identity
         config = self.blockchain_config or {}
@@ -96,3 +99,10 @@ class KeySource:
         usual = client_key_path()
         folder = usual.parent.parent / f"_{config.get('PEM_LOCATION', 'data')}"
         return load_or_create_key(folder / config.get("PEM_FILE", usual.name), password)
+
+    def _check(self) -> None:
+        check_settings(blockchain_config=self.blockchain_config)
+        if self.identity is not None and not isinstance(self.identity, Identity):
+            refuse("bc_engine", self.identity, "a pye2core.identity.Identity, or None")
+        if self.key_file is not None and not isinstance(self.key_file, str | os.PathLike):
+            refuse("key_file", self.key_file, "the path of a file, or None")

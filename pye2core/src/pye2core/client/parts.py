@@ -10,6 +10,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from pye2core.client.arguments import check_whole_numbers, refuse
 from pye2core.client.callbacks import CallbackThread
 from pye2core.client.happenings import Happenings
 
@@ -47,6 +48,9 @@ class SessionParts:
     commands: Commands
 
     def __init__(self, *, verbosity: int, output: logging.Logger | None) -> None:
+        check_whole_numbers(verbosity=verbosity)
+        if output is not None and not callable(getattr(output, "info", None)):
+            refuse("log", output, "a logging.Logger, or None for standard output")
         self.verbosity = verbosity
         self.happenings = Happenings()
         self._output = output
@@ -63,6 +67,7 @@ class SessionParts:
             options: taken for PyE2's sake.
         """
         del color, options
+        check_whole_numbers(verbosity=verbosity)
         if verbosity > self.verbosity:
             return
         line = " ".join(map(str, args))
@@ -74,9 +79,10 @@ class SessionParts:
 
     def new_callback_thread(self, owner: str) -> CallbackThread:
         """A thread for the callbacks of one owner, which reports to this session."""
-        return CallbackThread(owner, self._show_failure, self.happenings.ring)
+        return CallbackThread(owner, self.report, self.happenings.ring)
 
-    def _show_failure(self, text: str) -> None:
+    def report(self, text: str) -> None:
+        """Show a line that says what went wrong, where anybody still reads them."""
         try:
             self.P(text)
         except (OSError, ValueError) as error:  # nobody reads our output any more

@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
+from pye2core.client.arguments import (
+    FOREVER,
+    check_callbacks,
+    check_code,
+    check_kind,
+    check_names,
+    check_seconds,
+    check_settings,
+)
+from pye2core.client.differences import key_of
+from pye2core.client.instance import Instance
 from pye2core.client.signatures import (
     class_for_existing,
     class_for_new,
     instances_in,
     signature_of,
 )
-from pye2core.client.staging import key_of
 from pye2core.client.temporary import TemporaryInstances
 from pye2core.errors import AlreadyExists, InstanceNotFound, SettingsError
 from pye2core.messages import InstanceConfig
@@ -25,10 +35,11 @@ from pye2core.messages.configuration import upper_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pye2core.client.instance import Instance, OnData, OnNotification
-    from pye2core.client.staging import InstanceKey
+    from pye2core.client.differences import InstanceKey
+    from pye2core.client.instance import OnData, OnNotification
 
 _LONGEST_LIST = 10
+_INSTANCE = "an instance of this pipeline: see pipeline.instances"
 
 
 class Pipeline(TemporaryInstances):
@@ -73,7 +84,11 @@ class Pipeline(TemporaryInstances):
             ConfigurationPending: an earlier change awaits its confirmation.
             CodeError: code that was given cannot be read back or is refused.
             PipelineNotFound: the pipeline was closed.
+            SettingsError: something given cannot be used.
         """
+        check_names(instance_id=instance_id)
+        check_settings(config=config)
+        check_callbacks(on_data=on_data, on_notification=on_notification)
         session = self.session
         kind = class_for_new(signature, session.registry, session.peers, self.node_addr)
         settings = {**upper_keys(config or {}), **kind.settings_from(**kwargs)}
@@ -115,9 +130,10 @@ class Pipeline(TemporaryInstances):
         Raises:
             CodeError: the code cannot be read back or is refused.
             UnknownSignature: no installed plugin runs custom code; says what to install.
-            AlreadyExists, ConfigurationPending, PipelineNotFound: as for
+            AlreadyExists, ConfigurationPending, PipelineNotFound, SettingsError: as for
                 :meth:`create_plugin_instance`.
         """
+        check_code(custom_code=custom_code)
         return self.create_plugin_instance(
             signature=self._custom_code_signature(),
             instance_id=instance_id,
@@ -170,9 +186,22 @@ class Pipeline(TemporaryInstances):
             UnknownPreset: a name stands for no installed preset.
             PresetParameterError: a preset lacks a parameter.
             UnknownSignature: no installed plugin offers distributed jobs; says what to install.
-            AlreadyExists, ConfigurationPending, PipelineNotFound: as for
+            AlreadyExists, ConfigurationPending, PipelineNotFound, SettingsError: as for
                 :meth:`create_plugin_instance`.
         """
+        check_settings(
+            main_node_finish_condition_kwargs=main_node_finish_condition_kwargs,
+            worker_node_pipeline_config=worker_node_pipeline_config,
+            worker_node_plugin_config=worker_node_plugin_config,
+        )
+        check_code(
+            main_node_process_real_time_collected_data=main_node_process_real_time_collected_data,
+            main_node_finish_condition=main_node_finish_condition,
+            main_node_aggregate_collected_data=main_node_aggregate_collected_data,
+            worker_node_code=worker_node_code,
+        )
+        if instance_id is None:
+            instance_id = f"{self.name}_chain_dist_custom_exec_{os.urandom(4).hex()}"
         given: dict[str, Any] = {
             "worker_node_pipeline_config": worker_node_pipeline_config,
             "worker_node_plugin_config": worker_node_plugin_config,
@@ -180,7 +209,7 @@ class Pipeline(TemporaryInstances):
         }
         return self.create_plugin_instance(
             signature=self._chain_job_signature(),
-            instance_id=instance_id or f"{self.name}_chain_dist_custom_exec_{os.urandom(4).hex()}",
+            instance_id=instance_id,
             on_data=on_data,
             on_notification=on_notification,
             main_node_process_real_time_collected_data=main_node_process_real_time_collected_data,
@@ -229,6 +258,7 @@ class Pipeline(TemporaryInstances):
             UnknownSignature: no installed plugin runs code once; says what to install.
             PipelineNotFound: the pipeline is closed, or was closed meanwhile.
             NotConnected: the session is closed, or was closed meanwhile.
+            SettingsError: something given cannot be used; nothing was sent.
 
         Example:
             >>> def how_busy(plugin):
@@ -236,6 +266,8 @@ class Pipeline(TemporaryInstances):
             >>> pipeline.wait_exec(how_busy, {"samples": [1, 2, 6]})
             (3.0, None)
         """
+        check_settings(instance_config=instance_config)
+        check_seconds(FOREVER, timeout=timeout)
         from pye2core.client.single_runs import run_once
         from pye2core.descriptors import Role
 
@@ -284,7 +316,10 @@ class Pipeline(TemporaryInstances):
 
         Raises:
             InstanceNotFound: there is no such instance; lists those that there are.
+            SettingsError: something given cannot be used.
         """
+        check_names(instance_id=instance_id)
+        check_callbacks(on_data=on_data, on_notification=on_notification)
         wanted = (signature_of(signature), instance_id)
         with self._lock:
             found = self.configurations.proposed.instance(*wanted)
@@ -406,7 +441,9 @@ class Pipeline(TemporaryInstances):
         Raises:
             InstanceNotFound: it is not of this pipeline, or was removed.
             ConfigurationPending: an earlier change awaits its confirmation.
+            SettingsError: it is no instance.
         """
+        check_kind(Instance, _INSTANCE, instance=instance)
         with self._proposing() as proposed:
             if instance.pipeline is not self or proposed.instance(*instance.key) is None:
                 raise self._no_instance(instance.key)
@@ -417,7 +454,9 @@ class Pipeline(TemporaryInstances):
 
         Raises:
             InstanceNotFound: it is not of this pipeline.
+            SettingsError: it is no instance.
         """
+        check_kind(Instance, _INSTANCE, instance=instance)
         if instance.pipeline is not self:
             raise self._no_instance(instance.key)
         instance.detach_all()
@@ -433,9 +472,11 @@ class Pipeline(TemporaryInstances):
             kwargs: further settings.
 
         Raises:
-            SettingsError: the list of plugins is not of that form, or another name is given.
+            SettingsError: the list of plugins is not of that form, or another name is given, or
+                something else cannot be used.
             ConfigurationPending: an earlier change awaits its confirmation.
         """
+        check_settings(config=config)
         changes = upper_keys({**(config or {}), **kwargs})
         plugins = changes.pop("PLUGINS", None)
         if changes.pop("NAME", self.name) != self.name:
@@ -444,6 +485,7 @@ class Pipeline(TemporaryInstances):
         with self._proposing() as proposed:
             instances = proposed.instances if plugins is None else instances_in(plugins)
             data_source = changes.pop("TYPE", proposed.data_source)
+            check_names(TYPE=data_source)
             settings = {**proposed.settings, **changes}
             self.configurations.propose(
                 evolve(proposed, instances=instances, data_source=data_source, settings=settings)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pye2core.client.deployment import SETTLING
+from pye2core.client.reports import Moment, Report
 from pye2core.identity import with_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from datetime import datetime
 
     from pye2core.client.deployment import DeployedPipeline
     from pye2core.client.pipeline import Pipeline
     from pye2core.clock import Clock
-    from pye2core.messages import PipelineConfig
+    from pye2core.messages import Heartbeat, PipelineConfig
 
 
 class KnownPipelines:
@@ -32,8 +32,8 @@ class KnownPipelines:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, dict[str, Pipeline]] = {}
-        self._reported: dict[str, dict[str, PipelineConfig]] = {}
-        self._closed: dict[tuple[str, str], float] = {}
+        self._reported: dict[str, Report] = {}
+        self._closed: dict[str, dict[str, Moment]] = {}
 
     def get(self, node: str, name: str | None) -> Pipeline | None:
         """The pipeline of that name on that node, if the session has one."""
@@ -59,18 +59,23 @@ class KnownPipelines:
             here = self._known.setdefault(pipeline.node_addr, {})
             return here.setdefault(pipeline.name, pipeline)
 
-    def forget(self, pipeline: DeployedPipeline) -> None:
-        """Know it no longer: it was closed."""
+    def forget(self, pipeline: DeployedPipeline, said_at: datetime | None = None) -> None:
+        """Know it no longer: it was closed.
+
+        Args:
+            pipeline: which one.
+            said_at: when its node said so, by the node's clock, if it did.
+        """
         self._drop(pipeline)
+        closed = Moment(said_at, self._clock.monotonic())
         with self._lock:
-            self._let_closed_settle()
-            self._closed[pipeline.node_addr, pipeline.name] = self._clock.monotonic()
-            self._reported.get(pipeline.node_addr, {}).pop(pipeline.name, None)
+            self._closed.setdefault(pipeline.node_addr, {})[pipeline.name] = closed
 
     def forget_node(self, node: str) -> None:
         """Know no longer what a node says that it runs: it is forgotten itself."""
         with self._lock:
             self._reported.pop(with_prefix(node), None)
+            self._closed.pop(with_prefix(node), None)
 
     def all(self) -> list[Pipeline]:
         """All that the session has."""
@@ -79,21 +84,23 @@ class KnownPipelines:
 
     # --- what nodes say ---------------------------------------------------------------------------
 
-    def hear(self, node: str, reported: Iterable[PipelineConfig]) -> None:
-        """Take in what a node says that it runs."""
-        node = with_prefix(node)
-        by_name = {config.name: config for config in reported}
+    def hear(self, heartbeat: Heartbeat) -> None:
+        """Take in what a node says that it runs, in a heartbeat that says it."""
+        node = with_prefix(heartbeat.address)
+        report = Report.of(heartbeat, self._clock.monotonic())
         with self._lock:
-            self._let_closed_settle()
-            self._reported.pop(node, None)
-            running = {name: by_name[name] for name in by_name if (node, name) not in self._closed}
-            if running:
-                self._reported[node] = running
+            self._reported[node] = report
+            self._let_closed_settle(node, report)
             known = list(self._known.get(node, {}).values())
         for pipeline in known:
-            pipeline.note_report(by_name.get(pipeline.name))
-            if pipeline.name not in by_name and not (pipeline.is_own or pipeline.is_listened_to):
+            pipeline.note_report(report)
+            if pipeline.is_gone and not (pipeline.is_own or pipeline.is_listened_to):
                 self._drop(pipeline)
+
+    def report_of(self, node: str) -> Report | None:
+        """What a node last said that it runs."""
+        with self._lock:
+            return self._reported.get(with_prefix(node))
 
     def _drop(self, pipeline: DeployedPipeline) -> None:
         with self._lock:
@@ -101,16 +108,22 @@ class KnownPipelines:
             if here.get(pipeline.name) is pipeline:
                 del here[pipeline.name]
 
-    def _let_closed_settle(self) -> None:
-        now = self._clock.monotonic()
-        for key, closed_at in list(self._closed.items()):
-            if now - closed_at >= SETTLING:
-                del self._closed[key]
-
     def reported(self, node: str) -> dict[str, PipelineConfig]:
         """What a node runs by its newest heartbeat, without what this session has closed since."""
+        node = with_prefix(node)
         with self._lock:
-            return dict(self._reported.get(with_prefix(node), {}))
+            report = self._reported.get(node)
+            if report is None:
+                return {}
+            self._let_closed_settle(node, report)
+            closed = self._closed.get(node, {})
+            return {name: each for name, each in report.pipelines.items() if name not in closed}
+
+    def _let_closed_settle(self, node: str, report: Report) -> None:
+        """Hide a pipeline that was closed no longer than until a report can know of that."""
+        closed = self._closed.get(node, {})
+        for name in [each for each, moment in closed.items() if moment.precedes(report.moment)]:
+            del closed[name]
 
     def deployed(self, node: str) -> dict[str, Pipeline]:
         """What this session knows to run on a node."""

@@ -105,9 +105,11 @@ class Reception:
         self._transactions.expire()
         if heard.should_ask:
             self._ask_for_heartbeat(heartbeat.address)
-        if heartbeat.pipelines is not None:
-            self._pipelines.hear(heartbeat.address, heartbeat.pipelines)
-        if heard.heartbeat.pipelines is not None and heartbeat.presence is Presence.ONLINE:
+        tells = heard.heartbeat.pipelines is not None and heartbeat.presence is Presence.ONLINE
+        if tells and heard.is_current:
+            self._pipelines.hear(heard.heartbeat)
+        self._network.look_again()
+        if tells:
             self._show_heartbeat(heard.heartbeat)
 
     def _show_heartbeat(self, heartbeat: Heartbeat) -> None:
@@ -134,6 +136,9 @@ class Reception:
         ack()
         self._transactions.hear(notification)
         node = _sender(notification)
+        pipeline = self._pipelines.get(node, notification.path.pipeline)
+        if pipeline is not None:
+            pipeline.note_notification(notification)
         if not self._wanted(node):
             return
         for thread, call in self._notification_calls(node, notification):

@@ -13,9 +13,20 @@ import os
 import re
 import threading
 import weakref
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from pye2core.abc import Channel
+from pye2core.client.arguments import (
+    FOREVER,
+    check_callbacks,
+    check_flags,
+    check_names,
+    check_nodes,
+    check_pins,
+    check_seconds,
+    check_settings,
+)
 from pye2core.client.callbacks import Receipts
 from pye2core.client.network import NetworkView
 from pye2core.client.pipelines import KnownPipelines
@@ -24,10 +35,10 @@ from pye2core.client.session_pipelines import SessionPipelines
 from pye2core.client.session_waiting import SessionWaiting
 from pye2core.client.transactions import State, Transactions
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import NotConnected, TransportError
+from pye2core.errors import NotConnected, Pye2Error, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pye2core.clock import Clock
     from pye2core.connection import Connection, ConnectionSettings
@@ -91,6 +102,7 @@ class Session(SessionPipelines, SessionWaiting):
         root_topic: str | None = None,
         key_file: str | os.PathLike[str] | None = None,
         accept_numpy2_payloads: bool = False,
+        pinned_nodes: Mapping[str, str] | None = None,
         registry: PluginRegistry | None = None,
         clock: Clock = SYSTEM_CLOCK,
         **kwargs: Any,
@@ -131,6 +143,8 @@ class Session(SessionPipelines, SessionWaiting):
                 (``MessageRejected.reason`` "numpy2-signature"). Those that are taken are what their
                 node signed, as far as that can be made out; callbacks are given them with
                 ``payload.verified`` False.
+            pinned_nodes: addresses by name that are known beforehand: nobody else can use these
+                names. Others belong to whoever is first heard using them.
             registry: the plugins to use instead of the installed ones.
             clock: where to read the time.
             kwargs: PyE2's further names of these.
@@ -143,6 +157,19 @@ class Session(SessionPipelines, SessionWaiting):
             KeyFileError: the key file exists and cannot be used; it is left as it is.
             TypeError: an argument means nothing; names it and what may have been meant.
         """
+        check_names(name=name)
+        check_settings(config=config)
+        check_callbacks(
+            on_payload=on_payload, on_notification=on_notification, on_heartbeat=on_heartbeat
+        )
+        check_flags(
+            encrypt_comms=encrypt_comms,
+            silent=silent,
+            show_commands=show_commands,
+            accept_numpy2_payloads=accept_numpy2_payloads,
+        )
+        filtered = check_nodes(filter_workers, argument="filter_workers")
+        check_pins(pinned_nodes, argument="pinned_nodes")
         # Loaded with the first session, so that importing this module costs little.
         from pye2core.client.commands import Commands
         from pye2core.client.options import KeySource, merged
@@ -184,7 +211,8 @@ class Session(SessionPipelines, SessionWaiting):
             frozenset({"numpy2-signature"} if accept_numpy2_payloads else ()),
         )
         self.known_pipelines = KnownPipelines(clock)
-        self.peers = NetworkView(clock, self.address, on_forgotten=self.known_pipelines.forget_node)
+        forget_node = self.known_pipelines.forget_node
+        self.peers = NetworkView(clock, self.address, pinned_nodes, on_forgotten=forget_node)
         transactions = Transactions(clock, self.address)
         self.commands = Commands(
             self._connection,
@@ -195,7 +223,7 @@ class Session(SessionPipelines, SessionWaiting):
             encrypt=encrypt_comms,
             show=self.P if show_commands else None,
         )
-        callbacks = SessionCallbacks(on_payload, on_notification, on_heartbeat, filter_workers)
+        callbacks = SessionCallbacks(on_payload, on_notification, on_heartbeat, filtered)
         self._reception = Reception(
             self,
             callbacks,
@@ -228,6 +256,7 @@ class Session(SessionPipelines, SessionWaiting):
             tolerated=tolerated,
             clock=self.clock,
             on_connected=self._call_roll,
+            on_forgotten=self.report,
         )
 
     def _call_roll(self) -> None:
@@ -306,18 +335,24 @@ class Session(SessionPipelines, SessionWaiting):
         Args:
             close_pipelines: whether to close the pipelines that this session made or attached to.
             wait_close: whether to wait until nodes have confirmed that.
+
+        Raises:
+            SettingsError: one of these is neither true nor false.
         """
+        check_flags(close_pipelines=close_pipelines, wait_close=wait_close)
         with self._closing:
             if self._closed:
                 return
             self._closed = True
         atexit.unregister(self._at_exit)
         self._end_single_runs()
-        if close_pipelines:
-            self._close_pipelines(wait=wait_close)
-        self._connection.close()
-        self.commands.transactions.fail_all("the session was closed before it was confirmed")
-        self._end_callbacks()
+        try:
+            if close_pipelines:
+                self._close_pipelines(wait=wait_close)
+        finally:
+            self._connection.close()
+            self.commands.transactions.fail_all("the session was closed before it was confirmed")
+            self._end_callbacks()
         if not self._silent:
             self.P("Session closed")
 
@@ -333,7 +368,7 @@ class Session(SessionPipelines, SessionWaiting):
         for pipeline in own:
             try:
                 sent = pipeline.close(wait_confirmation=False, timeout=CLOSING_SECONDS)
-            except TransportError as error:
+            except Pye2Error as error:
                 _log.warning("pipeline %s may still run: %s", pipeline.name, error)
             else:
                 transactions += sent or []
@@ -359,8 +394,9 @@ class Session(SessionPipelines, SessionWaiting):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        with _second_to(error):
+            self.close()
 
     # --- running ----------------------------------------------------------------------------------
 
@@ -382,16 +418,27 @@ class Session(SessionPipelines, SessionWaiting):
 
         Raises:
             JobFailedError: a job of this session cannot succeed; raised after the closing.
+            SettingsError: something given cannot be used; nothing was closed.
         """
+        _check_wait(wait)
+        check_flags(close_session=close_session, close_pipelines=close_pipelines)
+        failure: BaseException | None = None
         try:
             self.sleep(wait)
         except KeyboardInterrupt:
             self.P("Interrupted")
+        except BaseException as error:
+            failure = error
+            raise
         finally:
-            if close_session:
-                self.close(close_pipelines=close_pipelines, wait_close=True)
-            elif close_pipelines:
-                self._close_pipelines(wait=True)
+            with _second_to(failure):
+                self._end_run(close_session=close_session, close_pipelines=close_pipelines)
+
+    def _end_run(self, *, close_session: bool, close_pipelines: bool) -> None:
+        if close_session:
+            self.close(close_pipelines=close_pipelines, wait_close=True)
+        elif close_pipelines:
+            self._close_pipelines(wait=True)
 
     def sleep(
         self,
@@ -401,13 +448,32 @@ class Session(SessionPipelines, SessionWaiting):
 
         Raises:
             JobFailedError: a job of this session cannot succeed.
+            SettingsError: ``wait`` is none of these.
         """
+        _check_wait(wait)
         if callable(wait):
             self.happenings.wait_while(wait)
         elif wait is True or (wait is not False and wait == 0):
             self.happenings.wait_for(None)
         else:
             self.happenings.wait_for(float(wait))
+
+
+@contextmanager
+def _second_to(error: BaseException | None) -> Iterator[None]:
+    """Let nothing that goes wrong at the end hide the error that led to it, if one did."""
+    try:
+        yield
+    except Exception as second:
+        if error is None:
+            raise
+        _log.warning("besides, the session could not be closed in good order", exc_info=second)
+        error.add_note(f"besides, the session could not be closed in good order: {second}")
+
+
+def _check_wait(wait: object) -> None:
+    if not isinstance(wait, bool) and not callable(wait):
+        check_seconds(f"{FOREVER}, True as well; or a function that says for how long", wait=wait)
 
 
 def _installed_plugins() -> PluginRegistry:

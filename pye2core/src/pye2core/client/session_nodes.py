@@ -5,6 +5,7 @@ You are in the client room; what is known of nodes is in ``network``.
 
 from __future__ import annotations
 
+from pye2core.client.arguments import AT_ONCE, check_flags, check_node, check_seconds
 from pye2core.client.parts import SessionParts
 from pye2core.printable import printable
 
@@ -24,7 +25,12 @@ class SessionNodes(SessionParts):
 
         Returns:
             Whether one is.
+
+        Raises:
+            SettingsError: something given cannot be used.
         """
+        check_seconds(AT_ONCE, timeout=timeout)
+        check_flags(verbose=verbose)
         if verbose:
             self.P(f"Waiting at most {timeout:g} s for any node to appear online …")
         found = self.peers.wait_until(self.peers.online, timeout)
@@ -47,7 +53,13 @@ class SessionNodes(SessionParts):
 
         Returns:
             Whether it is.
+
+        Raises:
+            SettingsError: something given cannot be used.
         """
+        check_node(node)
+        check_seconds(AT_ONCE, timeout=timeout)
+        check_flags(verbose=verbose)
         if self.peers.is_online(node):
             return True
         if verbose:
@@ -59,7 +71,12 @@ class SessionNodes(SessionParts):
         return found
 
     def check_node_online(self, node: str, /) -> bool:
-        """Whether a node, by name or address, was heard from within the last minute."""
+        """Whether a node, by name or address, was heard from within the last minute.
+
+        Raises:
+            SettingsError: that is neither.
+        """
+        check_node(node)
         return self.peers.is_online(node)
 
     def get_active_nodes(self) -> list[str]:
@@ -80,5 +97,10 @@ class SessionNodes(SessionParts):
         return [address for address, each in online.items() if each.is_supervisor]
 
     def get_node_name(self, node_addr: str) -> str | None:
-        """The name of a node that was heard from."""
+        """The name of a node that was heard from.
+
+        Raises:
+            SettingsError: ``node_addr`` is no text.
+        """
+        check_node(node_addr, argument="node_addr")
         return self.peers.name_of(node_addr)

@@ -10,6 +10,15 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from pye2core.client import jobs
+from pye2core.client.arguments import (
+    AT_ONCE,
+    check_callbacks,
+    check_flags,
+    check_names,
+    check_node,
+    check_seconds,
+    check_settings,
+)
 from pye2core.client.pipeline import Pipeline
 from pye2core.client.session_nodes import SessionNodes
 from pye2core.client.signatures import instances_in
@@ -20,6 +29,7 @@ from pye2core.messages.configuration import VOID, upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from pye2core.client.deployment import DeployedPipeline
     from pye2core.client.instance import Instance, OnData, OnNotification
@@ -64,19 +74,23 @@ class SessionPipelines(SessionNodes):
         Raises:
             NodeNotOnline: the node has not been heard from; lists who has.
             AlreadyExists: this session has made such a pipeline and not closed it.
-            SettingsError: ``plugins`` is not of PyE2's form.
+            SettingsError: ``plugins`` is not of PyE2's form, or something else cannot be used.
         """
+        check_names(name=name, data_source=data_source)
+        check_settings(config=config)
+        check_callbacks(on_data=on_data, on_notification=on_notification)
+        instances = instances_in(plugins)
         address = self._address_of(node, max_wait_time)
         made_before = self.known_pipelines.get(address, name)
-        if made_before is not None and made_before.is_own:
+        if made_before is not None and made_before.is_own and not made_before.is_gone:
             raise AlreadyExists(
                 f"this session has a pipeline {name!r} on {node} already; close() it first, give"
                 " the new one another name, or use create_or_attach_to_pipeline",
                 name=name,
             )
         settings = {**upper_keys(config or {}), **upper_keys(kwargs)}
-        wanted = PipelineConfig(name, data_source, instances_in(plugins), settings)
-        pipeline = self._pipeline(address, Staging(wanted), follows_node=False)
+        wanted = PipelineConfig(name, data_source, instances, settings)
+        pipeline = self._pipeline(address, Staging(wanted))
         pipeline.is_own = True
         pipeline.attach(on_data, on_notification)
         return self.known_pipelines.add(pipeline)
@@ -102,10 +116,14 @@ class SessionPipelines(SessionNodes):
         Raises:
             NodeNotOnline: the node has not been heard from; lists who has.
             PipelineNotFound: the node does not run it; lists what it runs.
+            SettingsError: something given cannot be used.
         """
+        check_names(name=name)
+        check_callbacks(on_data=on_data, on_notification=on_notification)
         address = self._address_of(node, max_wait_time)
         if max_wait_time > 0:
-            self.peers.wait_until(lambda: self._runs(address, name), max_wait_time)
+            reported = self.known_pipelines.reported
+            self.peers.wait_until(lambda: name in reported(address), max_wait_time)
         active = self.get_active_pipelines(address) or {}
         if name not in active:
             raise PipelineNotFound(
@@ -136,7 +154,7 @@ class SessionPipelines(SessionNodes):
 
         Raises:
             NodeNotOnline: the node has not been heard from; lists who has.
-            SettingsError: ``plugins`` is not of PyE2's form.
+            SettingsError: ``plugins`` is not of PyE2's form, or something else cannot be used.
         """
         try:
             return self.attach_to_pipeline(
@@ -168,42 +186,47 @@ class SessionPipelines(SessionNodes):
 
         Returns:
             The pipelines; None if the node is not online.
+
+        Raises:
+            SettingsError: ``node`` is neither a name nor an address.
         """
+        check_node(node)
         heartbeat = self.peers.heartbeat(node)
         if heartbeat is None:
             return None
         address = heartbeat.address
         active = self.known_pipelines.deployed(address)
         for name, config in self.known_pipelines.reported(address).items():
-            if name not in active:
-                active[name] = self._attached(address, config)
+            if name not in active and not (found := self._attached(address, config)).is_gone:
+                active[name] = found
         return active
 
     def _attached(self, address: str, config: PipelineConfig) -> Pipeline:
         known = self.known_pipelines.get(address, config.name)
         if known is not None:
             return known
-        staging = Staging(config, confirmed=config)
-        new = self._pipeline(address, staging, follows_node=True)
+        new = self._pipeline(address, Staging(config, on_node=config))
         return self.known_pipelines.add_if_new(new)
 
-    def _pipeline(self, address: str, staging: Staging, *, follows_node: bool) -> Pipeline:
+    def _pipeline(self, address: str, staging: Staging) -> Pipeline:
         # This class is a part of the session, and there is no other object of it.
-        return Pipeline(cast("Session", self), address, staging, follows_node=follows_node)
-
-    def _runs(self, address: str, name: str) -> bool:
-        heartbeat = self.peers.heartbeat(address)
-        pipelines = (heartbeat.pipelines if heartbeat is not None else None) or ()
-        return any(config.name == name for config in pipelines)
+        return Pipeline(cast("Session", self), address, staging)
 
     def _address_of(self, node: str, max_wait_time: float) -> str:
+        check_node(node)
+        check_seconds(AT_ONCE, max_wait_time=max_wait_time)
         if max_wait_time > 0:
             self.wait_for_node(node, max_wait_time, verbose=False)
         return self.peers.resolve(node)
 
-    def forget_pipeline(self, pipeline: DeployedPipeline) -> None:
-        """Know a pipeline no longer: it was closed."""
-        self.known_pipelines.forget(pipeline)
+    def forget_pipeline(self, pipeline: DeployedPipeline, said_at: datetime | None = None) -> None:
+        """Know a pipeline no longer: it was closed.
+
+        Args:
+            pipeline: which one.
+            said_at: when its node said so, by the node's clock, if it did.
+        """
+        self.known_pipelines.forget(pipeline, said_at)
 
     # --- distributed jobs -------------------------------------------------------------------------
 
@@ -255,12 +278,15 @@ class SessionPipelines(SessionNodes):
             UnknownPreset: a name stands for no installed preset.
             PresetParameterError: a preset lacks a parameter.
             UnknownSignature: no installed plugin offers distributed jobs; says what to install.
+            SettingsError: something given cannot be used.
             ConfirmationTimeout, DeployFailed: as ``pipeline.deploy()``, if that was asked for; the
                 node is told to close what it may have started.
         """
         if node is not None and node_addr is not None:
             raise TypeError("create_chain_dist_custom_job() takes node or node_addr, not both")
-        main_node = node or node_addr or jobs.least_busy_node(self.peers)
+        check_flags(deploy=deploy)
+        named = node if node is not None else node_addr
+        main_node = named if named is not None else jobs.least_busy_node(self.peers)
         pipeline = self.create_pipeline(node=main_node, name=jobs.random_name())
         try:
             instance = pipeline.create_chain_dist_custom_plugin_instance(
@@ -319,6 +345,7 @@ class SessionPipelines(SessionNodes):
         Example:
             >>> session.create_job("primes", upto=1000, workers=2, on_data=show)
         """
+        check_names(preset_name=preset_name)
         stages = jobs.stages_of(self.registry, preset_name, parameters)
         return self.create_chain_dist_custom_job(
             **jobs.arguments_of(stages),

@@ -9,41 +9,71 @@ from __future__ import annotations
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, wait
 from typing import TYPE_CHECKING, Any, Literal
 
+from pye2core.client.arguments import (
+    AT_ONCE,
+    check_all,
+    check_command,
+    check_list,
+    check_names,
+    check_seconds,
+    refuse,
+)
+from pye2core.client.instance import Instance
 from pye2core.client.parts import SessionParts
 from pye2core.client.requests import RESPONSE_KEY, Request
-from pye2core.client.transactions import all_finished
+from pye2core.client.transactions import Transaction, all_finished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pye2core.client.instance import Instance
     from pye2core.client.payload import Payload
-    from pye2core.client.transactions import Transaction
+
+_TRANSACTIONS = "the transactions that deploy(wait_confirmation=False) and its like return"
+_SETS = "a list of lists of transactions"
+_INSTANCES = "the instances that pipelines made or attached to"
 
 
 class SessionWaiting(SessionParts):
     """The part of a session that waits for nodes' answers."""
 
     def wait_for_transactions(self, transactions: Sequence[Transaction]) -> None:
-        """Wait until all of these have ended, well or not."""
-        self.commands.transactions.wait_for_all(transactions)
+        """Wait until all of these have ended, well or not.
+
+        Raises:
+            SettingsError: these are no transactions.
+        """
+        self.commands.transactions.wait_for_all(_checked(transactions, "transactions"))
 
     def are_transactions_finished(self, transactions: Sequence[Transaction]) -> bool:
-        """Whether all of these have ended, well or not."""
+        """Whether all of these have ended, well or not.
+
+        Raises:
+            SettingsError: these are no transactions.
+        """
+        checked = _checked(transactions, "transactions")
         self.commands.transactions.expire()
-        return all_finished(transactions)
+        return all_finished(checked)
 
     def wait_for_all_sets_of_transactions(
         self, lst_transactions: Sequence[Sequence[Transaction]]
     ) -> None:
-        """Wait until all of all sets have ended, well or not."""
-        self.wait_for_transactions([each for one in lst_transactions for each in one])
+        """Wait until all of all sets have ended, well or not.
+
+        Raises:
+            SettingsError: these are no sets of transactions.
+        """
+        sets = _checked_sets(lst_transactions)
+        self.commands.transactions.wait_for_all([each for one in sets for each in one])
 
     def wait_for_any_set_of_transactions(
         self, lst_transactions: Sequence[Sequence[Transaction]]
     ) -> None:
-        """Wait until all of one set have ended, well or not."""
-        self.commands.transactions.wait_for_any_set(lst_transactions)
+        """Wait until all of one set have ended, well or not.
+
+        Raises:
+            SettingsError: these are no sets of transactions.
+        """
+        self.commands.transactions.wait_for_any_set(_checked_sets(lst_transactions))
 
     def broadcast_instance_command_and_wait_for_response_payload(
         self,
@@ -68,7 +98,17 @@ class SessionWaiting(SessionParts):
 
         Returns:
             For each instance its answer, or None if none came in time; None for no instances.
+
+        Raises:
+            SettingsError: something given cannot be used; nobody was asked.
         """
+        if require_responses_mode not in ("any", "all"):
+            refuse("require_responses_mode", require_responses_mode, "'any' or 'all'")
+        check_command(command, payload, command_params)
+        check_seconds(AT_ONCE, timeout=timeout)
+        check_names(response_params_key=response_params_key)
+        if instances is not None:
+            instances = check_all(Instance, _INSTANCES, instances, argument="instances")
         if not instances:
             return None
         enough = ALL_COMPLETED if require_responses_mode == "all" else FIRST_COMPLETED
@@ -85,3 +125,14 @@ class SessionWaiting(SessionParts):
         finally:
             for instance, request in asked:
                 instance.requests.withdraw(request)
+
+
+def _checked(transactions: Sequence[Transaction], argument: str) -> Sequence[Transaction]:
+    return check_all(Transaction, _TRANSACTIONS, transactions, argument=argument)
+
+
+def _checked_sets(sets: Sequence[Sequence[Transaction]]) -> Sequence[Sequence[Transaction]]:
+    return [
+        _checked(one, f"lst_transactions[{place}]")
+        for place, one in enumerate(check_list(sets, _SETS, argument="lst_transactions"))
+    ]

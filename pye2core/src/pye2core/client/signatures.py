@@ -6,18 +6,22 @@ none by name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
+from pye2core.client.arguments import check_list, is_kind, is_name, refuse
 from pye2core.client.instance import Instance
 from pye2core.errors import SettingsError, UnknownSignature
 from pye2core.messages import InstanceConfig
 from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pye2core.client.network import NetworkView
     from pye2core.plugins import PluginRegistry
+
+_FORM: Final = 'plugins are given as [{"SIGNATURE": "…", "INSTANCES": [{"INSTANCE_ID": "…", …}]}]'
 
 
 def signature_of(signature: str | type[Instance]) -> str:
@@ -25,7 +29,9 @@ def signature_of(signature: str | type[Instance]) -> str:
 
     Raises:
         TypeError: the class does not say which signature it is for.
+        SettingsError: it is neither.
     """
+    _check_signature(signature)
     if isinstance(signature, str):
         return signature.upper()
     if signature.SIGNATURE is None:
@@ -34,13 +40,24 @@ def signature_of(signature: str | type[Instance]) -> str:
     return signature.SIGNATURE.upper()
 
 
+def _check_signature(signature: object) -> None:
+    if not is_kind(signature, Instance) and not is_name(signature):
+        refuse(
+            "signature",
+            signature,
+            "a plugin's name, as text (`pye2 plugins` lists them), or a subclass of Instance",
+        )
+
+
 def class_of(signature: str | type[Instance], registry: PluginRegistry) -> type[Instance]:
     """The class that stands for a signature.
 
     Raises:
         UnknownSignature: no installed plugin offers it.
         PluginBroken: the plugin that offers it cannot be used.
+        SettingsError: it is neither a name nor a class.
     """
+    _check_signature(signature)
     if not isinstance(signature, str):
         return signature
     descriptor = registry.signature(signature)
@@ -93,19 +110,25 @@ def instances_in(plugins: Iterable[Mapping[str, Any]]) -> tuple[InstanceConfig, 
     """
     return tuple(
         _instance(plugin, instance, f"plugins[{place}]['INSTANCES'][{number}]")
-        for place, plugin in enumerate(map(upper_keys, plugins))
-        for number, instance in enumerate(plugin.get("INSTANCES", ()))
+        for place, plugin in enumerate(_dictionaries(plugins, "plugins"))
+        for number, instance in enumerate(
+            _dictionaries(plugin.get("INSTANCES", ()), f"plugins[{place}]['INSTANCES']")
+        )
     )
 
 
-def _instance(plugin: Mapping[str, Any], instance: Mapping[str, Any], where: str) -> InstanceConfig:
-    settings = upper_keys(instance)
+def _dictionaries(listed: Iterable[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
+    expected = f"a list of dictionaries; {_FORM}"
+    parts = check_list(listed, expected, argument=where)
+    for place, each in enumerate(parts):
+        if not isinstance(each, Mapping):
+            refuse(f"{where}[{place}]", each, f"a dictionary; {_FORM}")
+    return [upper_keys(each) for each in parts]
+
+
+def _instance(plugin: Mapping[str, Any], settings: dict[str, Any], where: str) -> InstanceConfig:
     signature, instance_id = plugin.get("SIGNATURE"), settings.pop("INSTANCE_ID", None)
-    if not isinstance(signature, str) or not isinstance(instance_id, str):
-        missing = "SIGNATURE" if not isinstance(signature, str) else "INSTANCE_ID"
-        raise SettingsError(
-            f"{where} has no {missing}; plugins are given as"
-            ' [{"SIGNATURE": "…", "INSTANCES": [{"INSTANCE_ID": "…", …}]}]',
-            setting="plugins",
-        )
+    if not is_name(signature) or not is_name(instance_id):
+        missing = "SIGNATURE" if not is_name(signature) else "INSTANCE_ID"
+        raise SettingsError(f"{where} has no {missing}; {_FORM}", setting="plugins")
     return InstanceConfig(signature.upper(), instance_id, settings)

@@ -112,7 +112,7 @@ class PipelineOfARun(Pipeline):
         """
         config = PipelineConfig(f"{pipeline.name}_{os.urandom(4).hex()}", VOID)
         session, node = pipeline.session, pipeline.node_addr
-        super().__init__(session, node, Staging(config), follows_node=False)
+        super().__init__(session, node, Staging(config))
         self.is_own = True
         self._serves = pipeline
         session.known_pipelines.add(self)

@@ -1,16 +1,31 @@
-"""What a pipeline is, what it is to become, and what was sent and is not confirmed yet.
+"""What a pipeline is on its node, as last heard, and what we changed of it since.
 
 Sans-I/O: you are in the part of the client room that knows configurations and sends nothing. A
 change is proposed, then staged by ``deploy()``, then confirmed by the node or discarded (PyE2 wire
-protocol, section 14). What is sent follows from comparing what is proposed with what was confirmed.
+protocol, section 14). What is sent follows from comparing what is proposed with what is on the
+node.
+
+What is on the node is told by its confirmations and by its heartbeats, whoever made the change.
+Whenever that picture is another, what is proposed becomes the new picture with our own changes laid
+over it (``differences``). Which message is the newer one is known to ``reports``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
+from pye2core.client.differences import (
+    InstanceKey,
+    by_key,
+    changes_between,
+    in_own_words,
+    key_of,
+    rebased,
+    shows,
+    surroundings_differ,
+)
 from pye2core.client.transactions import Expectation, State
 from pye2core.errors import ConfigurationPending
 from pye2core.messages import (
@@ -26,15 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pye2core.client.transactions import Outcome
-    from pye2core.messages import CommandBody
-
-InstanceKey = tuple[str, str]
-"""An instance within its pipeline: the upper-case signature and the id."""
-
-
-def key_of(instance: InstanceConfig) -> InstanceKey:
-    """The key of an instance's configuration."""
-    return instance.signature.upper(), instance.instance_id
+    from pye2core.messages import CommandBody, Notification
 
 
 @frozen
@@ -57,26 +64,45 @@ class DeployPlan:
 
 
 @define
+class Unanswered:
+    """A change that the node did not confirm in time: it may have been made, or be made later.
+
+    Attributes:
+        before: what was on the node when it was sent; None for a new pipeline.
+        target: what it makes of that.
+        session_id: under which it was sent.
+        missing: what the node did not confirm.
+    """
+
+    before: PipelineConfig | None
+    target: PipelineConfig
+    session_id: str
+    missing: list[Expectation]
+
+
+@define
 class Staging:
     """The configurations of one pipeline.
 
     Attributes:
         proposed: what it is to become.
-        confirmed: what the node has confirmed; None if it never did.
-        lost: whether the node has since said that it does not run the pipeline.
-        uncertain: whether the node may have taken over more than it has confirmed: its answer did
-            not come in time. The next deployment then says everything.
+        on_node: what the node runs, as last heard; None if it never said that it does.
+        gone: whether the node has since said that it does not run the pipeline any more.
+        unanswered: a change that may have been made, though the node did not confirm it in time.
+            Until it is known, the next deployment says everything.
         staged: what was sent and awaits its confirmation.
         temporary: instances that run for a moment beside what is deployed: they are neither
             proposed nor confirmed, and nobody has to wait with a change until they are gone.
+        leaving: those of them that were taken away, and that the node may show a little longer.
     """
 
     proposed: PipelineConfig
-    confirmed: PipelineConfig | None = None
-    lost: bool = field(default=False, init=False)
-    uncertain: bool = field(default=False, init=False)
+    on_node: PipelineConfig | None = None
+    gone: bool = field(default=False, init=False)
+    unanswered: Unanswered | None = field(default=None, init=False)
     staged: DeployPlan | None = field(default=None, init=False)
     temporary: dict[InstanceKey, InstanceConfig] = field(factory=dict, init=False)
+    leaving: set[InstanceKey] = field(factory=set, init=False)
 
     @property
     def name(self) -> str:
@@ -86,7 +112,7 @@ class Staging:
     @property
     def running(self) -> bool:
         """Whether the pipeline is known to run on its node."""
-        return self.confirmed is not None and not self.lost
+        return self.on_node is not None and not self.gone
 
     # --- proposing --------------------------------------------------------------------------------
 
@@ -141,22 +167,19 @@ class Staging:
         self.staged = None
 
     def _plan(self) -> DeployPlan | None:
-        if self.uncertain:
+        if self.on_node is None or self.unanswered is not None:
             return self._whole(self.proposed.instances, grace=0.0)
-        return self._difference()
+        return self._difference(self.on_node)
 
-    def _difference(self) -> DeployPlan | None:
-        if self.confirmed is None or self.lost:
-            return self._whole(self.proposed.instances, grace=0.0)
-        before = {key_of(each): each for each in self.confirmed.instances}
-        after = {key_of(each): each for each in self.proposed.instances}
+    def _difference(self, on_node: PipelineConfig) -> DeployPlan | None:
+        before, after = by_key(on_node), by_key(self.proposed)
         changed = [
             instance
             for key, instance in after.items()
             if key not in before or changes_between(before[key], instance)
         ]
         grace = max((_process_delay(each) for each in changed if key_of(each) in before), default=0)
-        if before.keys() != after.keys() or _surroundings_differ(self.confirmed, self.proposed):
+        if before.keys() != after.keys() or surroundings_differ(on_node, self.proposed):
             return self._whole(changed, grace=grace)
         return self._batch(changed, before, grace=grace) if changed else None
 
@@ -204,7 +227,7 @@ class Staging:
 
         What was proposed since is not part of it: that is for the next deployment to say.
         """
-        told = self.staged.target if self.staged is not None else self.confirmed
+        told = self.staged.target if self.staged is not None else self.on_node
         return self._with_temporary(told or self.proposed)
 
     def _with_temporary(self, config: PipelineConfig) -> PipelineConfig:
@@ -212,8 +235,20 @@ class Staging:
             config = config.with_instance(instance)
         return config
 
+    def take_away(self, key: InstanceKey) -> bool:
+        """Let a temporary instance be no more; whether it was there."""
+        if self.temporary.pop(key, None) is None:
+            return False
+        self.leaving.add(key)
+        return True
+
     def _without_temporary(self, config: PipelineConfig) -> PipelineConfig:
-        left = tuple(each for each in config.instances if key_of(each) not in self.temporary)
+        self.leaving &= by_key(config).keys()
+        left = tuple(
+            each
+            for each in config.instances
+            if key_of(each) not in self.temporary and key_of(each) not in self.leaving
+        )
         return evolve(config, instances=left)
 
     # --- what came of it --------------------------------------------------------------------------
@@ -228,11 +263,14 @@ class Staging:
         plan, self.staged = self.staged, None
         if plan is None:
             return
-        self.lost = self.lost and not outcome.confirmed
-        self.uncertain = outcome.state is State.TIMEOUT
         if outcome.ok:
-            self.confirmed = self.proposed = plan.target
+            self.on_node = self.proposed = plan.target
+            self.unanswered = None
             return
+        if outcome.state is State.TIMEOUT:
+            self.unanswered = Unanswered(
+                self.on_node, plan.target, outcome.session_id, list(outcome.missing)
+            )
         running = {
             (each.path.signature or "", each.path.instance_id or "")
             for each in outcome.confirmed
@@ -244,8 +282,8 @@ class Staging:
     def _keep_confirmed(
         self, target: PipelineConfig, running: set[InstanceKey], *, stored: bool
     ) -> None:
-        before = {key_of(each): each for each in self.confirmed.instances} if self.confirmed else {}
-        base = target if stored or self.confirmed is None else self.confirmed
+        before = by_key(self.on_node) if self.on_node else {}
+        base = target if stored or self.on_node is None else self.on_node
         kept: dict[InstanceKey, InstanceConfig] = {} if stored else dict(before)
         unconfirmed = []
         for instance in target.instances:
@@ -256,56 +294,66 @@ class Staging:
                 kept[key] = before[key]
             else:
                 unconfirmed.append(instance)
-        if stored or self.confirmed is not None:
-            self.confirmed = evolve(base, instances=tuple(kept.values()))
+        if stored or self.on_node is not None:
+            self.on_node = evolve(base, instances=tuple(kept.values()))
         self.proposed = evolve(base, instances=(*kept.values(), *unconfirmed))
 
-    def note_report(self, reported: PipelineConfig | None, *, follow: bool) -> None:
-        """Take in what the node reports of itself.
+    # --- what the node says besides ---------------------------------------------------------------
+
+    def note_report(self, reported: PipelineConfig | None) -> bool:
+        """Take in what the node runs, which is newer than all that it has told of the pipeline.
 
         Args:
-            reported: the pipeline as the node runs it; None if it does not.
-            follow: whether its configuration counts too, where no change of our own waits; what
-                this session made is known better here.
+            reported: the pipeline; None if the node does not run it.
+
+        Returns:
+            Whether it counts: not while a change of our own awaits its confirmation.
         """
         if self.staged is not None:
-            return
-        self.lost = reported is None
+            return False
         if reported is None:
-            return
-        reported = self._without_temporary(reported)
-        unchanged = self.confirmed is not None and self._difference() is None
-        if self.confirmed is None or (follow and unchanged):
-            self.uncertain = False
-            self.confirmed = reported
-            self.proposed = reported if unchanged else self.proposed
+            self.gone = self.on_node is not None
+            self.leaving.clear()
+            return True
+        shown = in_own_words(self._without_temporary(reported), *self._own_words())
+        if self.unanswered is not None and shows(shown, self.unanswered.target):
+            self.unanswered = None
+        self._follow(shown)
+        return True
 
+    def _own_words(self) -> list[PipelineConfig]:
+        unanswered = self.unanswered.target if self.unanswered is not None else None
+        return [each for each in (self.proposed, self.on_node, unanswered) if each is not None]
 
-def changes_between(before: InstanceConfig, after: InstanceConfig) -> dict[str, Any]:
-    """The settings of ``after`` that ``before`` does not have like this."""
-    return {
-        name: value
-        for name, value in after.settings.items()
-        if name not in before.settings or not _same(before.settings[name], value)
-    }
+    def note_late_answer(self, said: Notification, *, is_news: bool) -> bool:
+        """Take in what the node says of a change that it did not confirm in time.
 
+        Args:
+            said: any notification about the pipeline.
+            is_news: whether it is newer than all else that the node has told of the pipeline.
 
-def _surroundings_differ(before: PipelineConfig, after: PipelineConfig) -> bool:
-    return before.data_source != after.data_source or not _same(before.settings, after.settings)
+        Returns:
+            Whether it was the last word about such a change.
+        """
+        waiting = self.unanswered
+        if waiting is None or said.requester.session_id != waiting.session_id:
+            return False
+        refused = said.failed and said.code != NotificationCode.PLUGIN_DELAYED
+        waiting.missing = [each for each in waiting.missing if not each.concerns(said)]
+        if waiting.missing and not refused:
+            return False
+        self.unanswered = None
+        if is_news and not refused:
+            before = waiting.before or PipelineConfig(self.name)
+            self._follow(rebased(before, waiting.target, self.on_node or waiting.target))
+        return True
 
-
-def _same(first: Any, second: Any) -> bool:
-    """Whether two values are the same on the wire, where 1 and True, or 1 and 1.0, are not."""
-    if type(first) is not type(second):
-        return False
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(_same(first[k], second[k]) for k in first)
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(map(_same, first, second))
-    try:
-        return bool(first == second)
-    except ValueError:  # numpy's arrays have no one truth value; sending them again does no harm
-        return False
+    def _follow(self, on_node: PipelineConfig) -> None:
+        """What is on the node is this from now on; what we have changed since stays changed."""
+        if self.on_node is not None:
+            self.proposed = rebased(self.on_node, self.proposed, on_node)
+        self.on_node = on_node
+        self.gone = False
 
 
 def _process_delay(instance: InstanceConfig) -> float:

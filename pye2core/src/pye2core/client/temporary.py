@@ -97,13 +97,12 @@ class TemporaryInstances(DeployedPipeline):
     def _tell_of_removal(self) -> None:
         with self._lock:
             as_told = self.configurations.as_told()
-            self._settled_at = self.session.clock.monotonic()
         self.session.commands.tell(self.node_addr, Action.UPDATE_PIPELINE, as_told)
 
     def _drop(self, instance: Instance) -> bool:
         """Whether it was there."""
         with self._lock:
-            was_there = self.configurations.temporary.pop(instance.key, None) is not None
+            was_there = self.configurations.take_away(instance.key)
             self._instances.pop(instance.key, None)
         instance.callback_thread.finish()
         return was_there

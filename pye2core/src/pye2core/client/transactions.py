@@ -20,6 +20,7 @@ from pye2core.messages import InstancePath, NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from pye2core.clock import Clock
     from pye2core.messages import Notification
@@ -74,12 +75,16 @@ class Outcome:
         reason: what the node said, if it failed; what it said last, if it did not answer in time.
         confirmed: what was confirmed.
         missing: what was not.
+        session_id: under which the command was sent.
+        said_at: when the node said the last of it, by its own clock; None if it did not say.
     """
 
     state: State
     reason: str = ""
     confirmed: tuple[Expectation, ...] = ()
     missing: tuple[Expectation, ...] = ()
+    session_id: str = ""
+    said_at: datetime | None = None
 
     @property
     def ok(self) -> bool:
@@ -113,6 +118,7 @@ class Transaction:
     on_end: Callable[[Outcome], None] | None = None
     confirmed: list[Expectation] = field(factory=list)
     hint: str = ""
+    said_at: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -346,6 +352,7 @@ def _refuses(transaction: Transaction, notification: Notification) -> bool:
 
 def _progress(transaction: Transaction, notification: Notification) -> Outcome | None:
     """Note what a notification says to a transaction; its outcome, if that ends it."""
+    transaction.said_at = notification.origin.sent_at if notification.origin is not None else None
     if notification.failed and _concerns(transaction, notification):
         return _outcome(transaction, State.FAILED, _reason(notification))
     if notification.kind is NotificationKind.EXCEPTION:
@@ -366,4 +373,11 @@ def _reason(notification: Notification) -> str:
 
 
 def _outcome(transaction: Transaction, state: State, reason: str) -> Outcome:
-    return Outcome(state, reason, tuple(transaction.confirmed), tuple(transaction.missing))
+    return Outcome(
+        state,
+        reason,
+        tuple(transaction.confirmed),
+        tuple(transaction.missing),
+        transaction.session_id,
+        transaction.said_at,
+    )

@@ -13,7 +13,12 @@ from pye2core.messages.codes import (
     NotificationKind,
     Presence,
 )
-from pye2core.messages.configuration import InstanceConfig, InstanceUpdate, PipelineConfig
+from pye2core.messages.configuration import (
+    InstanceConfig,
+    InstanceUpdate,
+    PipelineConfig,
+    Provenance,
+)
 from pye2core.messages.models import (
     EVERY_NODE,
     Command,
@@ -27,19 +32,30 @@ from pye2core.messages.models import (
     PipelineCommand,
     Requester,
 )
+from pye2core.messages.reports import (
+    Circumstances,
+    InstanceReport,
+    MachineFigures,
+    NodeReport,
+    Speaker,
+)
 
 __all__ = [
     "EVERY_NODE",
     "SIGNS_OF_LIFE",
     "Action",
     "Capability",
+    "Circumstances",
     "Command",
     "CommandBody",
     "Heartbeat",
     "InstanceConfig",
     "InstancePath",
+    "InstanceReport",
     "InstanceUpdate",
+    "MachineFigures",
     "Message",
+    "NodeReport",
     "Notification",
     "NotificationCode",
     "NotificationKind",
@@ -48,5 +64,7 @@ __all__ = [
     "PipelineCommand",
     "PipelineConfig",
     "Presence",
+    "Provenance",
     "Requester",
+    "Speaker",
 ]

@@ -11,6 +11,9 @@ from attrs import evolve, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from pye2core.messages.models import Requester
 
 VOID = "Void"
 """The data source that gives nothing: instances run without input."""
@@ -52,6 +55,21 @@ class InstanceUpdate:
 
 
 @frozen
+class Provenance:
+    """What a node notes on a pipeline that it keeps.
+
+    Attributes:
+        requester: who made it.
+        modified_by: who changed it last.
+        updated_at: when that was; None if that is not known.
+    """
+
+    requester: Requester
+    modified_by: Requester
+    updated_at: datetime | None = None
+
+
+@frozen
 class PipelineConfig:
     """The configuration of a pipeline.
 
@@ -60,15 +78,20 @@ class PipelineConfig:
         data_source: where its data comes from; ``Void`` for nothing.
         instances: in the order in which they were made.
         settings: the data source's settings, by upper-case key.
-        initiator: the address of the client that made it, where a heartbeat says; no part of what
-            is configured.
+        provenance: who made it and changed it, where a heartbeat says; no part of what is
+            configured.
     """
 
     name: str
     data_source: str = VOID
     instances: tuple[InstanceConfig, ...] = ()
     settings: dict[str, Any] = field(factory=dict)
-    initiator: str | None = field(default=None, eq=False)
+    provenance: Provenance | None = field(default=None, eq=False)
+
+    @property
+    def initiator(self) -> str | None:
+        """The address of the client that made it, where a heartbeat says."""
+        return None if self.provenance is None else self.provenance.requester.address
 
     def instance(self, signature: str, instance_id: str) -> InstanceConfig | None:
         """The instance of that signature (in any case) and id, if there is one."""

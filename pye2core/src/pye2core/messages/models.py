@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pye2core.messages.codes import Action, Capability, NotificationCode, NotificationKind
+    from pye2core.messages.reports import Circumstances, NodeReport, Speaker
 
 EVERY_NODE = "*"
 """The target of a question to all nodes at once; no node's name, nor an address."""
@@ -119,10 +120,12 @@ class PayloadMessage:
 
     Attributes:
         path: the instance.
-        fields: the body by upper-case key. On receipt: all that the message said.
+        fields: the body by upper-case key: what the instance says, under the names that its users
+            read. On receipt: all that the message said.
         requester: who created the pipeline; whom an encrypted payload is encrypted for.
         modified_by: who last changed it.
         formatter: name of the shaping of the body, None for none.
+        circumstances: how the instance stands. Not set on receipt, as it is in ``fields`` then.
         origin: set on receipt.
     """
 
@@ -131,6 +134,7 @@ class PayloadMessage:
     requester: Requester = NOBODY
     modified_by: Requester = NOBODY
     formatter: str | None = None
+    circumstances: Circumstances | None = None
     origin: Origin | None = None
 
 
@@ -146,7 +150,12 @@ class Notification:
         info: more text: a traceback, advice.
         module: the part of the node that speaks.
         requester: whose command it answers.
-        fields: further fields; on receipt all that the message said.
+        fields: further fields, under the names that users read; on receipt all that the message
+            said.
+        speaker: the instance that speaks; None for its node. This and the next two are not set on
+            receipt, as they are in ``fields`` then.
+        is_displayed: whether clients are to show it to their users; None leaves that to them.
+        instances: those that it is about, where they are several.
         origin: set on receipt.
     """
 
@@ -158,6 +167,9 @@ class Notification:
     module: str = "Node"
     requester: Requester = NOBODY
     fields: dict[str, Any] = field(factory=dict)
+    speaker: Speaker | None = None
+    is_displayed: bool | None = None
+    instances: tuple[InstancePath, ...] = ()
     origin: Origin | None = None
 
     @property
@@ -191,8 +203,9 @@ class Heartbeat:
         signatures: the signatures that the node can run, each with its version.
         active_signatures: on receipt, those of the instances that its status tells of.
         is_supervisor: whether it calls itself a supervisor.
-        status: all else by upper-case key: active instances, counts, further figures. On receipt:
-            all that the message said.
+        report: how its machine and its instances are doing. Not set on receipt, as it is in
+            ``status`` then.
+        status: all else by upper-case key. On receipt: all that the message said.
         origin: set on receipt.
     """
 
@@ -212,6 +225,7 @@ class Heartbeat:
     signatures: Mapping[str, str] | None = None
     active_signatures: frozenset[str] = frozenset()
     is_supervisor: bool = False
+    report: NodeReport | None = None
     status: dict[str, Any] = field(factory=dict)
     origin: Origin | None = None
 

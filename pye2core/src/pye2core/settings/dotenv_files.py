@@ -32,6 +32,11 @@ def find_dotenv(dotenv_path: str | os.PathLike[str] | None = None) -> Path | Non
         SettingsError: the file that was named does not exist.
     """
     if dotenv_path is not None:
+        if not isinstance(dotenv_path, str | os.PathLike):
+            raise SettingsError(
+                f"dotenv_path is {dotenv_path!r} and should be the path of a file",
+                setting="dotenv_path",
+            )
         named = Path(dotenv_path)
         if not named.is_file():
             raise SettingsError(

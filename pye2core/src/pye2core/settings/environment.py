@@ -10,6 +10,7 @@ that count less than the URL's, so that a password is never sent to another brok
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from pye2core.settings.broker import BrokerAddress, TlsSettings, parse_broker_ur
 from pye2core.settings.dotenv_files import read_environment
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
 DEFAULT_ROOT = "naeural"
@@ -55,6 +55,9 @@ _VARIABLES: tuple[dict[str, tuple[str, ...]], ...] = (
 )
 """The variables of each setting, strongest family first; within a family the first one set."""
 
+_EVERYBODYS = frozenset(name for family in _VARIABLES for name in family["cert_path"])
+"""The variables that name an authority."""
+
 _CONFIG_KEYS = {
     "BROKER": "broker",
     "HOST": "host",
@@ -67,6 +70,7 @@ _CONFIG_KEYS = {
     "QOS": "qos",
 }
 
+_TEXTS = frozenset({"broker", "host", "user", "password", "root_topic"})
 _WITH_TLS = {"mqtt": "mqtts", "amqp": "amqps"}
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", "none"})
@@ -174,6 +178,7 @@ def _config_level(config: Mapping[str, Any]) -> _Level:
         if value is not None and value != "":
             level[name] = _Given(value, f"config[{key!r}]")
     _check_quality_of_service(level.get("qos"))
+    _check_texts(level)
     return _with_url_as_broker(level)
 
 
@@ -199,7 +204,27 @@ def _argument_level(arguments: Mapping[str, Any]) -> _Level:
         for name, value in arguments.items()
         if value is not None and value != ""
     }
+    _check_texts(given)
     return _with_url_as_broker(given)
+
+
+def _check_texts(level: _Level) -> None:
+    """Refuse what has a text of some kind only because everything has: ``str(["host"])``.
+
+    What was given is not told: it may be a password.
+    """
+    for name in _TEXTS & level.keys():
+        given = level[name]
+        if not isinstance(given.value, str | int) or isinstance(given.value, bool):
+            raise SettingsError(
+                f"{given.where} is of type {type(given.value).__name__} and should be a text",
+                setting=given.where,
+            )
+        try:
+            str(given.value).encode()
+        except UnicodeEncodeError:
+            message = f"{given.where} is no Unicode: it has half of a surrogate pair; remove it"
+            raise SettingsError(message, setting=given.where) from None
 
 
 def _variable_level(family: Mapping[str, Sequence[str]], variables: Mapping[str, str]) -> _Level:
@@ -295,6 +320,7 @@ def _with_tls(address: BrokerAddress, given: _Level) -> BrokerAddress:
                 f" {address.url} is a secured one; change one of them",
                 setting=given["secured"].where,
             )
+        _check_no_certificate(address, given.get("cert_path"))
         return address
     if address.tls is None:
         scheme = _WITH_TLS.get(address.scheme)
@@ -305,6 +331,21 @@ def _with_tls(address: BrokerAddress, given: _Level) -> BrokerAddress:
             )
         address = evolve(address, scheme=scheme)
     return evolve(address, tls=TlsSettings(_ca_file(given.get("cert_path"))))
+
+
+def _check_no_certificate(address: BrokerAddress, given: _Given | None) -> None:
+    """Refuse an authority that would not be asked: whoever names one believes in TLS.
+
+    Variables may serve several brokers, and are not taken for a wish to have this one secured.
+    """
+    if given is None or given.where in _EVERYBODYS:
+        return
+    raise SettingsError(
+        f"{given.where} names an authority to trust, but the connection to {address.url} is not"
+        " secured, so that nobody would ask for it; add secured=True (or write mqtts://), or leave"
+        f" {given.where} away",
+        setting=given.where,
+    )
 
 
 def _truth(given: _Given) -> bool:
@@ -319,6 +360,8 @@ def _truth(given: _Given) -> bool:
 def _ca_file(given: _Given | None) -> Path | None:
     if given is None:
         return None
+    if not isinstance(given.value, str | os.PathLike):
+        raise _unusable(given, "the path of a file")
     path = Path(given.value)
     if not path.is_file():
         raise SettingsError(
