@@ -13,6 +13,7 @@ from pye2core.code import decode
 from pye2core.errors import (
     CodeError,
     CodeRefused,
+    InvalidConfiguration,
     JobFailedError,
     PresetParameterError,
     UnknownPreset,
@@ -70,6 +71,20 @@ def surroundings(config: dict[str, Any]) -> tuple[ChainJobInstance, list[JobFail
         name="pipe", session=session, configurations=SimpleNamespace(proposed=proposed)
     )
     return ChainJobInstance(pipeline, ChainJobInstance.SIGNATURE, "inst"), failed
+
+
+# --- what is refused before anything is sent ---
+
+
+@pytest.mark.parametrize("number", [0, -1, 4097, 1.5, "2", True])
+def test_a_number_of_workers_that_cannot_be_is_refused_at_the_client(number: Any) -> None:
+    with pytest.raises(InvalidConfiguration, match="nr_remote_worker_nodes must be a whole number"):
+        settings(nr_remote_worker_nodes=number)
+
+
+@pytest.mark.parametrize("number", [None, 1, 2.0, 4096])
+def test_a_number_of_workers_that_can_be_is_sent_as_it_is(number: Any) -> None:
+    assert settings(nr_remote_worker_nodes=number)["NR_REMOTE_NODES"] == number
 
 
 # --- what is sent ---------------------------------------------------------------------------------

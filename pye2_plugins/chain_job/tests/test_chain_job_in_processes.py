@@ -110,6 +110,24 @@ def test_an_exception_has_the_line_of_the_users_function() -> None:
     asyncio.run(main())
 
 
+def test_an_exception_is_told_with_the_lines_of_the_users_function_only() -> None:
+    async def main() -> None:
+        code = JobCode(
+            "return 1", "def half(x):\n  return x / 0\nreturn half(data)", "", "return 1"
+        )
+        async with callbacks_for({0: []}, code) as callbacks:
+            failed = await callbacks.make(Process(0, 1, epoch=0))
+        assert isinstance(failed, CallFailed)
+        lines = failed.failure.traceback.splitlines()
+        places = [line.strip() for line in lines if line.strip().startswith("File ")]
+        assert places == [
+            'File "<process>", line 3, in process',
+            'File "<process>", line 2, in half',
+        ]
+
+    asyncio.run(main())
+
+
 def test_a_function_that_never_returns_is_ended() -> None:
     async def main() -> None:
         code = JobCode("return 1", "return data", "while True:\n  pass\nreturn 1", "return 1")

@@ -33,7 +33,7 @@ from pye2_chain_job.events import (
     WorkerNotification,
     WorkerPayload,
 )
-from pye2_chain_job.job import CLOSE_SECONDS, Job
+from pye2_chain_job.job import CLOSE_SECONDS, SUSPICIOUS_NONES, Job
 from pye2_chain_job.piece import START_SECONDS
 from pye2_chain_job.placement import SHARE_SECONDS, Requirements
 from pye2_chain_job.reports import JobState
@@ -379,6 +379,52 @@ def test_more_data_than_can_wait_fails_the_job_and_loses_nothing_silently(runnin
         fields = {"DATA": [number]}
         running.tell(WorkerPayload(deploy.node, deploy.pipeline, deploy.session_id, fields, half))
     assert "faster than their data can be processed" in running.last["ERROR"]
+
+
+def process_each(driver: Driver, *kept: Any) -> None:
+    """Have the worker send something for each of these, which the process function gives."""
+    for each in kept:
+        driver.send(driver.deploy, ["data"])
+        call = driver.answer(each)
+        assert isinstance(call, Process)
+        driver.settle()
+
+
+def warnings_of(driver: Driver) -> list[Notify]:
+    return [each for each in driver.all_of(Notify) if "None" in each.text]
+
+
+def test_a_process_function_that_gives_nothing_but_none_is_told_of_once(running: Driver) -> None:
+    process_each(running, *[None] * (SUSPICIOUS_NONES - 1))
+    assert warnings_of(running) == []
+
+    process_each(running, *[None] * SUSPICIOUS_NONES)
+
+    (warning,) = warnings_of(running)
+    assert warning.kind is NotificationKind.ABNORMAL
+    assert "process function has returned None 10 times and nothing else" in warning.text
+    assert "Return the list" in warning.info
+
+
+def test_the_progress_tells_of_a_process_function_that_gives_nothing_but_none(
+    running: Driver,
+) -> None:
+    process_each(running, None, None)
+
+    told = running.job.status(running.now)
+
+    assert (told["PROGRESS"], told["DATA_COUNT"]) == (0, 0)
+    assert "process function has returned None 2 times and nothing else" in told["STATE_INFO"]
+
+
+@pytest.mark.parametrize("kept", [[], [1]])
+def test_a_process_function_that_gave_a_list_may_give_none_as_often_as_it_likes(
+    running: Driver, kept: list[int]
+) -> None:
+    process_each(running, None, kept, *[None] * (2 * SUSPICIOUS_NONES))
+
+    assert warnings_of(running) == []
+    assert "None" not in running.job.status(running.now)["STATE_INFO"]
 
 
 # --- the end --------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ import queue
 import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pye2_node.desired import DesiredPipeline
 from pye2_node.home import Home
+from pye2_node.instances import InstanceState, Patience, RunningInstance
 from pye2_node.node import Node
-from pye2_node.settings import NodeSettings
+from pye2_node.settings import NodeSettings, OwnersChoices
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel, Runner
 from pye2core.clock import SYSTEM_CLOCK
@@ -32,6 +33,9 @@ from pye2core.messages import (
 )
 from pye2core.plugins import installed_plugins
 from pye2core.settings import parse_broker_url
+
+if TYPE_CHECKING:
+    from pye2_node.context import Facilities
 
 SECONDS = 30
 """Longer than anything here takes: a test that needs it all fails."""
@@ -161,6 +165,35 @@ def desired(config: PipelineConfig, requester: Requester = CLIENT) -> DesiredPip
     return DesiredPipeline(config, requester, requester, SYSTEM_CLOCK.now())
 
 
+class InstanceStage:
+    """Makes instances, and hears what becomes of them; made on a loop."""
+
+    def __init__(self, facilities: Facilities, outlet: Outlet, patience: Patience) -> None:
+        self.facilities = facilities
+        self.outlet = outlet
+        self.changes: asyncio.Queue[InstanceState] = asyncio.Queue()
+        self.sent: asyncio.Queue[None] = asyncio.Queue()
+        self._patience = patience
+        loop = asyncio.get_running_loop()
+        outlet.on_payload = lambda: loop.call_soon_threadsafe(self.sent.put_nowait, None)
+
+    def instance(self, config: InstanceConfig, patience: Patience | None = None) -> RunningInstance:
+        return RunningInstance(
+            config,
+            desired(pipeline("p", config)),
+            self.facilities,
+            is_confidential=refuses_nothing,
+            on_state=lambda each: self.changes.put_nowait(each.state),
+            patience=patience or self._patience,
+        )
+
+    async def payloads(self, count: int) -> None:
+        """Wait for that many payloads more."""
+        async with asyncio.timeout(SECONDS):
+            for _ in range(count):
+                await self.sent.get()
+
+
 def refuses_nothing(signature: str, key: str) -> bool:
     """Only this key of puppets is confidential."""
     return key == "SECRET"
@@ -248,9 +281,8 @@ class RunningNode:
     """A node in a thread of its own, from ``with`` to its end."""
 
     def __init__(self, url, path, registry, name="n1", interval=30.0, **options):
-        self.settings = NodeSettings(
-            name, parse_broker_url(url), path, heartbeat_seconds=interval, **options
-        )
+        choices = OwnersChoices(heartbeat_interval=interval, **options)
+        self.settings = NodeSettings(name, parse_broker_url(url), path, choices=choices)
         self.address = load_or_create_key(path / "node.pem").address
         self.end = None
         self.error = None

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from node_support import pipeline, puppet, refuses_nothing
 
-from pye2_node.changes import digest_of, instance_after, published, unknown_code_in, updated
+from pye2_node.changes import instance_after, published, unknown_code_in, updated
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import InstanceConfig, PipelineConfig
+from pye2core.messages.digests import digest_of
 
 
 def after(current, update):

@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from attrs import evolve, fields
 from click.testing import CliRunner
 
 from pye2_node.cli import node
+from pye2_node.settings import OwnersChoices
 from pye2core.errors import BrokerUrlError, SettingsError
 from pye2core.identity import Identity
 
@@ -105,6 +107,66 @@ def test_a_broker_that_is_none_is_refused(run):
     result = run("--broker", "broker.lan", ok=False)
 
     assert isinstance(result.exception, BrokerUrlError)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """With which settings nodes were to be run."""
+    found = []
+
+    async def run_none(settings, say_ready):
+        found.append(settings)
+
+    monkeypatch.setattr("pye2_node.cli._run", run_none)
+    return found
+
+
+CHOICES = {
+    "heartbeat_interval": (7.0, ["--heartbeat-interval", "7"]),
+    "exec_timeout": (5.0, ["--exec-timeout", "5"]),
+    "max_exec_timeout": (9.0, ["--max-exec-timeout", "9"]),
+    "results_to_everyone": (True, ["--results-to-everyone"]),
+    "accept_unencrypted_commands": (False, ["--encrypted-commands-only"]),
+    "show_code": (True, ["--show-code"]),
+}
+
+
+def test_all_that_an_owner_can_choose_is_listed_here():
+    assert CHOICES.keys() == {each.name for each in fields(OwnersChoices)}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_each_choice_can_be_made_by_an_option_and_in_the_environment(
+    run, started, monkeypatch, name
+):
+    value, option = CHOICES[name]
+    wanted = evolve(OwnersChoices(), **{name: value})
+
+    run("--broker", "mqtt://nowhere", *option)
+    monkeypatch.setenv(f"PYE2_NODE_{name.upper()}", str(value))
+    run("--broker", "mqtt://nowhere")
+
+    assert [each.choices for each in started] == [wanted, wanted]
+
+
+def test_without_a_choice_there_are_defaults_and_an_option_counts_more_than_a_variable(
+    run, started, monkeypatch
+):
+    run("--broker", "mqtt://nowhere")
+    monkeypatch.setenv("PYE2_NODE_EXEC_TIMEOUT", "5")
+    monkeypatch.setenv("PYE2_NODE_ACCEPT_UNENCRYPTED_COMMANDS", "false")
+    run("--broker", "mqtt://nowhere", "--exec-timeout", "6", "--accept-unencrypted-commands")
+
+    assert [each.choices for each in started] == [OwnersChoices(), OwnersChoices(exec_timeout=6)]
+
+
+def test_a_choice_that_makes_no_sense_is_refused_by_its_variable(run, monkeypatch):
+    monkeypatch.setenv("PYE2_NODE_HEARTBEAT_INTERVAL", "31")
+
+    result = run("--broker", "mqtt://nowhere", ok=False)
+
+    assert isinstance(result.exception, SettingsError)
+    assert "PYE2_NODE_HEARTBEAT_INTERVAL" in str(result.exception)
 
 
 def test_a_node_loads_nothing_that_it_does_not_need():

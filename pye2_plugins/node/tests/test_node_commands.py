@@ -128,10 +128,7 @@ def test_a_list_of_updates_has_one_answer_each_and_one_for_all():
     second = evolve(PATH, instance_id="j")
     assert said(made) == [(PATH, 1), (second, 1), (InstancePath(), None)]
     assert "updated 2 instances" in made.notices[-1].text
-    assert made.notices[-1].fields["BATCH_UPDATE_PIPELINE_INSTANCE"] == [
-        ["p", "PUPPET_01", "i"],
-        ["p", "PUPPET_01", "j"],
-    ]
+    assert made.notices[-1].instances == (PATH, second)
     assert made.changes[-1].pipeline.config == pipeline("p", puppet("i", V=2), puppet("j", V=3))
 
 

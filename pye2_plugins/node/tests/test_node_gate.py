@@ -3,7 +3,8 @@
 import pytest
 from attrs import define
 
-from pye2_node.gate import ANSWER_EVERY, ANSWERS_A_SECOND, Gate
+from pye2_node.gate import Gate
+from pye2_node.refusals import ANSWER_EVERY, ANSWERS_A_SECOND, MOST_OWED, Refusals
 from pye2_node.store import CommandId
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity
@@ -32,16 +33,56 @@ def told():
     return []
 
 
+class Later:
+    """What is to be done after a time."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._waiting = []
+
+    def __call__(self, seconds, call):
+        self._waiting.append((self._clock.monotonic() + seconds, call))
+
+    @property
+    def is_idle(self):
+        return not self._waiting
+
+    def pass_time(self, seconds):
+        """Let time pass, and do what is due then."""
+        self._clock.advance(seconds)
+        now = self._clock.monotonic()
+        due = [call for at, call in self._waiting if at <= now]
+        self._waiting = [each for each in self._waiting if each[0] > now]
+        for call in due:
+            call()
+
+
 @pytest.fixture
-def gate(told, clock):
+def later(clock):
+    return Later(clock)
+
+
+@pytest.fixture
+def refusals(clock, later):
+    return Refusals(clock, later)
+
+
+@pytest.fixture
+def friends():
+    """Who is allowed; tests change it."""
+    return {FRIEND, NODE}
+
+
+@pytest.fixture
+def gate(told, refusals, friends):
     seen = {CommandId(FRIEND, "seen")}
     return Gate(
         "n1",
         NODE,
         has_seen=seen.__contains__,
-        allows={FRIEND, NODE}.__contains__,
+        allows=friends.__contains__,
         on_refused=told.append,
-        clock=clock,
+        refusals=refusals,
     )
 
 
@@ -118,6 +159,52 @@ def test_a_flood_of_strangers_does_not_become_a_flood_of_answers(gate, told, clo
     assert told[-1] == strangers[-1]
 
 
+def test_what_a_stranger_asks_too_soon_is_answered_once_when_the_second_is_over(gate, told, later):
+    for _ in range(10):
+        reason_for(gate, Sealed(sender=STRANGER))
+
+    later.pass_time(ANSWER_EVERY)
+    assert told == [STRANGER, STRANGER]
+
+    later.pass_time(ANSWER_EVERY)
+    assert told == [STRANGER, STRANGER]
+    assert later.is_idle
+
+
+def test_no_stranger_of_a_flood_is_left_without_an_answer(gate, told, later):
+    strangers = [Identity.from_words([str(number)]).address for number in range(50)]
+    for stranger in strangers:
+        reason_for(gate, Sealed(sender=stranger))
+
+    for round_ in (2, 3):
+        later.pass_time(ANSWER_EVERY)
+        assert len(told) == min(50, round_ * ANSWERS_A_SECOND)
+
+    assert told == strangers
+    assert later.is_idle
+
+
+def test_so_many_strangers_as_fill_the_memory_are_not_remembered(refusals, later):
+    told = []
+    for number in range(ANSWERS_A_SECOND + MOST_OWED + 10):
+        refusals.tell(f"stranger {number}", lambda: told.append(1))
+
+    while not later.is_idle:
+        later.pass_time(ANSWER_EVERY)
+
+    assert len(told) == ANSWERS_A_SECOND + MOST_OWED
+
+
+def test_who_is_allowed_meanwhile_is_not_refused_after_that(gate, told, later, friends):
+    reason_for(gate, Sealed(sender=STRANGER))
+    reason_for(gate, Sealed(sender=STRANGER))
+
+    friends.add(STRANGER)
+    later.pass_time(ANSWER_EVERY)
+
+    assert told == [STRANGER]
+
+
 def test_anybody_may_ask_for_a_sign_of_life(gate, told):
     gate(Sealed(sender=STRANGER, asks_for_sign_of_life=True))
 
@@ -133,14 +220,14 @@ def test_commands_in_clear_are_taken_unless_the_owner_says_otherwise_section_8(g
 
 
 @pytest.fixture
-def strict_gate(told, clock):
+def strict_gate(told, refusals):
     return Gate(
         "n1",
         NODE,
         has_seen={CommandId(FRIEND, "seen")}.__contains__,
         allows={FRIEND, NODE}.__contains__,
         on_refused=told.append,
-        clock=clock,
+        refusals=refusals,
         on_unencrypted=told.append,
     )
 
@@ -163,8 +250,10 @@ def test_a_stranger_is_told_that_it_is_not_allowed_and_nothing_else(strict_gate,
     assert told == [STRANGER]
 
 
-def test_who_insists_on_commands_in_clear_is_told_now_and_then(strict_gate, told):
-    for _ in range(10):
-        reason_for(strict_gate, Sealed())
+def test_who_insists_on_commands_in_clear_is_told_now_and_then(strict_gate, told, later):
+    for number in range(10):
+        reason_for(strict_gate, Sealed(requester=Requester(FRIEND, "tests", f"session-{number}")))
+    assert [each.session_id for each in told] == ["session-0"]
 
-    assert len(told) == 1
+    later.pass_time(ANSWER_EVERY)
+    assert [each.session_id for each in told] == ["session-0", "session-9"]

@@ -1,12 +1,10 @@
 """When a heartbeat is due and what it says."""
 
-import json
 from itertools import pairwise
 
 import pytest
 from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
 
-from pye2_node.changes import digest_of
 from pye2_node.heartbeat import (
     AFTER_CHANGE,
     AT_LEAST_BETWEEN,
@@ -15,9 +13,9 @@ from pye2_node.heartbeat import (
     Due,
     HeartbeatSchedule,
     capabilities_of,
+    report_on,
     shown_pipelines,
     signatures_of,
-    status_of,
 )
 from pye2_node.instances import RunningInstance
 from pye2_node.machine import Machine
@@ -26,8 +24,9 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import TransportFeatures
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.identity import Identity
-from pye2core.messages import Capability, Heartbeat
+from pye2core.messages import Capability, InstancePath, Provenance
 from pye2core.messages import Presence as Standing
+from pye2core.messages.digests import digest_of
 
 NODE = Identity.from_words(["the node"])
 
@@ -159,18 +158,20 @@ def test_code_is_shown_only_as_a_digest():
 
 
 def test_pipelines_are_shown_with_who_asked_for_them():
-    (shown,) = shown_pipelines([desired(pipeline("p", URL="x"))], refuses_nothing)
+    whole = desired(pipeline("p", URL="x"))
 
-    assert shown.settings["URL"] == "x"
-    assert shown.settings["INITIATOR_ADDR"] == CLIENT.address
-    assert shown.settings["INITIATOR_ID"] == CLIENT.name
+    (shown,) = shown_pipelines([whole], refuses_nothing)
+
+    assert shown.settings == {"URL": "x"}
+    assert shown.provenance == Provenance(CLIENT, CLIENT, whole.updated_at)
+    assert shown.initiator == CLIENT.address
 
 
 def test_the_signatures_that_can_be_run_are_told_with_their_versions(registry):
     assert signatures_of(registry) == {"LIVE_PUPPET_01": "1.0", "PUPPET_01": "1.0"}
 
 
-def test_instances_are_told_with_what_they_did(facilities, registry):
+def test_instances_are_told_with_what_they_did(facilities):
     instance = RunningInstance(
         puppet(PROCESS_DELAY=3),
         desired(pipeline("p", puppet())),
@@ -180,43 +181,12 @@ def test_instances_are_told_with_what_they_did(facilities, registry):
     )
     instance.context.iteration = 5
 
-    status = status_of({}, [instance], 10, SYSTEM_CLOCK.now())
+    report = report_on(instance)
 
-    (active,) = status["ACTIVE_PLUGINS"]
-    assert (active["STREAM_ID"], active["SIGNATURE"], active["INSTANCE_ID"]) == (
-        "p",
-        "PUPPET_01",
-        "i",
-    )
-    assert (active["PROCESS_DELAY"], active["TOTAL_PAYLOAD_COUNT"]) == (3, 5)
-    assert active["FREQUENCY"] == 0.333
-    assert status["NR_PAYLOADS"] == 5
-
-
-@pytest.mark.parametrize("delay", [None, 0, -1, True, "soon", [1]])
-def test_an_odd_delay_has_no_frequency(facilities, delay):
-    odd = puppet(PROCESS_DELAY=delay)
-    instance = RunningInstance(
-        odd,
-        desired(pipeline("p", odd)),
-        facilities,
-        is_confidential=refuses_nothing,
-        on_state=lambda each: None,
-    )
-
-    (active,) = status_of({}, [instance], 10, SYSTEM_CLOCK.now())["ACTIVE_PLUGINS"]
-
-    assert active["FREQUENCY"] is None
-
-
-def test_a_status_has_all_keys_of_a_pye2_node(tmp_path, facilities):
-    """PyE2 wire protocol, section 9; the others are added on the wire."""
-    keys = {"IN_KB", "OUT_KB", "LOOPS_TIMINGS", "TIMERS", "DEVICE_LOG", "ERROR_LOG", "STOP_LOG"}
-    keys |= {"DCT_STATS", "COMM_STATS", "SERVING_PIDS", "GIT_BRANCH", "CONDA_ENV", "GPUS"}
-    keys |= {"PY_VER", "MACHINE_IP", "MACHINE_MEMORY", "PROCESS_MEMORY", "UPTIME", "TIMESTAMP"}
-    machine = Machine(tmp_path, SYSTEM_CLOCK)
-
-    assert keys <= status_of(machine.sample(), [], 10, SYSTEM_CLOCK.now()).keys()
+    assert report.path == InstancePath("p", "PUPPET_01", "i")
+    assert (report.process_delay, report.payloads, report.doing) == (3, 5, "stopped")
+    assert report.configured_at == instance.context.pipeline.updated_at
+    assert (report.started_at, report.last_payload_at, report.first_failed_at) == (None, None, None)
 
 
 def test_the_machines_figures_make_sense(tmp_path):
@@ -224,39 +194,28 @@ def test_the_machines_figures_make_sense(tmp_path):
 
     figures = machine.sample()
 
-    assert 0 < machine.free_memory() <= figures["MACHINE_MEMORY"]
-    assert 0 < figures["AVAILABLE_DISK"] <= figures["TOTAL_DISK"]
+    assert 0 < machine.free_memory() <= figures.memory
+    assert 0 < figures.free_disk <= figures.disk
+    assert 0 < figures.process_memory <= figures.memory
     assert 0 <= machine.load() <= 100
-    assert figures["UPTIME"] >= 0
-    json.dumps(figures)
+    assert figures.uptime >= 0
+    assert figures.processor
 
 
-def test_a_whole_heartbeat_survives_the_wire(tmp_path, facilities, registry):
-    machine = Machine(tmp_path, SYSTEM_CLOCK)
-    status = status_of(machine.sample(), [], 10, SYSTEM_CLOCK.now())
-    pipelines = shown_pipelines([desired(pipeline("p", puppet(V=1)))], refuses_nothing)
-    heartbeat = Heartbeat(
-        "n1",
-        NODE.address,
-        (NODE.address,),
-        pipelines=pipelines,
-        load=machine.load(),
-        free_memory=machine.free_memory(),
-        version="1.0",
-        signatures=signatures_of(registry),
-        status=status,
-    )
+def test_a_whole_heartbeat_survives_the_wire(presence):
+    heartbeat = presence.full()
 
     sealed = Pye2Serializer("n1").parse(Pye2Serializer("n1").seal(heartbeat, NODE))
     sealed.verify()
     arrived = sealed.open(NODE)
 
     assert (arrived.name, arrived.address, arrived.secured) == ("n1", NODE.address, True)
-    assert arrived.allowed == (NODE.address,)
-    assert arrived.pipelines == (pipeline("p", puppet(V=1)),)
-    assert arrived.signatures == {"LIVE_PUPPET_01": "1.0", "PUPPET_01": "1.0"}
+    assert arrived.allowed == (CLIENT.address,)
+    assert arrived.pipelines == (pipeline("p"),)
+    assert arrived.signatures == {"S": "1.0"}
     assert (arrived.load, arrived.free_memory) == (heartbeat.load, heartbeat.free_memory)
-    assert (arrived.version, arrived.is_supervisor) == ("1.0", False)
+    assert (arrived.version, arrived.is_supervisor) == (heartbeat.version, False)
+    assert arrived.status["MACHINE_MEMORY"] == heartbeat.report.machine.memory
 
 
 @pytest.fixture
@@ -266,7 +225,7 @@ def presence(tmp_path, clock):
         NODE.address,
         interval=10,
         signatures={"S": "1.0"},
-        capabilities=frozenset({Capability.INBOX}),
+        capabilities=lambda: frozenset({Capability.INBOX}),
         machine=Machine(tmp_path, clock),
         clock=clock,
         allowed=lambda: (CLIENT.address,),
@@ -322,5 +281,15 @@ def test_the_load_is_not_measured_over_moments(presence, clock):
 def test_wills_are_promised_only_where_the_transport_has_them():
     without, with_wills = TransportFeatures(), TransportFeatures(last_will=True)
 
-    assert Capability.LAST_WILL in capabilities_of(with_wills)
-    assert capabilities_of(without) == capabilities_of(with_wills) - {Capability.LAST_WILL}
+    with_all = capabilities_of(with_wills, hears_roll_calls=True)
+    assert Capability.LAST_WILL in with_all
+    assert capabilities_of(without, hears_roll_calls=True) == with_all - {Capability.LAST_WILL}
+
+
+def test_an_answer_to_roll_calls_is_promised_only_by_who_hears_them():
+    features = TransportFeatures()
+
+    told = capabilities_of(features, hears_roll_calls=True)
+
+    assert Capability.ROLL_CALL in told
+    assert capabilities_of(features, hears_roll_calls=False) == told - {Capability.ROLL_CALL}

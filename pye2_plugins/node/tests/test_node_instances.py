@@ -5,51 +5,27 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
+from node_support import CLIENT, InstanceStage, puppet
 
-from pye2_node.changes import digest_of
 from pye2_node.context import UNDER_WAY
-from pye2_node.instances import InstanceState, Patience, RunningInstance
-from pye2_node.plugin_fields import Pace
+from pye2_node.instances import InstanceState, Patience
+from pye2_node.pace import Pace
 from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
-from pye2core.messages import InstancePath, NotificationKind
+from pye2core.messages import InstancePath, NotificationKind, Speaker
+from pye2core.messages.digests import digest_of
 from pye2core.plugins import known
 
 PATIENCE = Patience(to_start=0.2, to_stop=0.2, first_pause=0.01, longest_pause=0.02)
 PATH = InstancePath("p", "PUPPET_01", "i")
 
 
-class Stage:
-    """Makes instances and waits for what becomes of them."""
-
-    def __init__(self, facilities, outlet):
-        self.facilities = facilities
-        self.outlet = outlet
-        self.states = asyncio.Queue()
-        self.sent = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        outlet.on_payload = lambda: loop.call_soon_threadsafe(self.sent.put_nowait, None)
-
-    def instance(self, config, patience=PATIENCE):
-        return RunningInstance(
-            config,
-            desired(pipeline("p", config)),
-            self.facilities,
-            is_confidential=refuses_nothing,
-            on_state=lambda each: self.states.put_nowait(each.state),
-            patience=patience,
-        )
+class Stage(InstanceStage):
+    """One on which the states of one instance are awaited."""
 
     async def becomes(self, state):
         async with asyncio.timeout(20):
-            while await self.states.get() is not state:
+            while await self.changes.get() is not state:
                 pass
-
-    async def payloads(self, count):
-        """Wait for that many payloads more."""
-        async with asyncio.timeout(20):
-            for _ in range(count):
-                await self.sent.get()
 
 
 @pytest.fixture
@@ -57,7 +33,7 @@ def perform(facilities, outlet):
     """Runs ``scenario(stage)`` on a loop."""
 
     async def on_stage(scenario):
-        return await scenario(Stage(facilities, outlet))
+        return await scenario(Stage(facilities, outlet, PATIENCE))
 
     return lambda scenario: asyncio.run(on_stage(scenario))
 
@@ -83,7 +59,7 @@ def test_an_instance_runs_and_is_stopped(perform, log):
 
 def test_payloads_have_the_fields_that_users_know(perform):
     async def scenario(stage):
-        instance = stage.instance(puppet(TAGS="x", PROCESS_DELAY=3))
+        instance = stage.instance(puppet())
         await instance.context.emit({"exec_result": 1})
         await instance.context.emit({"STATUS": "mine"})
         return [payload for payload, _ in stage.outlet.payloads]
@@ -92,32 +68,24 @@ def test_payloads_have_the_fields_that_users_know(perform):
 
     assert (first.path, first.requester) == (PATH, CLIENT)
     assert first.fields["EXEC_RESULT"] == 1
-    assert (first.fields["ID"], second.fields["ID"]) == (1, 2)
-    assert first.fields["TAGS"] == "x"
-    assert first.fields["_P_PROCESS_DELAY"] == 3
-    assert (first.fields["STATUS"], second.fields["STATUS"]) == ("N/A", "mine")
+    assert second.fields == {"STATUS": "mine"}
 
 
-def test_payloads_have_what_pye2s_say_besides_section_11(perform):
+def test_payloads_tell_how_their_instance_stands(perform):
     async def scenario(stage):
-        context = stage.instance(puppet(PLUGIN_LOOP_RESOLUTION=5)).context
-        for said in ({}, {"IMG": "aGVsbG8="}, {"_P_DEMO_MODE": True}):
-            await context.emit(said)
-        return [payload.fields for payload, _ in stage.outlet.payloads]
+        context = stage.instance(puppet(PROCESS_DELAY=3)).context
+        for _ in range(2):
+            await context.emit({})
+        return [payload.circumstances for payload, _ in stage.outlet.payloads]
 
-    first, second, third = perform(scenario)
+    first, second = perform(scenario)
 
-    assert first["_P_VERSION"] == "1.0"
-    assert first["_P_PLUGIN_LOOP_RESOLUTION"] == 5
-    assert first["_P_PLUGIN_REAL_RESOLUTION"] is None
-    assert second["_P_PLUGIN_REAL_RESOLUTION"] > 0
-    assert (first["_P_GRAPH_TYPE"], first["_P_DEMO_MODE"], third["_P_DEMO_MODE"]) == (
-        [],
-        False,
-        True,
-    )
-    assert (first["IMG_IN_PAYLOAD"], second["IMG_IN_PAYLOAD"]) == (False, True)
-    assert first["debug_payload_saved"] is False
+    assert (first.number, second.number) == (1, 2)
+    assert (first.version, first.settings) == ("1.0", {"PROCESS_DELAY": 3})
+    assert first.frequency is None
+    assert second.frequency > 0
+    assert first.sent_at <= second.sent_at
+    assert 0 <= first.alive_seconds <= second.alive_seconds
 
 
 @given(st.lists(st.floats(0.001, 100), min_size=1, max_size=30))
@@ -201,7 +169,7 @@ def test_notifications_are_about_the_instance(perform):
     (notification,) = perform(scenario)
     assert (notification.path, notification.requester) == (PATH, CLIENT)
     assert (notification.text, notification.info) == ("odd", "more")
-    assert notification.fields == {"A": 1, "USE_LOCAL_COMMS_ONLY": False, "VERSION": "1.0"}
+    assert (notification.fields, notification.speaker) == ({"A": 1}, Speaker("1.0"))
 
 
 # --- settings -------------------------------------------------------------------------------------

@@ -6,13 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
+from node_support import CLIENT, InstanceStage, puppet
 
-from pye2_node.heartbeat import status_of
-from pye2_node.instances import InstanceState, Patience, RunningInstance
-from pye2_node.pausing import Shift, Standing, pause_rules, turns_between
+from pye2_node.heartbeat import report_on
+from pye2_node.instances import InstanceState, Patience
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
 from pye2core.errors import InvalidConfiguration, NodeError
 from pye2core.messages import InstancePath, NotificationKind
@@ -45,96 +42,15 @@ class NearClock:
         return SYSTEM_CLOCK.monotonic()
 
 
-# --- what the settings say ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("settings", "standing"),
-    [
-        ({}, Standing()),
-        ({"FORCED_PAUSE": None, "WORKING_HOURS": None}, Standing()),
-        ({"FORCED_PAUSE": True}, Standing(is_forced=True)),
-        ({"FORCED_PAUSE": False}, Standing()),
-        ({"WORKING_HOURS": MORNING}, Standing(shift=Shift.OFF)),
-        ({"WORKING_HOURS": [["00:00", "01:00"]]}, Standing(shift=Shift.ON)),
-        ({"WORKING_HOURS": MORNING, "IGNORE_WORKING_HOURS": True}, Standing()),
-        ({"WORKING_HOURS": MORNING, "IGNORE_WORKING_HOURS": False}, Standing(shift=Shift.OFF)),
-        (
-            {"WORKING_HOURS": MORNING, "WORKING_HOURS_TIMEZONE": "Asia/Tokyo"},
-            Standing(shift=Shift.ON),
-        ),
-        (
-            {"FORCED_PAUSE": True, "WORKING_HOURS": MORNING},
-            Standing(is_forced=True, shift=Shift.OFF),
-        ),
-    ],
-)
-def test_the_settings_say_when_an_instance_does_not_run_section_7(settings, standing):
-    assert pause_rules(puppet(**settings), "p").standing(MONDAY) == standing
-
-
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"FORCED_PAUSE": "yes"}, "FORCED_PAUSE must be true or false, not 'yes'"),
-        ({"FORCED_PAUSE": 1}, "FORCED_PAUSE must be true or false, not 1"),
-        ({"IGNORE_WORKING_HOURS": []}, "IGNORE_WORKING_HOURS must be true or false"),
-        ({"WORKING_HOURS": "always"}, "WORKING_HOURS must be a list of spans"),
-        ({"WORKING_HOURS_TIMEZONE": "Here"}, "WORKING_HOURS_TIMEZONE must be the name"),
-        ({"WORKING_HOURS": 5, "IGNORE_WORKING_HOURS": True}, "WORKING_HOURS must be"),
-    ],
-)
-def test_settings_that_cannot_be_understood_are_refused_by_name(settings, told):
-    with pytest.raises(InvalidConfiguration, match="the instance 'i'") as refused:
-        pause_rules(puppet(**settings), "p")
-
-    assert told in str(refused.value)
-    assert refused.value.pipeline == "p"
-
-
-standings = st.builds(Standing, st.booleans(), st.sampled_from(Shift))
-
-
-@given(st.none() | standings, standings)
-def test_what_begins_and_ends_is_told_once(before, after):
-    turns = turns_between(before, after)
-    was, now = before or Standing(), after
-
-    assert (PAUSE in turns) is (now.is_forced and not was.is_forced)
-    assert (RESUME in turns) is (was.is_forced and not now.is_forced)
-    assert (SHIFT_END in turns) is (now.is_outside and not was.is_outside and before is not None)
-    assert {SHIFT_START, SHIFT_END} != set(turns)
-    assert len(set(turns)) == len(turns)
-    if before == after:
-        assert turns == []
-    if now.shift is Shift.ON and was.shift is not Shift.ON:
-        assert SHIFT_START in turns
-
-
 # --- instances ------------------------------------------------------------------------------------
 
 
-class Stage:
-    """Makes instances on a clock, and waits for what becomes of them."""
+class Stage(InstanceStage):
+    """One on a clock, on which any change of instances is awaited."""
 
     def __init__(self, facilities, outlet, clock):
-        self.changes = asyncio.Queue()
+        super().__init__(facilities, outlet, PATIENCE)
         object.__setattr__(facilities, "clock", clock)
-        self.facilities = facilities
-        self.outlet = outlet
-        self.sent = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
-        outlet.on_payload = lambda: self._loop.call_soon_threadsafe(self.sent.put_nowait, None)
-
-    def instance(self, config, patience=PATIENCE):
-        return RunningInstance(
-            config,
-            desired(pipeline("p", config)),
-            self.facilities,
-            is_confidential=refuses_nothing,
-            on_state=lambda each: self.changes.put_nowait(each.state),
-            patience=patience,
-        )
 
     async def until(self, is_so):
         """Wait until something is so; looked at with each change that is told of."""
@@ -146,8 +62,7 @@ class Stage:
         await self.until(lambda: instance.state is state)
 
     async def payload(self):
-        async with asyncio.timeout(20):
-            await self.sent.get()
+        await self.payloads(1)
 
     def codes(self):
         return [each.code for each in self.outlet.notifications]
@@ -237,7 +152,7 @@ def test_an_instance_works_within_its_hours_only(perform, wall, log):
         await instance.stop()
         return stage.codes()
 
-    assert perform(scenario) == [SHIFT_START, SHIFT_END]
+    assert perform(scenario) == [SHIFT_END, SHIFT_START, SHIFT_END]
     assert log == ["start", "run", "stop"]
 
 
@@ -252,7 +167,34 @@ def test_an_instance_that_begins_within_its_hours_says_so(perform, wall):
 
     (notification,) = perform(scenario)
     assert notification.code == SHIFT_START
-    assert "2026-01-05 12:00 UTC" in notification.info
+    assert "end at 2026-01-05 12:00 UTC" in notification.info
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        (MORNING, "its working hours, which begin at 2026-01-05 08:00 UTC"),
+        ({"MON": []}, "its working hours, which begin never"),
+    ],
+)
+def test_an_instance_that_begins_outside_of_its_hours_says_so_and_when_they_begin(
+    perform, wall, hours, told
+):
+    async def scenario(stage):
+        wall.set("07:00")
+        instance = stage.instance(puppet(WORKING_HOURS=hours))
+        await instance.start()
+        reason = instance.pause_reason
+        await instance.stop()
+        return reason, stage.outlet.notifications
+
+    reason, (notification,) = perform(scenario)
+
+    assert notification.code == SHIFT_END
+    assert notification.kind is NotificationKind.NORMAL
+    assert notification.text == "Not run yet, because it is outside of its working hours"
+    assert notification.info == told
+    assert reason == f"outside of {told}"
 
 
 def test_the_hour_is_awaited_not_only_looked_for_now_and_then(perform, facilities, log):
@@ -268,7 +210,7 @@ def test_the_hour_is_awaited_not_only_looked_for_now_and_then(perform, facilitie
         await instance.stop()
         return stage.codes()
 
-    assert perform(scenario) == [SHIFT_START]
+    assert perform(scenario) == [SHIFT_END, SHIFT_START]
     assert log == ["start", "run", "stop"]
 
 
@@ -288,7 +230,7 @@ def test_other_hours_count_at_once(perform, wall):
         await instance.stop()
         return stage.codes()
 
-    assert perform(scenario) == [SHIFT_START, SHIFT_END, SHIFT_START]
+    assert perform(scenario) == [SHIFT_END, SHIFT_START, SHIFT_END, SHIFT_START]
 
 
 def test_settings_of_its_hours_do_not_disturb_one_that_works_on(perform, wall, log):
@@ -439,26 +381,33 @@ def test_a_start_that_fails_is_tried_again_when_the_pause_is_over(perform, regis
     assert log[-3:] == ["start", "run", "stop"]
 
 
-def test_heartbeats_tell_who_is_outside_of_the_hours(perform, wall):
+def test_heartbeats_tell_who_does_not_run_and_why(perform, wall):
     async def scenario(stage):
         wall.set("13:00")
-        names = {"in": [["12:30", "14:00"]], "out": MORNING, "always": None}
-        instances = [
-            stage.instance(puppet(name, WORKING_HOURS=hours)) for name, hours in names.items()
-        ]
+        told = {
+            "in": {"WORKING_HOURS": [["12:30", "14:00"]]},
+            "out": {"WORKING_HOURS": MORNING},
+            "always": {},
+            "kept": {"FORCED_PAUSE": True},
+            "both": {"FORCED_PAUSE": True, "WORKING_HOURS": MORNING},
+        }
+        instances = [stage.instance(puppet(name, **settings)) for name, settings in told.items()]
         for each in instances:
             await each.start()
-        active = status_of({}, instances, 10, wall.now())["ACTIVE_PLUGINS"]
+        reports = [report_on(each) for each in instances]
         for each in instances:
             await each.stop()
         return {
-            each["INSTANCE_ID"]: (each["OUTSIDE_WORKING_HOURS"], each["INFO"]) for each in active
+            each.path.instance_id: (each.is_outside_working_hours, each.doing) for each in reports
         }
 
+    until_tomorrow = "outside of its working hours, which begin at 2026-01-06 08:00 UTC"
     assert perform(scenario) == {
         "in": (False, "running"),
-        "out": (True, "paused"),
+        "out": (True, f"paused: {until_tomorrow}"),
         "always": (False, "running"),
+        "kept": (False, "paused: FORCED_PAUSE is set"),
+        "both": (True, f"paused: FORCED_PAUSE is set; {until_tomorrow}"),
     }
 
 
@@ -471,7 +420,7 @@ def test_a_stopped_instance_looks_at_no_clock_any_more(perform, wall, log):
         await asyncio.wait({asyncio.ensure_future(stage.payload())}, timeout=0.1)
         return stage.codes()
 
-    assert perform(scenario) == []
+    assert perform(scenario) == [SHIFT_END]
     assert log == ["start", "stop"]
 
 

@@ -9,7 +9,7 @@ import threading
 
 import psutil
 import pytest
-from node_support import FRIEND, LONG_AGO, SECONDS, STRANGER, Client
+from node_support import FRIEND, LONG_AGO, SECONDS, STRANGER
 
 from pye2_node.allow_file import Guest, allow
 from pye2_wire.serializer import Pye2Serializer
@@ -97,21 +97,9 @@ def start(mosquitto, tmp_path):
 
 
 @pytest.fixture
-def connect(mosquitto):
-    clients = []
-
-    def connect_client(identity=FRIEND):
-        clients.append(Client(mosquitto.url, identity))
-        return clients[-1]
-
-    yield connect_client
-    for client in clients:
-        client.close()
-
-
-@pytest.fixture
-def friend(connect):
-    return connect()
+def broker(mosquitto):
+    """The broker of the clients, too."""
+    return mosquitto
 
 
 def assert_works(node, friend, name="still-works"):
@@ -119,6 +107,56 @@ def assert_works(node, friend, name="still-works"):
     friend.send(Action.UPDATE_PIPELINE, custom(name, "return 42"), node.address)
     friend.notification(100, name)
     assert friend.payload(name).fields["EXEC_RESULT"] == 42
+
+
+# --- what its log says ----------------------------------------------------------------------------
+
+FAILING_SCRIPT = "def divided(x):\n  return 1 / x\nresult = divided(0)"
+
+
+def let_fail(node, friend):
+    """Have an instance fail three times, and another one not be started at all."""
+    failing = custom("fails", FAILING_SCRIPT, ERROR_DELAY=0.1)
+    friend.send(Action.UPDATE_PIPELINE, failing, node.address)
+    failures = [friend.payload("fails").fields["EXEC_FAILURE"] for _ in range(3)]
+    unknown = PipelineConfig("unknown", instances=(InstanceConfig("NO_SUCH_01", "i"),))
+    friend.send(Action.UPDATE_PIPELINE, unknown, node.address)
+    friend.notification(-100, "unknown")
+    return failures
+
+
+def test_its_log_has_one_line_of_an_instance_that_keeps_failing(start, friend):
+    node = start()
+
+    let_fail(node, friend)
+
+    node.end()
+    lines = [line for line in node.said().splitlines() if "instance fails:CUSTOM_EXEC_01:i" in line]
+    assert len(lines) == 1
+    assert "ZeroDivisionError: division by zero" in lines[0]
+    assert "instance unknown:NO_SUCH_01:i" in node.said()
+    assert "Traceback" not in node.said()
+
+
+def test_its_verbose_log_has_each_failure_with_the_lines_of_the_code(start, friend):
+    node = start("n1", "--verbose")
+
+    let_fail(node, friend)
+
+    node.end()
+    said = node.said()
+    assert said.count("instance fails:CUSTOM_EXEC_01:i: ") >= 3
+    assert 'File "<code>", line 3, in <module>' in said
+    assert 'File "<code>", line 2, in divided' in said
+    assert "instance unknown:NO_SUCH_01:i" in said
+
+
+def test_a_failing_script_is_told_with_its_own_lines_and_none_of_the_nodes(start, friend):
+    failure, *_ = let_fail(start(), friend)
+
+    places = [line.strip() for line in failure["TRACEBACK"].splitlines() if "File " in line]
+    assert places == ['File "<code>", line 3, in <module>', 'File "<code>", line 2, in divided']
+    assert (failure["LINE"], failure["SOURCE_LINE"]) == (2, "return 1 / x")
 
 
 # --- beginning and end ----------------------------------------------------------------------------

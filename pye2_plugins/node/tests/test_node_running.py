@@ -9,12 +9,14 @@ from node_support import FRIEND, SECONDS, STRANGER, RunningNode, pipeline, puppe
 from pye2_node.changes import digest_of
 from pye2_node.commands import NodeAction
 from pye2_node.store import Store
+from pye2_testing import MemoryTransport
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import BrokerUnreachable
+from pye2core.errors import BrokerUnreachable, TransportError
 from pye2core.messages import (
     Action,
+    Capability,
     Command,
     InstancePath,
     InstanceUpdate,
@@ -34,10 +36,39 @@ def test_a_node_says_hello_when_it_is_ready_and_goodbye_when_it_stops(start, fri
     assert set(hello.allowed) == {node.address, FRIEND.address}
     assert hello.secured
     assert hello.pipelines == ()
+    assert hello.capabilities == set(Capability)
 
     node.stop()
     friend.heartbeat("n1", lambda each: each.presence is Presence.LEAVING)
     assert node.end is NodeAction.STOP
+
+
+def refuse(channel):
+    raise TransportError(f"{channel} is forbidden", broker="memory://")
+
+
+def deliver_nothing(channel):
+    """Mosquitto grants what its rules forbid."""
+
+
+@pytest.mark.parametrize("forbid", [refuse, deliver_nothing])
+def test_where_the_broker_forbids_roll_calls_no_answer_to_them_is_promised(
+    start, friend, monkeypatch, forbid
+):
+    subscribe = MemoryTransport.subscribe
+
+    def subscribe_to_allowed(transport, channel, timeout):
+        if channel == Channel.roll_call():
+            forbid(channel)
+        else:
+            subscribe(transport, channel, timeout)
+
+    monkeypatch.setattr(MemoryTransport, "subscribe", subscribe_to_allowed)
+
+    start()
+
+    hello = friend.heartbeat("n1")
+    assert hello.capabilities == set(Capability) - {Capability.ROLL_CALL}
 
 
 def test_a_node_tells_observers_that_it_started_and_stopped(start, registry, monkeypatch):

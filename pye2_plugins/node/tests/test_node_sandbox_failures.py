@@ -60,6 +60,30 @@ return list(data.map(raises, [1]))"""
     assert "concurrent" not in failure["traceback"]
 
 
+def test_lines_of_functions_that_no_user_wrote_are_not_shown():
+    functions = Functions(print)
+    bodies = {"ours": ("return plugin['users']()", ("plugin",)), "users": ("return 1 / 0", ())}
+    functions.define(bodies, not_users=["ours"])
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        functions.by_name["ours"](functions.by_name)
+
+    failure = describe(raised.value, "ours", functions.files)
+    assert "users" in failure["traceback"]
+    assert "ours" not in failure["traceback"]
+    assert (failure["function"], failure["line"]) == ("users", 1)
+
+
+@pytest.mark.parametrize("position", ["(1, 'x', 'text')", "(1, 5, 7)"])
+def test_an_exception_that_cannot_be_shown_is_told_with_its_line(position):
+    failure = failure_of(f"a = 1\nraise SyntaxError('odd', ('f', *{position}))\nreturn a")
+
+    assert (failure["type"], failure["line"]) == ("SyntaxError", 2)
+    assert "odd" in failure["message"]
+    assert "line 2, in job" in failure["traceback"]
+    assert "a SyntaxError that cannot be shown" in failure["traceback"]
+
+
 def test_endless_recursion_is_told_in_short():
     failure = failure_of("def again(n):\n  return again(n + 1)\nreturn again(0)")
 

@@ -182,7 +182,7 @@ def _own_functions() -> dict[str, FunctionSource]:
     for function, parameters in _OURS.items():
         captured = capture(cast("Callable[..., Any]", function), parameters=parameters)
         assert captured is not None
-        functions[function.__name__] = FunctionSource(captured.source, parameters)
+        functions[function.__name__] = FunctionSource(captured.source, parameters, is_users=False)
     return functions
 
 

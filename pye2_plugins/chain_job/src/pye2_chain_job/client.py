@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_chain_job.reports import JobState
+from pye2_chain_job.settings import nr_of_nodes
 from pye2_chain_job.stages import (
     PARAMETERS,
     PROGRESS_PARAMETERS,
@@ -21,7 +22,12 @@ from pye2_custom_code.origins import origin_of, remember
 from pye2core import Instance
 from pye2core.code import capture, check_function, encode
 from pye2core.descriptors import Stage
-from pye2core.errors import CodeRefused, JobFailedError, PresetParameterError
+from pye2core.errors import (
+    CodeRefused,
+    InvalidConfiguration,
+    JobFailedError,
+    PresetParameterError,
+)
 from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:
@@ -88,6 +94,7 @@ class ChainJobInstance(Instance):
             CodeRefused: functions cannot run on a node; says everything that is wrong with them.
             UnknownPreset: a name stands for no installed preset.
             PresetParameterError: a preset lacks a parameter, or is for another stage.
+            InvalidConfiguration: there cannot be so many workers.
         """
         functions = _Functions(installed_plugins())
         code_keys = _CODE_KEYS.keys() & arguments.keys()
@@ -95,6 +102,7 @@ class ChainJobInstance(Instance):
             functions.take(name, arguments.pop(name))
         functions.take_progress(arguments.pop("main_node_progress", None))
         functions.check_parameters(arguments.get("main_node_finish_condition_kwargs"))
+        _check_number(arguments.get("nr_remote_worker_nodes"))
         given = {
             key: arguments.pop(name) for name, key in _SETTING_KEYS.items() if name in arguments
         }
@@ -174,6 +182,17 @@ class _Functions:
         for captured in self._captured.values():
             remember(captured)
         return {key: encode(captured.source) for key, captured in self._captured.items()}
+
+
+def _check_number(nodes: object) -> None:
+    """Refuse what no main node takes, before anything is sent; None leaves it to that."""
+    if nodes is None:
+        return
+    try:
+        nr_of_nodes(nodes)
+    except ValueError as error:
+        message = f"the job cannot run: nr_remote_worker_nodes {error}, not {nodes!r:.60}"
+        raise InvalidConfiguration(message, pipeline=None) from error
 
 
 def _refusal(captured: CapturedCode) -> CodeRefused | None:

@@ -63,6 +63,7 @@ class Collector:
         shown: the result as it was last made for showing; None if there is none or it is large.
         done: whether the finish condition was met.
         result: the result, once it was made; in a list of one.
+        nones: how much data the process function answered with None so far; 0 once it gave a list.
     """
 
     nr_jobs: int
@@ -73,6 +74,8 @@ class Collector:
     shown: Any = None
     done: bool = False
     result: list[Any] = field(factory=list)
+    nones: int = 0
+    _gave_a_list: bool = False
     _epochs: dict[int, int] = field(factory=dict)
     _queue: deque[_Waiting] = field(factory=deque)
     _waiting_bytes: int = 0
@@ -220,6 +223,9 @@ class Collector:
         self._count(call.job_id, call.number)
         if isinstance(value, list):
             self.collected[call.job_id].extend(value)
+            self._gave_a_list, self.nones = True, 0
+        elif not self._gave_a_list:
+            self.nones += 1
 
     def _count(self, job_id: int, number: int | None) -> None:
         if number is not None:

@@ -26,12 +26,15 @@ def discard(plugin: Any, job_id: int) -> None:
     plugin.obj_cache["pye2 collected data"][job_id] = []
 
 
-def run_process(plugin: Any, job_id: int, data: Any) -> list[Any]:
-    """Have the user's function say what to keep of a worker's data, keep it and tell it."""
+def run_process(plugin: Any, job_id: int, data: Any) -> list[Any] | None:
+    """Have the user's function say what to keep of a worker's data, keep it and tell it.
+
+    None where the function gave None: that keeps nothing, and may be a ``return`` that is missing.
+    """
     collected_data = plugin.obj_cache["pye2 collected data"]
     found = plugin.functions["process"](plugin, job_id, collected_data, data)
     if found is None:
-        return []
+        return None
     items = list(found) if isinstance(found, list) else [found]
     collected_data[job_id].extend(items)
     return items

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_chain_job import events as said
-from pye2_chain_job.actions import STAGE_OF, Aggregate, Emit, MeasureProgress, Notify
+from pye2_chain_job.actions import STAGE_OF, Aggregate, Emit, MeasureProgress, Notify, Process
 from pye2_chain_job.collecting import Collector, TooMuchWaiting
 from pye2_chain_job.piece import PieceState
 from pye2_chain_job.reports import (
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS: Final = 10.0
 """After the last payload, the job waits so long for its workers' nodes to confirm their end."""
+
+SUSPICIOUS_NONES: Final = 10
+"""After so many results of None, and no other, the client is told: a ``return`` may be missing."""
 
 _DATA_KEYS: Final = ("DATA", "RESOURCE")
 
@@ -162,8 +165,22 @@ class Job:
         self.collector.returned(event.call, event.value, event.size)
         if self.collector.count != collected:
             self._timer.moved()
+        if isinstance(event.call, Process) and self.collector.nones == SUSPICIOUS_NONES:
+            self._warn_of_nones()
         if isinstance(event.call, MeasureProgress | Aggregate):
             self._timer.cost(event.seconds)
+
+    def _warn_of_nones(self) -> None:
+        self._timer.moved()
+        info = (
+            "Return the list of what is to be kept of a worker's data; with None nothing is kept."
+            " If that is meant, there is nothing to do."
+        )
+        self._do(Notify(NotificationKind.ABNORMAL, self._told_of_nones(), info))
+
+    def _told_of_nones(self) -> str:
+        count = self.collector.nones
+        return f"the job's process function has returned None {count} times and nothing else"
 
     def _call_failed(self, event: said.CallFailed, now: float) -> None:
         if isinstance(event.call, Aggregate) and event.call.may_fail:
@@ -281,9 +298,12 @@ class Job:
     def _standing(self, now: float) -> Standing:
         percent = self.collector.percent
         nodes = self.workers.nodes()
+        infos = [f"{len(nodes)} of {self.plan.pieces} workers have a node"]
+        if self.collector.nones:
+            infos.append(self._told_of_nones())
         return Standing(
             state=self.state,
-            state_info=f"{len(nodes)} of {self.plan.pieces} workers have a node",
+            state_info="; ".join(infos),
             percent=self.workers.percent() if percent is None else percent,
             nodes=nodes,
             counts={job_id: len(items) for job_id, items in self.collector.collected.items()},

@@ -7,9 +7,6 @@ where a client sends back the digest that it found in a heartbeat, what is there
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -17,6 +14,7 @@ from attrs import evolve
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import InstanceConfig, PipelineConfig
 from pye2core.messages.configuration import VOID, upper_keys
+from pye2core.messages.digests import digest_of, is_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,14 +30,6 @@ INSTANCE_COMMAND: Final = "INSTANCE_COMMAND"
 
 _DEEPEST_PLACE: Final = 16
 """Dots in a key that are looked at."""
-
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def digest_of(value: Any) -> str:
-    """What is published in place of a confidential value: ``sha256:…`` of its text."""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def published(config: PipelineConfig, is_confidential: IsConfidential) -> PipelineConfig:
@@ -125,7 +115,7 @@ def unknown_code_in(config: InstanceConfig, is_confidential: IsConfidential) -> 
     return [
         key
         for key, value in config.settings.items()
-        if _is_digest(value) and is_confidential(config.signature, key)
+        if is_digest(value) and is_confidential(config.signature, key)
     ]
 
 
@@ -173,11 +163,7 @@ def _is_kept(
     is_confidential: IsConfidential,
     known: Mapping[str, Any],
 ) -> bool:
-    return _is_digest(value) and key in known and is_confidential(signature, key)
-
-
-def _is_digest(value: object) -> bool:
-    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+    return is_digest(value) and key in known and is_confidential(signature, key)
 
 
 def _laid_over(

@@ -14,15 +14,15 @@ import re
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve
 
 from pye2_node import allow_file
 from pye2_node.doorbell import ring
 from pye2_node.home import Home, allow_file_of, default_home, key_file_of
 from pye2_node.settings import (
-    HEARTBEAT_SECONDS,
     LONGEST_HEARTBEAT_SECONDS,
     NAME_PATTERN,
     NodeSettings,
@@ -32,13 +32,14 @@ from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import BrokerUrlError, Pye2Error, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pye2_node.commands import NodeAction
     from pye2_node.node import Node
     from pye2core.settings.environment import ClientSettings
 
 _DEFAULT_NAME = "node"
+_DEFAULTS = OwnersChoices()
 
 
 def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -69,46 +70,49 @@ _home = click.option(
     " the arguments of a process: give a URL with a password as PYE2_BROKER, in the environment or"
     " in a .env file.",
 )
+@click.option(
+    "--root-topic",
+    metavar="NAME",
+    help="What the names of all channels begin with, to keep networks on one broker apart;"
+    " PYE2_ROOT_TOPIC or .env otherwise, else naeural.",
+)
 @click.option("--allow", "allowed", metavar="ADDRESS", multiple=True, help="Allow an address too.")
 @click.option(
     "--heartbeat-interval",
     metavar="SECONDS",
     type=click.FloatRange(0.1, LONGEST_HEARTBEAT_SECONDS),
-    default=HEARTBEAT_SECONDS,
-    show_default=True,
-    help="Time between two heartbeats.",
+    help=f"Time between two heartbeats.  [default: {_DEFAULTS.heartbeat_interval:g}]",
 )
 @click.option(
     "--exec-timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="How long one call of custom code may take, where an instance does not say.",
+    help="How long one call of custom code may take, where an instance does not say."
+    f"  [default: {_DEFAULTS.exec_timeout:g}]",
 )
 @click.option(
     "--max-exec-timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
-    default=3600.0,
-    show_default=True,
-    help="How long one call may take, whatever an instance says.",
+    help="How long one call may take, whatever an instance says."
+    f"  [default: {_DEFAULTS.max_exec_timeout:g}]",
 )
 @click.option(
     "--results-to-everyone",
     is_flag=True,
+    default=None,
     help="Send results to everybody, as PyE2's nodes do, not to the asker alone: for programs that"
     " only listen.",
 )
 @click.option(
-    "--encrypted-commands-only",
-    is_flag=True,
-    help="Refuse commands that others can read, as PYE2_NODE_ACCEPT_UNENCRYPTED_COMMANDS=false"
-    " does.",
+    "--accept-unencrypted-commands/--encrypted-commands-only",
+    default=None,
+    help="Take, or refuse, commands that others can read.  [default: take]",
 )
 @click.option(
     "--show-code",
     is_flag=True,
+    default=None,
     help="Show the code of instances to everybody in heartbeats, as PyE2's nodes do, and not only"
     " its digest.",
 )
@@ -116,31 +120,30 @@ _home = click.option(
 @click.option(
     "--verbose",
     is_flag=True,
-    help="Write what happens, and what custom code prints, to standard error.",
+    help="Write what happens, each failure in full, and what custom code prints, to standard"
+    " error.",
 )
 @click.option("--parent-death", is_flag=True, hidden=True)
 @click.pass_context
 def node(
     ctx: click.Context,
+    /,
     *,
     name: str | None,
     home: Path | None,
     broker: str | None,
+    root_topic: str | None,
     allowed: Sequence[str],
-    heartbeat_interval: float,
-    exec_timeout: float,
-    max_exec_timeout: float,
-    results_to_everyone: bool,
-    show_code: bool,
-    encrypted_commands_only: bool,
     as_json: bool,
     verbose: bool,
     parent_death: bool,
+    **choices: Any,
 ) -> None:
     """Run an edge node, until Ctrl-C or SIGTERM.
 
-    The broker is --broker, or PYE2_BROKER in the environment or in a .env file. Only addresses
-    that are allowed can use the node: `pye2 node allow ADDRESS`.
+    The broker is --broker, or PYE2_BROKER in the environment or in a .env file. Options that choose
+    how the node behaves may stand there, too: --exec-timeout as PYE2_NODE_EXEC_TIMEOUT. Only
+    addresses that are allowed can use the node: `pye2 node allow ADDRESS`.
     """
     name = name or _DEFAULT_NAME
     home = home or default_home(name)
@@ -153,7 +156,7 @@ def node(
     if verbose:
         # Whoever called this command may have set up logging already.
         logging.getLogger().setLevel(logging.INFO)
-    found = _client_settings(broker)
+    found = _client_settings(broker, root_topic)
     if broker is not None and found.broker.password is not None:
         click.echo("the password in --broker can be read in `ps`; use PYE2_BROKER", err=True)
     settings = NodeSettings(
@@ -162,24 +165,19 @@ def node(
         root=found.root_topic,
         home=home,
         allow=tuple(allowed),
-        heartbeat_seconds=heartbeat_interval,
-        call_seconds=exec_timeout,
-        longest_call_seconds=max_exec_timeout,
-        results_to_everyone=results_to_everyone,
-        show_code=show_code,
-        accept_unencrypted_commands=_accepts_unencrypted() and not encrypted_commands_only,
+        choices=_owners_choices(choices),
     )
     end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
     if _is_restart(end):
         _begin_anew()
 
 
-def _client_settings(broker: str | None) -> ClientSettings:
-    """The broker as a client in this folder would find it."""
+def _client_settings(broker: str | None, root_topic: str | None) -> ClientSettings:
+    """The network as a client in this folder would find it."""
     from pye2core.settings.environment import client_settings
 
     try:
-        return client_settings(broker=broker)
+        return client_settings(broker=broker, root_topic=root_topic)
     except SettingsError as error:
         if error.setting != "broker" or isinstance(error, BrokerUrlError):
             raise
@@ -190,10 +188,12 @@ def _client_settings(broker: str | None) -> ClientSettings:
         raise SettingsError(message, setting="broker") from error
 
 
-def _accepts_unencrypted() -> bool:
+def _owners_choices(given: Mapping[str, Any]) -> OwnersChoices:
+    """What was chosen in the environment, and by those of the options that were given."""
     from pye2core.settings import load_plugin_settings
 
-    return load_plugin_settings("node", OwnersChoices).accept_unencrypted_commands
+    chosen = load_plugin_settings("node", OwnersChoices)
+    return evolve(chosen, **{name: value for name, value in given.items() if value is not None})
 
 
 async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> NodeAction:

@@ -15,10 +15,10 @@ from attrs import frozen
 from pye2_node.code_events import CodeEvents
 from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
-from pye2_node.plugin_fields import NOTIFICATION_FIELDS, Pace, payload_fields
+from pye2_node.pace import Pace
 from pye2_node.sandbox import Surroundings
 from pye2core.errors import NodeError
-from pye2core.messages import Notification, PayloadMessage
+from pye2core.messages import Circumstances, Notification, PayloadMessage, Speaker
 from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ class Context:
         return spelled_path_of(self.pipeline.config.name, self.config)
 
     @property
-    def notification_fields(self) -> dict[str, Any]:
-        """What notifications say in which this instance speaks, besides their own."""
-        version = {} if self._version is None else {"VERSION": self._version}
-        return {**NOTIFICATION_FIELDS, **version}
+    def speaker(self) -> Speaker:
+        """This instance, in notifications in which it speaks."""
+        return Speaker(self._version)
 
     @property
     def node_name(self) -> str:
@@ -142,12 +141,12 @@ class Context:
         return {**self.config.settings, "EXEC_TIMEOUT": self._call_seconds()}
 
     def _call_seconds(self) -> Any:
-        limits = self._facilities.settings
+        limits = self._facilities.settings.choices
         given = self.config.settings.get("EXEC_TIMEOUT")
         if given is None:
-            return min(limits.call_seconds, limits.longest_call_seconds)
-        if isinstance(given, int | float) and not given <= limits.longest_call_seconds:
-            return limits.longest_call_seconds
+            return min(limits.exec_timeout, limits.max_exec_timeout)
+        if isinstance(given, int | float) and not given <= limits.max_exec_timeout:
+            return limits.max_exec_timeout
         return given
 
     @property
@@ -182,10 +181,11 @@ class Context:
             self.last_payload_at = self.clock.now()
             message = PayloadMessage(
                 self.spelled_path,
-                self._body(fields),
+                upper_keys(fields),
                 requester=self.pipeline.requester,
                 modified_by=self.pipeline.modified_by,
                 formatter=formatter_of(self.config),
+                circumstances=self._circumstances(self.last_payload_at),
             )
             sending = await asyncio.to_thread(
                 self._facilities.send_payload, message, self._receiver()
@@ -207,17 +207,17 @@ class Context:
         if not sent.cancelled():
             sent.exception()
 
-    def _body(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _circumstances(self, sent_at: datetime) -> Circumstances:
         now = self.clock.monotonic()
         self._pace.note(now)
-        body = payload_fields(
-            self.config.settings,
-            upper_keys(fields),
-            version=self._version,
-            frequency=self._pace.frequency,
+        return Circumstances(
+            number=self.iteration,
+            sent_at=sent_at,
             alive_seconds=now - self._began,
+            frequency=self._pace.frequency,
+            version=self._version,
+            settings=self.config.settings,
         )
-        return {**body, "ID": self.iteration, "TIMESTAMP_EXECUTION": self.last_payload_at}
 
     def notify(
         self,
@@ -227,6 +227,7 @@ class Context:
         code: NotificationCode | int | None = None,
         info: str | None = None,
         fields: Mapping[str, Any] | None = None,
+        is_displayed: bool | None = None,
     ) -> None:
         """Send a notification about this instance."""
         self._facilities.announce(
@@ -238,7 +239,9 @@ class Context:
                 info=info,
                 module=self.config.signature,
                 requester=self.pipeline.requester,
-                fields={**self.notification_fields, **upper_keys(fields or {})},
+                fields=upper_keys(fields or {}),
+                speaker=self.speaker,
+                is_displayed=is_displayed,
             )
         )
 

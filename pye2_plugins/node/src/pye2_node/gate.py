@@ -13,21 +13,13 @@ from pye2_node.store import CommandId
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.identity import same_address
 from pye2core.messages import EVERY_NODE
-from pye2core.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pye2_node.refusals import Refusals
     from pye2core.abc import SealedMessage
-    from pye2core.clock import Clock
     from pye2core.messages import Requester
-
-
-ANSWER_EVERY = 1.0
-"""Seconds between two refusals that one sender is told of."""
-
-ANSWERS_A_SECOND = 20
-"""Refusals that all senders together are told of: a flood of commands makes no flood of ours."""
 
 
 class Gate:
@@ -39,7 +31,7 @@ class Gate:
         has_seen: whether a command was taken already.
         allows: whether an address, in full form, may give commands.
         on_refused: called with the address of a sender who is to be told that it is not allowed.
-        clock: for the rate of such answers.
+        refusals: sees that such answers are not too many.
         on_unencrypted: called with who is to be told that their commands have to be encrypted; None
             where commands in clear are taken as well.
     """
@@ -52,7 +44,7 @@ class Gate:
         has_seen: Callable[[CommandId], bool],
         allows: Callable[[str], bool],
         on_refused: Callable[[str], None],
-        clock: Clock,
+        refusals: Refusals,
         on_unencrypted: Callable[[Requester], None] | None = None,
     ) -> None:
         self._name = name
@@ -61,7 +53,7 @@ class Gate:
         self._allows = allows
         self._on_refused = on_refused
         self._on_unencrypted = on_unencrypted
-        self._answers = RateLimit(clock, every=ANSWER_EVERY, a_second=ANSWERS_A_SECOND)
+        self._refusals = refusals
 
     def __call__(self, sealed: SealedMessage) -> None:
         """Let a command through, or not.
@@ -81,15 +73,22 @@ class Gate:
             message = "this very command was taken before"
             raise MessageRejected(message, reason="replay", sender=sender)
         if not self._allows(sender):
-            if self._answers.permits(sender):
-                self._on_refused(sender)
+            self._refusals.tell(sender, lambda: self._tell_stranger(sender))
             message = "its sender is not allowed here; `pye2 node allow` changes that"
             raise MessageRejected(message, reason="not-allowed", sender=sender)
-        if self._on_unencrypted is not None and not sealed.is_encrypted:
-            if self._answers.permits(sender):
-                self._on_unencrypted(sealed.requester)
+        on_unencrypted = self._on_unencrypted
+        if on_unencrypted is not None and not sealed.is_encrypted:
+            self._refusals.tell(sender, lambda: on_unencrypted(sealed.requester))
             message = "it is in clear, and this node takes encrypted commands only"
             raise MessageRejected(message, reason="unencrypted", sender=sender)
+
+    def _tell_stranger(self, sender: str) -> None:
+        """Say that a sender is not allowed, unless that has changed before there was time for it.
+
+        It would end what the sender has asked since.
+        """
+        if not self._allows(sender):
+            self._on_refused(sender)
 
     def _is_called(self, sealed: SealedMessage) -> bool:
         """Whether a command is for this node: for its name, or its address in any form.

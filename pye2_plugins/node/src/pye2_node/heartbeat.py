@@ -1,6 +1,6 @@
 """When a heartbeat is due, and what it says (PyE2 wire protocol, section 9).
 
-Sans-I/O but for the machine's figures: the node asks when the next one is due and sends it.
+Sans-I/O: the node asks when the next one is due and sends it.
 """
 
 from __future__ import annotations
@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 import os
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, field
 
 from pye2_node.changes import published
-from pye2core import __version__
-from pye2core.messages import Capability
+from pye2core.messages import Capability, InstanceReport, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pye2_node.changes import IsConfidential
     from pye2_node.desired import DesiredPipeline
@@ -41,16 +40,6 @@ _NEVER: Final = float("-inf")
 
 AT_LEAST_BETWEEN: Final = 0.5
 """Seconds between two heartbeats, however much changes."""
-
-_NOT_MEASURED: Final[Mapping[str, Any]] = {
-    "IN_KB": None,
-    "OUT_KB": None,
-    "LOOPS_TIMINGS": {},
-    "TIMERS": None,
-    "DEVICE_LOG": None,
-    "ERROR_LOG": None,
-}
-"""Keys of PyE2's status that are there for whoever reads them by name."""
 
 
 @define
@@ -158,79 +147,42 @@ def shown_pipelines(
     return tuple(
         evolve(
             published(each.config, is_confidential),
-            settings={
-                **each.config.settings,
-                "INITIATOR_ADDR": each.requester.address,
-                "INITIATOR_ID": each.requester.name,
-                "SESSION_ID": each.modified_by.session_id,
-                "MODIFIED_BY_ADDR": each.modified_by.address,
-                "MODIFIED_BY_ID": each.modified_by.name,
-                "LAST_UPDATE_TIME": each.updated_at,
-                "VALIDATED": True,
-            },
+            provenance=Provenance(each.requester, each.modified_by, each.updated_at),
         )
         for each in pipelines
     )
 
 
-def status_of(
-    figures: Mapping[str, Any],
-    instances: Iterable[RunningInstance],
-    interval: float,
-    now: Any,
-) -> dict[str, Any]:
-    """What a heartbeat's status tells of a node that is online."""
-    active = [_active_plugin(each) for each in instances]
-    return {
-        **figures,
-        "EE_HB_TIME": interval,
-        "TIMESTAMP": now,
-        "LOGGER_VERSION": __version__,
-        "ACTIVE_PLUGINS": active,
-        "NR_PAYLOADS": sum(each["TOTAL_PAYLOAD_COUNT"] for each in active),
-        "NR_INFERENCES": 0,
-        "NR_STREAMS_DATA": 0,
-        "STOP_LOG": [],
-        "GIT_BRANCH": None,
-        "CONDA_ENV": None,
-        "DCT_STATS": {},
-        "COMM_STATS": {},
-        "SERVING_PIDS": [],
-        **_NOT_MEASURED,
-    }
-
-
-def _active_plugin(instance: RunningInstance) -> dict[str, Any]:
+def report_on(instance: RunningInstance) -> InstanceReport:
+    """How an instance is doing, as a heartbeat tells it."""
     context = instance.context
-    delay = context.config.settings.get("PROCESS_DELAY")
-    first_error, last_error = instance.failed_at or (None, None)
-    return {
-        "STREAM_ID": instance.path.pipeline,
-        "SIGNATURE": instance.path.signature,
-        "INSTANCE_ID": instance.path.instance_id,
-        "PROCESS_DELAY": delay,
-        "FREQUENCY": _frequency(delay),
-        "INIT_TIMESTAMP": instance.started_at,
-        "EXEC_TIMESTAMP": context.last_payload_at,
-        "LAST_CONFIG_TIMESTAMP": context.pipeline.updated_at,
-        "FIRST_ERROR_TIME": first_error,
-        "LAST_ERROR_TIME": last_error,
-        "OUTSIDE_WORKING_HOURS": instance.is_outside_working_hours,
-        "CURRENT_PROCESS_ITERATION": context.iteration,
-        "CURRENT_EXEC_ITERATION": context.iteration,
-        "LAST_PAYLOAD_TIME": context.last_payload_at,
-        "TOTAL_PAYLOAD_COUNT": context.iteration,
-        "INFO": instance.state.value,
-    }
+    first_failed_at, last_failed_at = instance.failed_at or (None, None)
+    return InstanceReport(
+        path=instance.path,
+        process_delay=context.config.settings.get("PROCESS_DELAY"),
+        doing=instance.doing,
+        is_outside_working_hours=instance.is_outside_working_hours,
+        payloads=context.iteration,
+        started_at=instance.started_at,
+        configured_at=context.pipeline.updated_at,
+        last_payload_at=context.last_payload_at,
+        first_failed_at=first_failed_at,
+        last_failed_at=last_failed_at,
+    )
 
 
-def _frequency(delay: Any) -> float | None:
-    """Runs a second, if the instance says how long it waits between two."""
-    is_number = isinstance(delay, int | float) and not isinstance(delay, bool)
-    return round(1 / delay, 3) if is_number and delay > 0 else None
+def capabilities_of(
+    features: TransportFeatures, *, hears_roll_calls: bool
+) -> frozenset[Capability]:
+    """What a node does beyond PyE2's protocol.
 
-
-def capabilities_of(features: TransportFeatures) -> frozenset[Capability]:
-    """What a node does beyond PyE2's protocol, on a transport that can do this."""
-    always = {Capability.BRIEF_HEARTBEATS, Capability.INBOX, Capability.ROLL_CALL}
-    return frozenset(always | {Capability.LAST_WILL} if features.last_will else always)
+    Args:
+        features: what its transport can do.
+        hears_roll_calls: whether roll calls reach it: brokers may forbid that.
+    """
+    found = {Capability.BRIEF_HEARTBEATS, Capability.INBOX}
+    if features.last_will:
+        found.add(Capability.LAST_WILL)
+    if hears_roll_calls:
+        found.add(Capability.ROLL_CALL)
+    return frozenset(found)

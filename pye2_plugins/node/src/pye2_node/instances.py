@@ -144,6 +144,17 @@ class RunningInstance:
         return self._pausing.standing.is_paused
 
     @property
+    def pause_reason(self) -> str | None:
+        """Why it is not to run for now, in words; None if it may."""
+        return self._pausing.reason
+
+    @property
+    def doing(self) -> str:
+        """What it does, and why if that is nothing, in words."""
+        is_paused = self.state is InstanceState.PAUSED
+        return f"{self.state.value}: {self.pause_reason}" if is_paused else self.state.value
+
+    @property
     def is_outside_working_hours(self) -> bool:
         """Whether it is paused, or would be, because of the hour."""
         return self._pausing.standing.is_outside
@@ -359,7 +370,6 @@ class RunningInstance:
 
     def _report(self, error: BaseException) -> None:
         self._note_failure()
-        _log.warning("instance %s failed", self.path, exc_info=error)
         self.context.notify(
             NotificationKind.EXCEPTION, f"{type(error).__name__}: {error}", info=told(error)
         )

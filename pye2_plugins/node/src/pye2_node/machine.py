@@ -9,6 +9,8 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pye2core.messages import MachineFigures
+
 if TYPE_CHECKING:
     from pye2core.clock import Clock
 
@@ -40,13 +42,9 @@ class Machine:
         self._slow: dict[str, Any] = {}
         self._slow_until = float("-inf")
         self._fixed: dict[str, Any] = {
-            "PY_VER": platform.python_version(),
-            "CPU": _processor(),
-            "MACHINE_IP": "",
-            "MACHINE_MEMORY": _gigabytes(psutil.virtual_memory().total),
-            "GPUS": [],
-            "GPU_INFO": "",
-            "DEFAULT_CUDA": "cpu",
+            "python": platform.python_version(),
+            "processor": _processor(),
+            "memory": _gigabytes(psutil.virtual_memory().total),
         }
         self._load = 0.0
         self._load_at = self._began
@@ -64,27 +62,27 @@ class Machine:
         """The free memory in GB."""
         return _gigabytes(self._psutil.virtual_memory().available)
 
-    def sample(self) -> dict[str, Any]:
-        """The further figures of this moment, by the names of heartbeats (section 9)."""
+    def sample(self) -> MachineFigures:
+        """The further figures of this moment."""
         now = self._clock.monotonic()
         if now >= self._slow_until:
             self._slow = self._slow_figures()
             self._slow_until = now + _SLOW_EVERY
         memory = self._psutil.virtual_memory()
-        return {
+        return MachineFigures(
             **self._fixed,
             **self._slow,
-            "IS_ALERT_RAM": memory.available < _LOW_MEMORY * memory.total,
-            "PROCESS_MEMORY": _gigabytes(self._process.memory_info().rss),
-            "UPTIME": round(now - self._began, 3),
-        }
+            is_short_of_memory=memory.available < _LOW_MEMORY * memory.total,
+            process_memory=_gigabytes(self._process.memory_info().rss),
+            uptime=round(now - self._began, 3),
+        )
 
     def _slow_figures(self) -> dict[str, Any]:
         disk = self._psutil.disk_usage(str(self._home))
         return {
-            "TOTAL_DISK": _gigabytes(disk.total),
-            "AVAILABLE_DISK": _gigabytes(disk.free),
-            "TEMPERATURE_INFO": self._temperatures(),
+            "disk": _gigabytes(disk.total),
+            "free_disk": _gigabytes(disk.free),
+            "temperatures": self._temperatures(),
         }
 
     def _temperatures(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import linecache
 from typing import Any, Final
 
 _M_ARENA_MAX: Final = -8
@@ -24,8 +25,10 @@ def share_one_arena() -> None:
 def give_back() -> None:
     """Return free memory to the system: about a tenth of what a node that has begun holds.
 
-    What is left stays for good, so that the collector need not look at it again and again.
+    What is left stays for good, so that the collector need not look at it again and again. The
+    texts of methods that attrs wrote are no loss: tracebacks alone would show lines of them.
     """
+    linecache.clearcache()
     gc.collect()
     gc.freeze()
     trim = _of_the_c_library("malloc_trim")

@@ -8,6 +8,7 @@ told to.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from pye2_node.command_desk import CommandDesk
 from pye2_node.commands import Apply, NodeAction, UnreadableCommand, requester_of
 from pye2_node.context import Facilities
 from pye2_node.doorbell import Doorbell
+from pye2_node.failure_log import FailureLog
 from pye2_node.gate import Gate
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
@@ -33,6 +35,7 @@ from pye2_node.notices import Answers, not_allowed, not_encrypted
 from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
+from pye2_node.refusals import Refusals
 from pye2_node.sandbox import SandboxPool
 from pye2_node.store import CommandId, Store
 from pye2core.abc import Channel
@@ -68,6 +71,9 @@ _log = logging.getLogger("pye2_node")
 
 _GOODBYE_SECONDS = 2.0
 """For each step of leaving the broker: whoever stops a node does not wait for ever."""
+
+_ROLL_CALL_SECONDS = 1.0
+"""For so long the first heartbeat waits for it to be known whether roll calls are heard here."""
 
 
 class Node:
@@ -108,10 +114,12 @@ class Node:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
+        self._roll_call_heard = asyncio.Event()
         self._dialects = Dialects.installed(self._registry, node_name=self.settings.name)
+        self._failure_log = FailureLog(clock)
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
-        self._audience = Audience(clock, results_to_everyone=settings.results_to_everyone)
+        self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
         self._pool = pool or SandboxPool()
         self._main = self._make_main_connection()
         self._pipelines = Pipelines(self)
@@ -124,7 +132,7 @@ class Node:
         )
         self._presence = self._make_presence()
         self._pulse = Pulse(
-            HeartbeatSchedule(settings.heartbeat_seconds, clock),
+            HeartbeatSchedule(settings.choices.heartbeat_interval, clock),
             self._presence,
             self._main,
             must_say_everything=lambda: self._audience.has_pye2_peers,
@@ -151,16 +159,15 @@ class Node:
 
     def _make_main_connection(self) -> Connection:
         """The connection for everything but what other nodes say; the broker keeps its session."""
+        accepts_unencrypted = self.settings.choices.accept_unencrypted_commands
         gate = Gate(
             self.settings.name,
             self.address,
             has_seen=self._store.has_seen,
             allows=self.allow_list.allows,
             on_refused=lambda sender: self.announce(not_allowed(sender, self.settings.name)),
-            clock=self._clock,
-            on_unencrypted=(
-                None if self.settings.accept_unencrypted_commands else self._refuse_unencrypted
-            ),
+            refusals=Refusals(self._clock, self._call_later),
+            on_unencrypted=None if accepts_unencrypted else self._refuse_unencrypted,
         )
         settings = ConnectionSettings(
             self.settings.broker,
@@ -180,13 +187,19 @@ class Node:
             on_connected=lambda: self._pulse.asked_by(None),
         )
 
+    def _call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Have something done on the loop after a time; from any thread."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, call)
+
     def _make_presence(self) -> Presence:
         return Presence(
             self.settings.name,
             self.address,
-            interval=self.settings.heartbeat_seconds,
+            interval=self.settings.choices.heartbeat_interval,
             signatures=signatures_of(self._registry),
-            capabilities=capabilities_of(self._main.features),
+            capabilities=lambda: capabilities_of(
+                self._main.features, hears_roll_calls=self._hears_roll_calls()
+            ),
             machine=Machine(self._home.path, self._clock),
             clock=self._clock,
             allowed=self.allow_list.addresses,
@@ -264,6 +277,7 @@ class Node:
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
         await self._connect(at_the_end)
+        self._call_roll()
         await asyncio.to_thread(self._clean_up)
         at_the_end.push_async_callback(self._say_goodbye)
         at_the_end.push_async_callback(self._network.close)
@@ -271,9 +285,8 @@ class Node:
         self._restore()
         for work in (self._desk.handle_all(), self._pulse.beat()):
             at_the_end.push_async_callback(_cancelled, asyncio.create_task(work))
+        await self._wait_for_roll_call()
         await self._pulse.first()
-        if not self._main.is_forbidden(Channel.roll_call()):
-            self._network.call_roll()
 
     async def _warm_up(self) -> None:
         """Have the sandbox ready before it is needed; if that fails, who needs it is told."""
@@ -287,7 +300,7 @@ class Node:
             self._main.listen(Channel.config(owner), self._on_command)
         self._main.listen(
             Channel.roll_call(),
-            self._on_command,
+            self._on_roll_call,
             # Nothing but that is asked of all nodes at once.
             wanted=lambda sealed: sealed.asks_for_sign_of_life,
             without_it="clients that connect find this node only with its next heartbeat",
@@ -299,6 +312,21 @@ class Node:
 
         at_the_end.push_async_callback(disconnect)
         await asyncio.to_thread(self._main.start)
+
+    def _call_roll(self) -> None:
+        if not self._main.is_forbidden(Channel.roll_call()):
+            self._network.call_roll()
+
+    async def _wait_for_roll_call(self) -> None:
+        """Wait until the node's own roll call has come back: brokers may forbid it in silence."""
+        if not self._main.is_forbidden(Channel.roll_call()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ROLL_CALL_SECONDS):
+                    await self._roll_call_heard.wait()
+
+    def _hears_roll_calls(self) -> bool:
+        is_forbidden = self._main.is_forbidden(Channel.roll_call())
+        return self._roll_call_heard.is_set() and not is_forbidden
 
     def _clean_up(self) -> None:
         """Remove what instances left behind that were removed while the node died."""
@@ -332,6 +360,15 @@ class Node:
         )
         self._desk.receive(command, _nothing_to_acknowledge)
 
+    def _on_roll_call(self, message: Message, acknowledge: Callable[[], None]) -> None:
+        if not self._roll_call_heard.is_set():
+            self._loop.call_soon_threadsafe(self._note_roll_call)
+        self._on_command(message, acknowledge)
+
+    def _note_roll_call(self) -> None:
+        self._roll_call_heard.set()
+        self.note_change()
+
     def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
         if not isinstance(message, Command):
             return
@@ -358,6 +395,7 @@ class Node:
 
     def announce(self, notification: Notification) -> None:
         """Send a notification; from any thread."""
+        self._failure_log.note(notification)
         try:
             self._main.send(notification, Channel.notif())
         except (Pye2Error, TypeError) as error:
@@ -372,7 +410,7 @@ class Node:
         return descriptor is None or key in descriptor.confidential
 
     def _is_shown_as_digest(self, signature: str, key: str) -> bool:
-        return not self.settings.show_code and self._is_confidential(signature, key)
+        return not self.settings.choices.show_code and self._is_confidential(signature, key)
 
     # --- what its parts ask of it -----------------------------------------------------------------
 

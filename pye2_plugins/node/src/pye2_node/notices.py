@@ -6,9 +6,9 @@ PyE2 wire protocol, section 10. Values only: who sends them, and when, is told i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pye2core.messages import (
     InstancePath,
@@ -19,15 +19,15 @@ from pye2core.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from pye2core.messages import Speaker
 
 _NODE: Final = InstancePath()
 
-_SHOWN: Final[Mapping[str, Any]] = {"DISPLAYED": True}
-_NOT_SHOWN: Final[Mapping[str, Any]] = {"DISPLAYED": False}
-"""Whether PyE2's clients show a notification to their users; where it says neither, they decide."""
-
-_NO_FIELDS: Final[Mapping[str, Any]] = {}
+PLUGIN_RUNNING: Final = "PLUGIN_RUNNING"
+REFUSED_ADDRESS: Final = "REFUSED_ADDRESS"
+"""Fields by these names are what users read of a notification, in any dialect: no wire names."""
 
 
 @frozen
@@ -48,7 +48,7 @@ class Answers:
         """A pipeline's configuration arrived."""
         what = "for new" if is_new else "to update for existing"
         text = f"Received VALIDATED command {what} pipeline {pipeline!r} from {self._who}"
-        return self._normal(text, _NODE, fields=_SHOWN)
+        return self._normal(text, _NODE, is_displayed=True)
 
     def stored(self, pipeline: str, *, is_new: bool) -> Notification:
         """A pipeline's configuration is taken over, durably."""
@@ -64,37 +64,28 @@ class Answers:
     def instance_stored(self, path: InstancePath) -> Notification:
         """An update of one instance, or a command to it, is taken over."""
         text = f"Successfully updated instance {_told(path)}"
-        return self._normal(text, path, NotificationCode.PIPELINE_OK, _SHOWN)
+        return self._normal(text, path, NotificationCode.PIPELINE_OK, is_displayed=True)
 
     def batch_stored(self, paths: Sequence[InstancePath]) -> Notification:
         """All that could be taken over of a list of updates is taken over."""
         listed = "\n".join(f"  - {_told(path)}" for path in paths)
-        steps = [[path.pipeline, path.signature, path.instance_id] for path in paths]
-        return Notification(
-            NotificationKind.NORMAL,
-            f"Successfully updated {len(paths)} instances with BATCH_UPDATE_PIPELINE_INSTANCE",
+        text = f"Successfully updated {len(paths)} instances with BATCH_UPDATE_PIPELINE_INSTANCE"
+        return evolve(
+            self._normal(text, _NODE, is_displayed=True),
             info=f"Instances:\n{listed}",
-            requester=self.requester,
-            fields={**_SHOWN, "BATCH_UPDATE_PIPELINE_INSTANCE": steps},
+            instances=tuple(paths),
         )
 
     def refused(self, path: InstancePath, reason: str) -> Notification:
         """A configuration, or an update, is not taken over."""
-        return Notification(
-            NotificationKind.EXCEPTION,
-            reason,
-            code=NotificationCode.PIPELINE_FAILED,
-            path=path,
-            info=reason,
-            requester=self.requester,
-        )
+        return self._failed(NotificationCode.PIPELINE_FAILED, path, reason, reason, None)
 
     def pipeline_command_taken(self, pipeline: str) -> Notification:
         """A command came to a pipeline, whose data source has nothing to do with it."""
         text = (
             f"Received the pipeline command for pipeline {pipeline!r}; its data source takes none"
         )
-        return self._normal(text, InstancePath(pipeline), fields=_SHOWN)
+        return self._normal(text, InstancePath(pipeline), is_displayed=True)
 
     def deleted(self, pipeline: str) -> Notification:
         """A pipeline is gone from this node."""
@@ -120,76 +111,69 @@ class Answers:
         """The node does as a whole what it was told."""
         return self._normal(f"The node {what} as {self._who} told it", _NODE)
 
+    # Below, an instance speaks; None where it could not even be made.
+
     def applied(
-        self, path: InstancePath, about: Mapping[str, Any] = _NO_FIELDS, *, is_paused: bool = False
+        self, path: InstancePath, speaker: Speaker | None, *, pause_reason: str | None = None
     ) -> Notification:
         """An instance runs with the configuration that was sent, or will when its pause is over.
 
         Args:
             path: the instance.
-            about: what notifications of this instance say besides their own.
-            is_paused: whether it does not run at present.
+            speaker: the same, as it speaks.
+            pause_reason: why it does not run at present; None if it does.
         """
-        what = "has its configuration and is paused" if is_paused else "runs with its configuration"
-        fields = {**about, **_NOT_SHOWN, "PLUGIN_RUNNING": not is_paused}
-        text = f"Instance {_told(path)} {what}"
-        return self._normal(text, path, NotificationCode.PLUGIN_CONFIG_OK, fields)
+        is_running = pause_reason is None
+        what = "runs with its configuration"
+        if not is_running:
+            what = f"has its configuration and is paused: {pause_reason}"
+        return evolve(
+            self._normal(
+                f"Instance {_told(path)} {what}",
+                path,
+                NotificationCode.PLUGIN_CONFIG_OK,
+                is_displayed=False,
+                speaker=speaker,
+            ),
+            info=pause_reason,
+            fields={PLUGIN_RUNNING: is_running},
+        )
 
-    def applied_in_pause(self, path: InstancePath, about: Mapping[str, Any]) -> Notification:
-        """An instance that is paused has taken over the configuration that was sent."""
-        text = f"Instance {_told(path)} was configured while it is paused"
-        return self._normal(text, path, NotificationCode.PLUGIN_CONFIG_IN_PAUSE_OK, about)
+    def applied_in_pause(
+        self, path: InstancePath, reason: str, speaker: Speaker | None
+    ) -> Notification:
+        """An instance that is paused, for a reason, has taken over the configuration."""
+        text = f"Instance {_told(path)} was configured while it is paused: {reason}"
+        code = NotificationCode.PLUGIN_CONFIG_IN_PAUSE_OK
+        return evolve(self._normal(text, path, code, speaker=speaker), info=reason)
 
     def not_applied(
-        self,
-        path: InstancePath,
-        reason: str,
-        info: str,
-        about: Mapping[str, Any] = _NO_FIELDS,
+        self, path: InstancePath, reason: str, info: str, speaker: Speaker | None = None
     ) -> Notification:
         """An instance cannot run with the configuration that was sent."""
-        return Notification(
-            NotificationKind.EXCEPTION,
-            reason,
-            code=NotificationCode.PLUGIN_CONFIG_FAILED,
-            path=path,
-            info=info,
-            requester=self.requester,
-            fields=dict(about),
-        )
+        return self._failed(NotificationCode.PLUGIN_CONFIG_FAILED, path, reason, info, speaker)
 
-    def command_done(
-        self, path: InstancePath, about: Mapping[str, Any] = _NO_FIELDS
-    ) -> Notification:
+    def command_done(self, path: InstancePath, speaker: Speaker | None) -> Notification:
         """An instance has carried out a command."""
         text = f"Instance {_told(path)} took the command"
-        fields = {**about, **_SHOWN}
-        return self._normal(text, path, NotificationCode.PLUGIN_INSTANCE_COMMAND_OK, fields)
+        code = NotificationCode.PLUGIN_INSTANCE_COMMAND_OK
+        return self._normal(text, path, code, is_displayed=True, speaker=speaker)
 
     def command_failed(
-        self,
-        path: InstancePath,
-        reason: str,
-        info: str,
-        about: Mapping[str, Any] = _NO_FIELDS,
+        self, path: InstancePath, reason: str, info: str, speaker: Speaker | None = None
     ) -> Notification:
         """An instance could not carry out a command."""
-        return Notification(
-            NotificationKind.EXCEPTION,
-            reason,
-            code=NotificationCode.PLUGIN_INSTANCE_COMMAND_FAILED,
-            path=path,
-            info=info,
-            requester=self.requester,
-            fields=dict(about),
-        )
+        code = NotificationCode.PLUGIN_INSTANCE_COMMAND_FAILED
+        return self._failed(code, path, reason, info, speaker)
 
     def _normal(
         self,
         text: str,
         path: InstancePath,
         code: NotificationCode | None = None,
-        fields: Mapping[str, Any] = _NO_FIELDS,
+        *,
+        is_displayed: bool | None = None,
+        speaker: Speaker | None = None,
     ) -> Notification:
         return Notification(
             NotificationKind.NORMAL,
@@ -197,7 +181,26 @@ class Answers:
             code=code,
             path=path,
             requester=self.requester,
-            fields=dict(fields),
+            speaker=speaker,
+            is_displayed=is_displayed,
+        )
+
+    def _failed(
+        self,
+        code: NotificationCode,
+        path: InstancePath,
+        reason: str,
+        info: str,
+        speaker: Speaker | None,
+    ) -> Notification:
+        return Notification(
+            NotificationKind.EXCEPTION,
+            reason,
+            code=code,
+            path=path,
+            info=info,
+            requester=self.requester,
+            speaker=speaker,
         )
 
 
@@ -210,7 +213,7 @@ def not_allowed(sender: str, node: str) -> Notification:
         code=NotificationCode.COMM_RECEIVED_BAD_COMMAND,
         info=f"{text} (with the --home or --name that the node was started with)",
         requester=Requester(address=sender),
-        fields={"REFUSED_ADDRESS": sender},
+        fields={REFUSED_ADDRESS: sender},
     )
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from pye2_node.working_hours import WorkingHours, working_hours
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import NotificationCode, NotificationKind
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pye2_node.context import Context
+    from pye2_node.working_hours import WorkingHours
     from pye2core.messages import InstanceConfig
 
 _log = logging.getLogger("pye2_node")
@@ -101,6 +101,8 @@ def pause_rules(config: InstanceConfig, pipeline: str | None) -> PauseRules:
     settings = config.settings
     if not PAUSE_KEYS & settings.keys():
         return PauseRules()
+    from pye2_node.working_hours import working_hours  # most nodes never need it
+
     try:
         hours = working_hours(settings.get(WORKING_HOURS), settings.get(WORKING_HOURS_TIMEZONE))
         ignores_hours = _truth(settings, IGNORE_WORKING_HOURS)
@@ -121,7 +123,7 @@ def turns_between(before: Standing | None, after: Standing) -> list[Notification
     """What begins and ends from one standing to the next (section 10).
 
     Args:
-        before: None for an instance that begins: its first shift is told of, and nothing ends.
+        before: None for an instance that begins: whether it is within its hours is told then, too.
         after: how it stands then.
     """
     turns = []
@@ -133,7 +135,7 @@ def turns_between(before: Standing | None, after: Standing) -> list[Notification
     begins = after.shift is Shift.ON and (before is None or before.shift is not Shift.ON)
     if begins or (was_outside and not after.is_outside):
         turns.append(NotificationCode.PLUGIN_WORKING_HOURS_SHIFT_START)
-    elif before is not None and after.is_outside and not was_outside:
+    elif after.is_outside and not was_outside:
         turns.append(NotificationCode.PLUGIN_WORKING_HOURS_SHIFT_END)
     return turns
 
@@ -144,6 +146,12 @@ _WORDS: Final[Mapping[NotificationCode, str]] = {
     NotificationCode.PLUGIN_WORKING_HOURS_SHIFT_START: "Starting new working hours shift",
     NotificationCode.PLUGIN_WORKING_HOURS_SHIFT_END: "Ending working hours shift",
 }
+_BEGINS_OUTSIDE: Final = "Not run yet, because it is outside of its working hours"
+
+
+def _words_for(code: NotificationCode, before: Standing | None) -> str:
+    is_at_begin = before is None and code is NotificationCode.PLUGIN_WORKING_HOURS_SHIFT_END
+    return _BEGINS_OUTSIDE if is_at_begin else _WORDS[code]
 
 
 class Pausing:
@@ -173,6 +181,13 @@ class Pausing:
         self._has_begun = False
         self._watching: asyncio.Task[None] | None = None
 
+    @property
+    def reason(self) -> str | None:
+        """Why the instance does not run, in words; None if nothing keeps it."""
+        forced = [f"{FORCED_PAUSE} is set"] if self.standing.is_forced else []
+        outside = [f"outside of {self._told_of_hours()}"] if self.standing.is_outside else []
+        return "; ".join([*forced, *outside]) or None
+
     def follow(self, rules: PauseRules) -> None:
         """Go by these rules from now on."""
         self.end()
@@ -187,7 +202,7 @@ class Pausing:
         self.standing = self._rules.standing(self._context.clock.now())
         self._has_begun = True
         for code in turns_between(before, self.standing):
-            self._say(code)
+            self._say(code, _words_for(code, before))
         return before != self.standing
 
     def end(self) -> None:
@@ -211,10 +226,13 @@ class Pausing:
             return self._look_again
         return min(self._look_again, (change - now).total_seconds())
 
-    def _say(self, code: NotificationCode) -> None:
-        hours = self._rules.hours
+    def _say(self, code: NotificationCode, text: str) -> None:
+        info = self._told_of_hours() if self._rules.hours is not None else None
+        self._context.notify(NotificationKind.NORMAL, text, code=code, info=info, is_displayed=True)
+
+    def _told_of_hours(self) -> str:
+        """Its working hours, with when they begin or end next."""
+        hours, is_outside = self._rules.hours, self.standing.is_outside
         change = hours.next_change(self._context.clock.now()) if hours is not None else None
-        info = f"Its working hours change next at {change:%Y-%m-%d %H:%M} UTC" if change else None
-        self._context.notify(
-            NotificationKind.NORMAL, _WORDS[code], code=code, info=info, fields={"DISPLAYED": True}
-        )
+        when = "never" if change is None else f"at {change:%Y-%m-%d %H:%M} UTC"
+        return f"its working hours, which {'begin' if is_outside else 'end'} {when}"

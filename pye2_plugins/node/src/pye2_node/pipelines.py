@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
     from pye2_node.commands import Work
     from pye2_node.desired import DesiredPipeline
-    from pye2core.messages import InstanceConfig, InstancePath, Notification, PipelineConfig
+    from pye2core.messages import (
+        InstanceConfig,
+        InstancePath,
+        Notification,
+        PipelineConfig,
+        Speaker,
+    )
 
 _log = logging.getLogger("pye2_node")
 
@@ -233,24 +239,24 @@ class _Worker:
 
     def _confirm_one(self, work: Apply, config: InstanceConfig) -> None:
         path = spelled_path_of(self._name, config)
-        about, is_paused = self._said_about(path), self._instances[in_one_spelling(path)].is_paused
-        if is_paused:
-            self._owner.announce(work.answers.applied_in_pause(path, about))
-        self._owner.announce(work.answers.applied(path, about, is_paused=is_paused))
+        speaker = self._speaker(path)
+        reason = self._instances[in_one_spelling(path)].pause_reason
+        if reason is not None:
+            self._owner.announce(work.answers.applied_in_pause(path, reason, speaker))
+        self._owner.announce(work.answers.applied(path, speaker, pause_reason=reason))
 
     def _deny_one(self, work: Apply, config: InstanceConfig, error: Exception) -> None:
         path = spelled_path_of(self._name, config)
-        _log.info("instance %s: %s", path, error)
         info = told(error)
         if isinstance(error, NotProvided):
             info += f"; this node offers {self._owner.offered()}"
-        about = self._said_about(path)
-        self._owner.announce(work.answers.not_applied(path, str(error), info, about))
+        speaker = self._speaker(path)
+        self._owner.announce(work.answers.not_applied(path, str(error), info, speaker))
 
-    def _said_about(self, path: InstancePath) -> Mapping[str, Any]:
-        """What notifications of an instance say besides their own; nothing if there is none."""
+    def _speaker(self, path: InstancePath) -> Speaker | None:
+        """The instance, to speak for itself; None if there is none."""
         instance = self._instances.get(in_one_spelling(path))
-        return instance.context.notification_fields if instance is not None else {}
+        return instance.context.speaker if instance is not None else None
 
     async def _start(self, work: Apply, config: InstanceConfig) -> None:
         instance = self._owner.new_instance(config, work.pipeline)
@@ -284,12 +290,12 @@ class _Worker:
     # --- commands ---------------------------------------------------------------------------------
 
     async def _tell(self, work: Tell) -> None:
-        path, about = work.path, self._said_about(work.path)
+        path, speaker = work.path, self._speaker(work.path)
         try:
             instance = self._instances[in_one_spelling(path)]
             await instance.tell(work.data, work.parameters)
         except Exception as error:  # noqa: BLE001 - a plugin's code; it costs only its own instance
-            notice = work.answers.command_failed(path, str(error), told(error), about)
+            notice = work.answers.command_failed(path, str(error), told(error), speaker)
         else:
-            notice = work.answers.command_done(path, about)
+            notice = work.answers.command_done(path, speaker)
         self._owner.announce(notice)

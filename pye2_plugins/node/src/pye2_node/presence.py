@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from pye2_node.heartbeat import Life, status_of
+from pye2_node.heartbeat import Life, report_on
 from pye2core import __version__
-from pye2core.messages import Heartbeat
+from pye2core.messages import Heartbeat, NodeReport
 from pye2core.messages import Presence as Stands
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Presence:
         address: its address.
         interval: seconds between two heartbeats when nothing happens.
         signatures: what it can run, each with its version.
-        capabilities: what it does beyond PyE2's protocol.
+        capabilities: tells what it does beyond PyE2's protocol on its present connection.
         machine: how its machine is doing.
         clock: where to read the time.
         allowed: tells the addresses whose commands it takes.
@@ -46,7 +46,7 @@ class Presence:
     address: str
     interval: float
     signatures: Mapping[str, str]
-    capabilities: frozenset[Capability]
+    capabilities: Callable[[], frozenset[Capability]]
     machine: Machine
     clock: Clock
     allowed: Callable[[], tuple[str, ...]]
@@ -67,9 +67,12 @@ class Presence:
             signatures=self.signatures,
             life=self.life.id,
             revision=self.life.revision,
-            capabilities=self.capabilities,
-            status=status_of(
-                self.machine.sample(), self.instances(), self.interval, self.clock.now()
+            capabilities=self.capabilities(),
+            report=NodeReport(
+                at=self.clock.now(),
+                interval=self.interval,
+                machine=self.machine.sample(),
+                instances=tuple(map(report_on, self.instances())),
             ),
         )
 

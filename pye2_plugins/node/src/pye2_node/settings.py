@@ -22,6 +22,48 @@ LONGEST_HEARTBEAT_SECONDS = 30.0
 
 
 @frozen
+class OwnersChoices:
+    """What a node's owner can choose: by an option of that name, or as ``PYE2_NODE_<NAME>``.
+
+    The variable may stand in the environment or in a ``.env`` file; an option counts more.
+
+    Attributes:
+        heartbeat_interval: seconds between two heartbeats.
+        exec_timeout: seconds that one call of custom code may take, where an instance does not say.
+        max_exec_timeout: seconds that one call may take at most, whatever an instance says.
+        results_to_everyone: whether results go to everybody, as PyE2's nodes send them, even where
+            the asker has an inbox of its own: for programs that only listen.
+        accept_unencrypted_commands: whether commands are taken that others can read, too.
+        show_code: whether heartbeats show the code of instances, and not only its digest.
+    """
+
+    heartbeat_interval: float = field(
+        default=HEARTBEAT_SECONDS,
+        validator=[validators.gt(0), validators.le(LONGEST_HEARTBEAT_SECONDS)],
+        metadata={"help": "seconds between two heartbeats"},
+    )
+    exec_timeout: float = field(
+        default=60.0,
+        validator=validators.gt(0),
+        metadata={"help": "seconds for one call of code, where an instance does not say"},
+    )
+    max_exec_timeout: float = field(
+        default=3600.0,
+        validator=validators.gt(0),
+        metadata={"help": "seconds for one call of code, whatever an instance says"},
+    )
+    results_to_everyone: bool = field(
+        default=False, metadata={"help": "true: results go to everybody, as PyE2's nodes do"}
+    )
+    accept_unencrypted_commands: bool = field(
+        default=True, metadata={"help": "false: commands that others can read are refused"}
+    )
+    show_code: bool = field(
+        default=False, metadata={"help": "true: heartbeats show the code of instances"}
+    )
+
+
+@frozen
 class NodeSettings:
     """How to run a node.
 
@@ -30,40 +72,13 @@ class NodeSettings:
         broker: where to connect.
         home: the folder with the node's key, its white list and its state.
         allow: addresses to add to the white list when the node starts.
-        heartbeat_seconds: between two heartbeats.
-        call_seconds: how long one call of custom code may take, where an instance does not say.
-        longest_call_seconds: how long one call may take at most, whatever an instance says.
-        results_to_everyone: whether results go to everybody, as PyE2's nodes send them, even where
-            the asker has an inbox of its own: for programs that only listen.
-        accept_unencrypted_commands: whether commands are taken that others can read, too.
-        show_code: whether heartbeats show the code of instances, and not only its digest.
         root: the root of all channel names.
+        choices: what else its owner chose.
     """
 
     name: str = field(validator=validators.matches_re(NAME_PATTERN))
     broker: BrokerAddress
     home: Path
     allow: tuple[str, ...] = ()
-    heartbeat_seconds: float = field(
-        default=HEARTBEAT_SECONDS,
-        validator=[validators.gt(0), validators.le(LONGEST_HEARTBEAT_SECONDS)],
-    )
-    call_seconds: float = field(default=60.0, validator=validators.gt(0))
-    longest_call_seconds: float = field(default=3600.0, validator=validators.gt(0))
-    results_to_everyone: bool = False
-    accept_unencrypted_commands: bool = True
-    show_code: bool = False
     root: str = "naeural"
-
-
-@frozen
-class OwnersChoices:
-    """What an owner can also choose as ``PYE2_NODE_<FIELD>``, in the environment or in ``.env``.
-
-    Attributes:
-        accept_unencrypted_commands: see :class:`NodeSettings`.
-    """
-
-    accept_unencrypted_commands: bool = field(
-        default=True, metadata={"help": "false: commands that others can read are refused"}
-    )
+    choices: OwnersChoices = OwnersChoices()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pye2_wire.reading import as_object, list_at, misshapen, object_at, text_at
-from pye2core.messages import InstanceConfig, InstanceUpdate, PipelineConfig
+from pye2core.messages import InstanceConfig, InstanceUpdate, PipelineConfig, Provenance, Requester
 from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
@@ -53,6 +53,26 @@ def pipeline_object(pipeline: PipelineConfig) -> dict[str, Any]:
     }
 
 
+def stored_pipeline_object(pipeline: PipelineConfig) -> dict[str, Any]:
+    """A pipeline as heartbeats carry it, with what its node noted on it."""
+    return {**_bookkeeping(pipeline.provenance), **pipeline_object(pipeline)}
+
+
+def _bookkeeping(provenance: Provenance | None) -> dict[str, Any]:
+    if provenance is None:
+        return {}
+    maker, changer = provenance.requester, provenance.modified_by
+    return {
+        "INITIATOR_ADDR": maker.address,
+        "INITIATOR_ID": maker.name,
+        "SESSION_ID": changer.session_id,
+        "MODIFIED_BY_ADDR": changer.address,
+        "MODIFIED_BY_ID": changer.name,
+        "LAST_UPDATE_TIME": provenance.updated_at,
+        "VALIDATED": True,
+    }
+
+
 def update_object(update: InstanceUpdate) -> dict[str, Any]:
     """A change to an instance as a command carries it."""
     return {
@@ -87,13 +107,19 @@ def pipeline_config(source: object, what: str = "PAYLOAD") -> PipelineConfig:
         data_source=text_at(fields, "TYPE", where),
         instances=tuple(_instances(fields, where)),
         settings=settings,
-        initiator=_initiator_of(fields),
+        provenance=_provenance_in(fields),
     )
 
 
-def _initiator_of(fields: dict[str, Any]) -> str | None:
-    stated = fields.get("INITIATOR_ADDR")
-    return stated if type(stated) is str else None
+def _provenance_in(fields: dict[str, Any]) -> Provenance | None:
+    """Who made and changed it, as far as that is told in a way that can be used."""
+    if _BOOKKEEPING.isdisjoint(fields):
+        return None
+    told = {key: value for key in _BOOKKEEPING if type(value := fields.get(key)) is str}
+    return Provenance(
+        Requester(told.get("INITIATOR_ADDR"), told.get("INITIATOR_ID")),
+        Requester(told.get("MODIFIED_BY_ADDR"), told.get("MODIFIED_BY_ID"), told.get("SESSION_ID")),
+    )
 
 
 def _instances(fields: dict[str, Any], where: str) -> Iterator[InstanceConfig]:

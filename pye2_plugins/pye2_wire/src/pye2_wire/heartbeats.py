@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_wire.canonical import spaced
 from pye2_wire.capabilities import capabilities_from, capability_fields
-from pye2_wire.configuration import pipeline_config, pipeline_object
+from pye2_wire.configuration import pipeline_config, stored_pipeline_object
 from pye2_wire.envelope import path_from, requester_fields
 from pye2_wire.plain import NESTING_LIMIT, as_plain
 from pye2_wire.reading import (
@@ -26,6 +26,7 @@ from pye2_wire.reading import (
     read_object,
     text_at,
 )
+from pye2_wire.reports import report_fields
 from pye2_wire.settings import HeartbeatVersion
 from pye2_wire.signing import UNSIGNED_KEYS
 from pye2core.abc import MAX_MESSAGE
@@ -140,6 +141,7 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
     state = {
         "EE_FORMATTER": "",
         **heartbeat.status,
+        **report_fields(heartbeat.report, heartbeat.version),
         "DEVICE_STATUS": _PRESENCE[heartbeat.presence],
         "CURRENT_TIME": time,
         "EE_ADDR": heartbeat.address,
@@ -152,7 +154,7 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
     }
     state.pop("CONFIG_STREAMS", None)
     if heartbeat.pipelines is not None:
-        state["CONFIG_STREAMS"] = [pipeline_object(each) for each in heartbeat.pipelines]
+        state["CONFIG_STREAMS"] = [stored_pipeline_object(each) for each in heartbeat.pipelines]
     return state
 
 

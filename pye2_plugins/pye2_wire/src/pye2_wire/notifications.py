@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_wire.envelope import path_from, requester_fields, requester_from
 from pye2_wire.reading import optional_text_at, optional_whole_number_at
+from pye2_wire.reports import speaker_fields
 from pye2core.errors import MessageRejected
 from pye2core.messages import Notification, NotificationCode, NotificationKind
 from pye2core.messages.models import NOBODY
@@ -40,6 +41,8 @@ def notification_body(notification: Notification, time: str) -> dict[str, Any]:
     }
     return {
         **notification.fields,
+        **speaker_fields(notification.speaker),
+        **_further_fields(notification),
         **requester_fields(notification.requester, NOBODY),
         **about,
         "MODULE": notification.module,
@@ -51,6 +54,16 @@ def notification_body(notification: Notification, time: str) -> dict[str, Any]:
         "INFO": notification.info or "",
         "STREAM_NAME": path.pipeline,
         "TIMESTAMP": time,
+    }
+
+
+def _further_fields(notification: Notification) -> dict[str, Any]:
+    """What is only there where it is told."""
+    shown, several = notification.is_displayed, notification.instances
+    paths = [[path.pipeline, path.signature, path.instance_id] for path in several]
+    return {
+        **({} if shown is None else {"DISPLAYED": shown}),
+        **({"BATCH_UPDATE_PIPELINE_INSTANCE": paths} if several else {}),
     }
 
 

@@ -18,6 +18,7 @@ from pye2_wire.envelope import (
     requester_from,
 )
 from pye2_wire.plain import UnsendableValue
+from pye2_wire.reports import payload_fields
 from pye2core.identity import same_address
 from pye2core.messages import PayloadMessage
 
@@ -29,7 +30,7 @@ def payload_body(payload: PayloadMessage) -> dict[str, Any]:
     """What a payload says, with the fields by which PyE2 users know its instance."""
     path = payload.path
     return {
-        **payload.fields,
+        **payload_fields(payload),
         "STREAM": path.pipeline,
         "PIPELINE": path.pipeline,
         "STREAM_NAME": path.pipeline,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pye2_node.sandbox.frames import FrameError
 from pye2core.abc import CallResult, CodeFailure
-from pye2core.code.check import CodeProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pye2core.code.check import CodeProblem
 
 T = TypeVar("T")
 
@@ -57,6 +58,8 @@ def problems(frame: Mapping[str, Any]) -> list[tuple[str, CodeProblem]]:
 
 
 def _code_problem(problem: Mapping[str, Any]) -> CodeProblem:
+    from pye2core.code.check import CodeProblem  # a node that refuses no code does without
+
     return CodeProblem(
         line=field(problem, "line", int),
         column=field(problem, "column", int),

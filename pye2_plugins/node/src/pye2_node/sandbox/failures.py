@@ -27,7 +27,7 @@ def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dic
         called: the function that the node called.
         files: of each defined function's file name, the function's name.
     """
-    summary = traceback.TracebackException.from_exception(error, lookup_lines=False, compact=True)
+    summary = _summary_of(error)
     _keep_only(summary, files)
     innermost = summary.stack[-1] if summary.stack else None
     return {
@@ -46,6 +46,21 @@ def cut(text: str, longest: int) -> str:
         half = longest // 2
         text = f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _summary_of(error: BaseException) -> traceback.TracebackException:
+    try:
+        summary = traceback.TracebackException.from_exception(
+            error, lookup_lines=False, compact=True
+        )
+        for _ in summary.format():
+            pass
+    except Exception:  # noqa: BLE001 - what foreign exceptions hold can be anything
+        stand_in = Exception(f"a {type(error).__name__} that cannot be shown")
+        return traceback.TracebackException.from_exception(
+            stand_in.with_traceback(error.__traceback__), lookup_lines=False, compact=True
+        )
+    return summary
 
 
 def _keep_only(summary: traceback.TracebackException, files: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ class Functions:
 
     Attributes:
         by_name: each function, to be called with its arguments.
-        files: of each function's file name in tracebacks, the function's name.
+        files: of each file name that tracebacks show, the name of the function.
     """
 
     def __init__(self, print_function: Callable[..., None]) -> None:
@@ -50,11 +50,14 @@ class Functions:
         self.files: dict[str, str] = {}
         self._builtins = visible_builtins(print_function)
 
-    def define(self, sources: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+    def define(
+        self, sources: Mapping[str, tuple[str, Sequence[str]]], not_users: Sequence[str] = ()
+    ) -> None:
         """Compile functions: all of them, or none if one is refused.
 
         Args:
             sources: of each name, the body's text and the names of the parameters.
+            not_users: the names of those that no user wrote: tracebacks show none of their lines.
 
         Raises:
             Refused: with every problem of every function.
@@ -67,6 +70,8 @@ class Functions:
         if problems:
             raise Refused(problems)
         self.by_name.update({name: self._compile(name, *body) for name, body in sources.items()})
+        for name in not_users:
+            del self.files[_file_name(name)]
 
     def make(self, name: str, source: str, parameters: Sequence[str]) -> Function:
         """Compile one function without defining it.
@@ -80,7 +85,7 @@ class Functions:
         return self._compile(name, source, parameters)
 
     def _compile(self, name: str, source: str, parameters: Sequence[str]) -> Function:
-        file_name = f"<{name}>"
+        file_name = _file_name(name)
         self.files[file_name] = name
         linecache.cache[file_name] = (len(source), None, _shown_lines(source), file_name)
         tree = ast.parse(source, file_name)
@@ -103,6 +108,10 @@ def visible_builtins(print_function: Callable[..., None]) -> dict[str, Any]:
     visible["__import__"] = _import_for_c
     visible["print"] = print_function
     return visible
+
+
+def _file_name(function: str) -> str:
+    return f"<{function}>"
 
 
 def _problems_of(

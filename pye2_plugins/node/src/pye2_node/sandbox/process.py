@@ -91,7 +91,11 @@ class SandboxProcess:
             SandboxDied: the worker ended.
         """
         sources = {
-            name: {"source": function.source, "parameters": list(function.parameters)}
+            name: {
+                "source": function.source,
+                "parameters": list(function.parameters),
+                "is_users": function.is_users,
+            }
             for name, function in functions.items()
         }
         async with self._turn:

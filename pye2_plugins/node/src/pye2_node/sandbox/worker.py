@@ -165,9 +165,11 @@ class Worker:
             name: (function["source"], tuple(function["parameters"]))
             for name, function in request["functions"].items()
         }
+        functions = request["functions"].items()
+        not_users = [name for name, function in functions if not function["is_users"]]
         problems: list[dict[str, Any]] = []
         try:
-            self._functions.define(sources)
+            self._functions.define(sources, not_users)
         except Refused as refused:
             problems = [{"function": name, **one._asdict()} for name, one in refused.problems]
         self._link.tell("define", id=request["id"], problems=problems)
