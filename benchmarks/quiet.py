@@ -22,7 +22,7 @@ from pye2_node.machine import Machine
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.settings import HEARTBEAT_SECONDS
-from pye2_testing import MemoryBroker
+from pye2_testing import MemoryBroker, MemoryTransport
 from pye2_wire.serializer import Pye2Serializer
 from pye2core import Session
 from pye2core.abc import Channel
@@ -78,6 +78,7 @@ def _nodes(
     allowed = tuple(Identity.generate().address for _ in range(ALLOWED))
     run = [_pipeline(f"thermometer-{each}", allowed[0], clock) for each in range(pipelines)]
     shown = shown_pipelines(run, lambda _signature, key: key == "CODE")
+    told = capabilities_of(MemoryTransport.features, hears_roll_calls=True)
     nodes = []
     for name in (f"node-{number:02d}" for number in range(NODES)):
         connection = _connection(broker, name, clock)
@@ -86,7 +87,7 @@ def _nodes(
             connection.identity.address,
             interval=HEARTBEAT_SECONDS,
             signatures=signatures_of(installed_plugins()),
-            capabilities=capabilities_of(connection.features),
+            capabilities=lambda: told,
             machine=machine,
             clock=clock,
             allowed=lambda: allowed,

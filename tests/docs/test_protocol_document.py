@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from pye2_cli.wire.listening import _OF_ALL, _SHARED
 from pye2_mqtt.topics import Topics
 from pye2_node.audience import CLIENT_SECONDS, STRANGER_SECONDS
+from pye2_node.changes import published, updated
 from pye2_node.cli import node
 from pye2_node.context import UNDER_WAY
-from pye2_node.gate import ANSWER_EVERY, ANSWERS_A_SECOND
 from pye2_node.heartbeat import AFTER_CHANGE, AT_LEAST_BETWEEN, FULL_EVERY, WHEN_ASKED
 from pye2_node.node import LOST_SECONDS
+from pye2_node.refusals import ANSWER_EVERY, ANSWERS_A_SECOND
 from pye2_node.settings import HEARTBEAT_SECONDS, NAME_PATTERN
 from pye2_node.store import DIGESTS_KEPT
 from pye2_wire.canonical import canonical
@@ -28,6 +30,7 @@ from pye2_wire.heartbeats import LARGEST_BRIEF
 from pye2_wire.notifications import LONGEST_TEXT
 from pye2_wire.plain import NESTING_LIMIT
 from pye2_wire.sealed import parse
+from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signed_part
 from pye2core import Identity, peers
 from pye2core.abc import MAX_LAST_WILL, MAX_MESSAGE, Channel
@@ -41,15 +44,18 @@ from pye2core.code.rules import (
     MAX_SOURCE_BYTES,
     NAMES_REFUSED_BY_PYE2,
 )
+from pye2core.connection.proofs import Proofs
 from pye2core.identity import decrypt
 from pye2core.messages import (
     Action,
     Capability,
     Command,
     Heartbeat,
+    InstanceConfig,
     Notification,
     NotificationCode,
     PayloadMessage,
+    PipelineConfig,
     Presence,
 )
 from pye2core.plugins import installed_plugins
@@ -308,6 +314,115 @@ def test_it_lists_all_capabilities() -> None:
         assert f"| `{name}` |" in section("17.1"), name
 
 
+def access_of(user: str) -> tuple[str, str]:
+    """What a user must be allowed to publish, and to subscribe to."""
+    ((publish, subscribe),) = re.findall(
+        rf"^\| {re.escape(user)} \| (.*) \| (.*) \|$", section("1.3"), re.MULTILINE
+    )
+    return publish, subscribe
+
+
+def test_a_listener_must_be_allowed_what_it_listens_to() -> None:
+    topics = [Topics("naeural").filter_of(channel) for channel in (*_SHARED, *_OF_ALL)]
+    user, *rules = NAMED["mosquitto listener"].splitlines()
+
+    publish, subscribe = access_of("listener (`pye2 wire listen`)")
+
+    assert publish == "nothing"
+    assert re.findall(r"`<root>/([^`]*)`", subscribe) == [
+        topic.removeprefix("naeural/") for topic in topics
+    ]
+    assert user == "user watcher"
+    assert rules == [f"topic read {topic}" for topic in topics]
+
+
+def test_a_client_must_be_allowed_to_publish_its_proof() -> None:
+    publish, _ = access_of("client")
+
+    assert "`<root>/<own address>/payloads`" in publish
+
+
+def test_a_proof_is_what_it_says() -> None:
+    proofs = Proofs(
+        lambda message, receiver: Pye2Serializer("my session").seal(
+            message, keys()["client"], encrypt_for=receiver
+        )
+    )
+    own = Channel.inbox(keys()["client"].address)
+    proofs.want(own)
+    ((channel, data),) = proofs.made()
+    proof = json.loads(data)
+    readers = {each.address for each in keys().values()}
+
+    assert channel == own
+    assert proof["EE_EVENT_TYPE"] == "PAYLOAD"
+    assert proof["EE_PAYLOAD_PATH"] == ["my session", None, None, None]
+    assert proof["EE_IS_ENCRYPTED"]
+    assert proof["INITIATOR_ADDR"] not in {None, *readers}
+    told = " ".join(section("17.3").split())
+    assert "the first element of its path are the session's name, the other three are null" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (shown("code")["CODE"], shown("code")["CODE"]),
+        ({"b": [1, "ü"], "a": None}, '{"a": null, "b": [1, "\\u00fc"]}'),
+    ],
+)
+def test_a_digest_covers_what_section_7_says(value: object, text: str) -> None:
+    config = PipelineConfig("p", instances=(InstanceConfig("S", "i", {"CODE": value}),))
+
+    (instance,) = published(config, lambda signature, key: True).instances
+
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert instance.settings == {"CODE": f"sha256:{digest}"}
+
+
+def test_any_text_of_a_digests_form_means_unchanged() -> None:
+    def keep(key: str) -> dict[str, Any]:
+        there = PipelineConfig("p", instances=(InstanceConfig("S", "i", {key: "there"}),))
+        sent = PipelineConfig("p", instances=(InstanceConfig("S", "i", {key: f"sha256:{0:064x}"}),))
+        (instance,) = updated(there, sent, lambda signature, name: name == "CODE").instances
+        return instance.settings
+
+    assert keep("CODE") == {"CODE": "there"}
+    assert keep("TAGS") == {"TAGS": f"sha256:{0:064x}"}
+
+
+@pytest.mark.parametrize(
+    ("there", "sent", "becomes"),
+    [
+        ({"A": {"b": {"c": 1, "d": 2}}}, {"a.b.c": 3}, {"A": {"b": {"c": 3, "d": 2}}}),
+        ({}, {"a.b": 3}, {"A": {"B": 3}}),
+        ({}, {".a": 3, "a..b": 4}, {".A": 3, "A..B": 4}),
+        ({}, {"a": {"b.c": 3}}, {"A": {"b.c": 3}}),
+        ({}, {".".join("a" * 18): 3}, None),
+    ],
+)
+def test_a_key_with_dots_does_what_section_7_says(
+    there: Message, sent: Message, becomes: Message | None
+) -> None:
+    before = PipelineConfig("p", settings=there)
+    update = PipelineConfig("p", settings={key.upper(): value for key, value in sent.items()})
+
+    settings = updated(before, update, lambda signature, key: False).settings
+
+    if becomes is None:
+        for _ in range(16):
+            settings = settings["A"]
+        becomes = {"A.A": 3}
+    assert settings == becomes
+
+
+def test_a_key_with_dots_means_nothing_in_plugins() -> None:
+    sent = PipelineConfig("p", instances=(InstanceConfig("S", "i", {"A.B": 1}),))
+
+    (instance,) = updated(None, sent, lambda signature, key: False).instances
+
+    assert instance.settings == {"A.B": 1}
+
+
 def test_it_lists_what_custom_code_may_not_use() -> None:
     refused = [*NAMES_REFUSED_BY_PYE2, *BUILTINS_REFUSED, *ATTRIBUTES_REFUSED, *HARMLESS_DUNDERS]
 
@@ -339,7 +454,9 @@ def test_the_options_that_it_names_are_those_of_a_node() -> None:
     named = set(re.findall(r"`(--[a-z-]+)`", PAGE))
 
     assert "--results-to-everyone" in named
-    assert named <= {option for each in node.params for option in each.opts}
+    assert named <= {
+        option for each in node.params for option in (*each.opts, *each.secondary_opts)
+    }
 
 
 def limit(what: str) -> str:

@@ -82,6 +82,11 @@ def test_results_arrive_where_the_broker_knows_pye2s_topics_only(
 ) -> None:
     client = load_or_create_key(client_key).address
     results: queue.Queue[Any] = queue.Queue()
+    capabilities: queue.Queue[Any] = queue.Queue()
+    callbacks = {
+        **callbacks,
+        "on_heartbeat": lambda *said: capabilities.put(said[-1]["PYE2_CAPABILITIES"]),
+    }
 
     with (
         Fleet(tmp_path / "fleet", 1, strict_broker_url, (client,)) as fleet,
@@ -99,4 +104,5 @@ def test_results_arrive_where_the_broker_knows_pye2s_topics_only(
         pipeline.deploy(timeout=PATIENCE)
 
         assert results.get(timeout=PATIENCE) is not None
+        assert "roll-call" not in capabilities.get(timeout=PATIENCE)
         pipeline.close()

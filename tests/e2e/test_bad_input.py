@@ -303,3 +303,6 @@ def test_a_command_from_an_address_that_is_not_allowed_is_answered_with_what_to_
 
         with pytest.raises(DeployFailed, match="pye2 node allow"):
             deploy(pipeline, fine, answer=1)
+        # Within the same second: answered all the same, long before it would be given up.
+        with pytest.raises(DeployFailed, match="pye2 node allow"):
+            pipeline.close()

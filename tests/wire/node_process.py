@@ -25,6 +25,8 @@ class NodeProcess:
     name: str
     allow: tuple[str, ...]
     options: tuple[str, ...] = ("--heartbeat-interval", "30")
+    log: int | None = None
+    """Where its log goes; None for where ours does, ``subprocess.PIPE`` for ``process.stderr``."""
     process: subprocess.Popen[str] = field(init=False)
     address: str = field(init=False)
 
@@ -40,6 +42,7 @@ class NodeProcess:
             env={**os.environ, "PYE2_BROKER": self.url},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=self.log,
             text=True,
         )
         self.wait_until_ready()

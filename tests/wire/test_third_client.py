@@ -134,7 +134,7 @@ def test_an_encrypted_result_is_read(third: ThirdClient, quiet_fleet: Fleet) -> 
     node, name = quiet_fleet.nodes[0].address, f"third-{uuid.uuid4().hex[:8]}"
     path = [name, "CUSTOM_EXEC_01", "one"]
     update = {"NAME": name, "SIGNATURE": path[1], "INSTANCE_ID": path[2]}
-    changed = {**update, "INSTANCE_CONFIG": {"ENCRYPT_PAYLOAD": True}}
+    changed = {**update, "INSTANCE_CONFIG": {"ENCRYPT_PAYLOAD": True, "PROCESS_DELAY": 0.1}}
     deployed(third, node, name, "return 'for you alone'")
 
     third.command(node, "UPDATE_PIPELINE_INSTANCE", changed, [(1, path), (100, path)])

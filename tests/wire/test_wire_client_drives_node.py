@@ -177,7 +177,10 @@ def test_a_client_that_attaches_finds_the_pipeline_and_may_send_it_back(
     client: WireClient, node: KnownNode, pipeline_name: str
 ) -> None:
     client.deploy(
-        node, pipeline_object(pipeline_name, {"one": run_once("return plugin.cfg_x", X=1)})
+        node,
+        pipeline_object(
+            pipeline_name, {"one": run_once("return plugin.cfg_x", X=1, PROCESS_DELAY=0.1)}
+        ),
     )
     known = client.node_when(node.address, lambda known: pipeline_name in known.pipelines)
     found = dict(known.pipelines[pipeline_name])
@@ -267,8 +270,8 @@ def test_delete_all_leaves_nothing(client: WireClient, node: KnownNode, pipeline
 
 @pytest.fixture
 def instance(client: WireClient, node: KnownNode, pipeline_name: str) -> tuple[str, str, str]:
-    """The path of an instance that says X once a minute."""
-    settings = run_once("return ['X', plugin.cfg_x]", X=1)
+    """The path of an instance that says X again and again."""
+    settings = run_once("return ['X', plugin.cfg_x]", X=1, PROCESS_DELAY=0.1)
     client.deploy(node, pipeline_object(pipeline_name, {"one": settings}))
     return instance_path(pipeline_name)
 
@@ -287,7 +290,7 @@ def test_a_batch_update_of_two_instances_confirms_both(
     client: WireClient, node: KnownNode, pipeline_name: str
 ) -> None:
     both = [instance_path(pipeline_name, each) for each in ("one", "two")]
-    settings = run_once("return plugin.cfg_x", X=0)
+    settings = run_once("return plugin.cfg_x", X=0, PROCESS_DELAY=0.1)
     client.deploy(node, pipeline_object(pipeline_name, {"one": settings, "two": settings}))
 
     told = client.batch_update(node, {path: {"X": n} for n, path in enumerate(both, 1)})

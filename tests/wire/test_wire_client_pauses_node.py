@@ -19,7 +19,7 @@ from wire_client import (
 
 Message = dict[str, Any]
 
-PAUSE, RESUME, SHIFT_START, CONFIG_IN_PAUSE = 110, 111, 112, 120
+PAUSE, RESUME, SHIFT_START, SHIFT_END, CONFIG_IN_PAUSE = 110, 111, 112, 113, 120
 
 BUSY = {**code("return plugin.cfg_v"), "PROCESS_DELAY": 0.02, "V": 1}
 """Sends its setting V again and again."""
@@ -108,10 +108,13 @@ def test_an_instance_outside_of_its_working_hours_does_not_run_and_heartbeats_sa
     assert told.steps == [
         (None, NOWHERE),
         (1, (pipeline_name, None, None)),
+        (SHIFT_END, path),
         (CONFIG_IN_PAUSE, path),
         (100, path),
     ]
+    assert all("outside of its working hours" in each["NOTIFICATION"] for each in told.said[2:])
     assert (active(known, path) or {})["OUTSIDE_WORKING_HOURS"] is True
+    assert "outside of its working hours" in (active(known, path) or {})["INFO"]
     assert ran == []
     assert changed.steps == [(1, path), (SHIFT_START, path), (100, path)]
     assert (active(later, path) or {})["INFO"] == "running"

@@ -65,7 +65,7 @@ def test_an_update_in_another_spelling_is_of_the_same_instance(
     client: WireClient, node: KnownNode, pipeline_name: str
 ) -> None:
     path = (pipeline_name, SPELLED, "one")
-    settings = run_once("return plugin.cfg_v", V=1)
+    settings = run_once("return plugin.cfg_v", V=1, PROCESS_DELAY=0.1)
     client.deploy(node, pipeline_object(pipeline_name, {"one": settings}, SPELLED))
     client.result(node.address, path, 1)
 
@@ -100,7 +100,8 @@ def test_a_whole_pipeline_in_another_spelling_keeps_its_instance_and_spells_it_s
 
     spelled = (pipeline_name, "custom_exec_01", "one")
     wanted = [Expected(PIPELINE_OK, (pipeline_name, None, None)), Expected(CONFIG_OK, spelled)]
-    changed = pipeline_object(pipeline_name, {"one": {**settings, "V": 2}}, spelled[1])
+    faster = {**settings, "V": 2, "PROCESS_DELAY": 0.1}
+    changed = pipeline_object(pipeline_name, {"one": faster}, spelled[1])
     told = client.ask(node, "UPDATE_CONFIG", changed, wanted)
     # What it kept in memory is still there: it is the same instance, with the same process.
     client.result(node.address, spelled, 1)
@@ -136,7 +137,7 @@ def test_what_is_not_there_is_denied_in_the_spelling_of_who_asks(
 def test_our_client_finds_an_instance_that_another_spelled_otherwise(
     client: WireClient, node: KnownNode, pipeline_name: str, our_key_file: FilePath
 ) -> None:
-    settings = run_once("return plugin.cfg_v", V=1)
+    settings = run_once("return plugin.cfg_v", V=1, PROCESS_DELAY=0.1)
     client.deploy(node, pipeline_object(pipeline_name, {"one": settings}, SPELLED))
     path = (pipeline_name, SPELLED, "one")
 
