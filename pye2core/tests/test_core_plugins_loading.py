@@ -130,6 +130,11 @@ def hook(line: str, name: str = "pye2_register_presets", arguments: str = "") ->
 BROKEN = {
     "raises on import": ("raise ValueError('no moon')", Phase.IMPORT, "ValueError: no moon"),
     "lacks a module": ("import no_such_thing", Phase.IMPORT, "needs the module 'no_such_thing'"),
+    "raises what is no Exception": (
+        "raise type('Stop', (BaseException,), {})('now')",
+        Phase.IMPORT,
+        "Stop: now",
+    ),
     "ends the process": ("import sys\nsys.exit('bye')", Phase.IMPORT, "SystemExit: bye"),
     "is no Python": ("def (:", Phase.IMPORT, "SyntaxError"),
     "has a misspelled hook": (
@@ -148,7 +153,31 @@ BROKEN = {
         "pye2_register_presets: KeyError: 'where'",
     ),
     "ends the process in a hook": (hook("sys.exit(3)"), Phase.REGISTER, "SystemExit: 3"),
-    "gives what is no collection": (hook("return 7"), Phase.REGISTER, "TypeError"),
+    "raises what is no Exception in a hook": (
+        hook("raise type('Stop', (BaseException,), {})('now')"),
+        Phase.REGISTER,
+        "Stop: now",
+    ),
+    "raises what cannot be told": (
+        "class Sly(Exception):\n    def __str__(self): raise ValueError\nraise Sly",
+        Phase.IMPORT,
+        "Sly: (its text cannot be made: ValueError)",
+    ),
+    "gives what is no collection": (
+        hook("return 7"),
+        Phase.VALIDATE,
+        "gave 7, which is not a list of PresetDescriptor",
+    ),
+    "forgets to give anything": (
+        hook("[]"),
+        Phase.VALIDATE,
+        "gave None, which is not a list of PresetDescriptor",
+    ),
+    "gives what cannot be shown": (
+        hook("return [type('Sly', (), {'__repr__': lambda self: 1 / 0})()]"),
+        Phase.VALIDATE,
+        "which is not a PresetDescriptor",
+    ),
     "gives an invalid descriptor": (
         hook("return [PresetDescriptor('A B', Stage.JOB, 'm:o')]"),
         Phase.REGISTER,
@@ -185,6 +214,7 @@ def test_a_plugin_that_fails_costs_only_itself_and_its_record_says_why(
     assert (broken.state, broken.phase) == (PluginState.BROKEN, phase)
     assert broken.error is not None
     assert told in broken.error
+    assert broken.advice
     assert fine.state is PluginState.LOADED
     assert set(registry.presets()) == {"GOOD"}
 
@@ -235,6 +265,17 @@ def test_a_plugin_that_fails_late_leaves_nothing_behind(site: Site) -> None:
     assert sys.modules["half_module"].heard == []
 
 
+def test_a_plugin_that_passes_is_unharmed_by_those_that_failed_before_it(site: Site) -> None:
+    site.plugin("a", hook("return []", arguments="registry"))
+    site.plugin("b", "1 / 0")
+    site.plugin("c")
+
+    registry = site.registry()
+
+    assert [each.state.value for each in registry.records] == ["broken", "broken", "loaded"]
+    assert set(registry.presets()) == {"GOOD"}
+
+
 # --- compatible? ----------------------------------------------------------------------------------
 
 
@@ -282,8 +323,9 @@ def test_a_plugin_for_another_kernel_is_not_imported(site: Site, requirement: st
     record = site.record("foreign")
 
     assert (record.state, record.phase) == (PluginState.BROKEN, Phase.COMPATIBLE)
-    assert "pip install" in str(record.error)
-    assert "foreign-dist" in str(record.error)
+    assert "needs pye2core" in str(record.error)
+    assert "pip install" in str(record.advice)
+    assert "foreign-dist" in str(record.advice)
     assert not site.was_imported("foreign")
 
 
@@ -331,6 +373,7 @@ def test_of_two_plugins_of_one_name_neither_is_imported_and_both_are_named(site:
     assert [record.phase for record in records] == [Phase.UNIQUE, Phase.UNIQUE]
     for record in records:
         assert "first and second" in str(record.error)
+        assert "`pip uninstall first` or `pip uninstall second`" in str(record.advice)
     assert not site.was_imported("first")
     assert not site.was_imported("second")
 
@@ -377,8 +420,17 @@ def test_malformed_entry_points_of_a_plugin_are_told(site: Site) -> None:
 
     assert (garbled.distribution, garbled.state) == ("garbled", PluginState.BROKEN)
     assert garbled.phase is Phase.METADATA
-    assert "pip install --force-reinstall" in str(garbled.error)
+    assert "pip install --force-reinstall" in str(garbled.advice)
     assert fine.state is PluginState.LOADED
+
+
+def test_a_plugin_is_found_whose_metadata_has_another_name_than_its_folder(site: Site) -> None:
+    site.plugin("some")
+    (site.folder / "some_dist-1.0.dist-info").rename(site.folder / "renamed-1.0.dist-info")
+
+    record = site.record("some")
+
+    assert (record.distribution, record.state) == ("some-dist", PluginState.LOADED)
 
 
 @pytest.mark.parametrize("content", ["[console_scripts]\nno equals sign\n", b"\xff\xfe\x00[pye2]"])
@@ -413,6 +465,7 @@ def test_a_disabled_plugin_is_not_imported(site: Site, disabled: str) -> None:
 
     assert (record.state, record.phase) == (PluginState.DISABLED, Phase.ENABLED)
     assert record.error is None
+    assert "PYE2_DISABLE_PLUGINS" in str(record.advice)
     assert not site.was_imported("off")
 
 

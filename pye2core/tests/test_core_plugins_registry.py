@@ -74,6 +74,13 @@ def broken(name: str, *, of: str = "some-dist") -> Candidate:
     return Candidate(EntryPoint(name, "core_registry_no_such_module", "pye2"), of, "1.0")
 
 
+def __getattr__(name: str) -> Any:
+    """An import that ends the process, for whoever looks up ``bow_out`` here."""
+    if name == "bow_out":
+        raise SystemExit(3)
+    raise AttributeError(name)
+
+
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -168,6 +175,27 @@ def test_it_knows_whose_a_descriptor_is(plugin: MakePlugin) -> None:
     assert registry.plugin_of(MQTT) == "mqtt"
 
 
+def test_it_knows_what_a_plugin_offers_whoever_else_does(plugin: MakePlugin) -> None:
+    other = TransportDescriptor("other", ("mqtts",), "nowhere:Other")
+    registry = PluginRegistry([plugin("a", transports=[MQTT]), plugin("b", transports=[other])])
+
+    assert registry.descriptors_of("a") == (MQTT,)
+    assert registry.descriptors_of("nobody") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "distribution"),
+    [("OTHER", "my-dist"), ("CUSTOM_EXEC_01", "pye2-custom-code"), ("NEVER_HEARD_OF", None)],
+)
+def test_it_knows_which_distribution_brings_a_signature(
+    plugin: MakePlugin, name: str, distribution: str | None
+) -> None:
+    other = SignatureDescriptor("OTHER")
+    registry = PluginRegistry([plugin("mine", of="my-dist", signatures=[other])])
+
+    assert registry.distribution_offering("signature", name) == distribution
+
+
 # --- two plugins, one name ------------------------------------------------------------------------
 
 
@@ -186,6 +214,7 @@ def test_two_plugins_that_serve_one_scheme_are_an_error_that_names_both(
     assert caught.value.plugins == ("first", "second")
     assert registry.transport("mqtt") is MQTT
     assert registry.transports() == {"mqtt": MQTT}
+    assert [each.name for each in registry.conflicts()] == ["mqtts"]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +357,9 @@ def test_an_implementation_is_imported_by_its_import_string(plugin: MakePlugin) 
     assert registry.load(MQTT, "collections:OrderedDict") is __import__("collections").OrderedDict
 
 
-@pytest.mark.parametrize("target", ["no_such_module:Thing", "collections:NoSuchThing"])
+@pytest.mark.parametrize(
+    "target", ["no_such_module:Thing", "collections:NoSuchThing", f"{__name__}:bow_out"]
+)
 def test_an_implementation_that_cannot_be_imported_is_told_with_its_plugins_name(
     plugin: MakePlugin, target: str
 ) -> None:

@@ -5,7 +5,17 @@
 to install for names that nobody offers.
 """
 
+from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.registry import PluginRegistry, installed_plugins
 
-__all__ = ["Phase", "PluginRecord", "PluginRegistry", "PluginState", "installed_plugins"]
+__all__ = [
+    "Candidate",
+    "Phase",
+    "PluginRecord",
+    "PluginRegistry",
+    "PluginState",
+    "installed_candidates",
+    "installed_plugins",
+    "policy_from",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -17,6 +17,7 @@ from pye2core.hookspecs import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import PackageMetadata
 
 _log = logging.getLogger("pye2core.plugins")
 
@@ -86,12 +87,13 @@ def installed_candidates() -> list[Candidate]:
     for distribution in distributions():
         if not _offers_plugins(distribution):
             continue
-        name = _name_of(distribution)
-        if name is None:
-            found.setdefault("", []).extend(_candidates_of(distribution))
-        elif canonical(name) not in found:
-            # The first on sys.path is the one that Python imports; a shadowed copy is no plugin.
-            found[canonical(name)] = _candidates_of(Distribution.from_name(name))
+        metadata = _metadata_of(distribution)
+        if metadata is None:
+            found.setdefault("", []).append(
+                _unreadable("a distribution without a name", "its metadata is missing")
+            )
+        elif canonical(metadata["Name"]) not in found:
+            found[canonical(metadata["Name"])] = _used_candidates(distribution, metadata)
     every = [candidate for candidates in found.values() for candidate in candidates]
     return sorted(every, key=lambda candidate: (candidate.name, candidate.distribution))
 
@@ -105,22 +107,42 @@ def _offers_plugins(distribution: Distribution) -> bool:
         return False
 
 
-def _name_of(distribution: Distribution) -> str | None:
+def _metadata_of(distribution: Distribution) -> PackageMetadata | None:
+    """What a distribution says of itself, read once: each look at it costs a millisecond."""
     try:
-        return distribution.name or None
+        metadata = distribution.metadata
+        return metadata if metadata["Name"] else None
     except Exception as error:  # noqa: BLE001 - whatever broken metadata raises costs only itself
         _log.debug("a distribution's metadata cannot be read: %s", error)
         return None
 
 
-def _candidates_of(distribution: Distribution) -> list[Candidate]:
-    name = _name_of(distribution)
-    if name is None:
-        return [_unreadable("a distribution without a name", "its metadata is missing")]
+def _used_candidates(found: Distribution, metadata: PackageMetadata) -> list[Candidate]:
+    """The plugins of the copy of a distribution that Python imports.
+
+    That is the first one on ``sys.path``, which need not have any.
+    """
+    try:
+        used = Distribution.from_name(metadata["Name"])
+    except PackageNotFoundError:  # its folder is called otherwise
+        return _candidates_of(found, metadata)
+    if _same_place(used, found):
+        return _candidates_of(found, metadata)
+    said = _metadata_of(used)
+    return _candidates_of(used, said if said is not None else metadata)
+
+
+def _same_place(one: Distribution, other: Distribution) -> bool:
+    return str(one.locate_file("")) == str(other.locate_file(""))
+
+
+def _candidates_of(distribution: Distribution, metadata: PackageMetadata) -> list[Candidate]:
+    name = metadata["Name"]
     try:
         points = [point for point in distribution.entry_points if point.group == PROJECT]
-        requires = tuple(distribution.requires or ())
-        return [Candidate(point, name, distribution.version, requires) for point in points]
+        requires = tuple(metadata.get_all("Requires-Dist") or distribution.requires or ())
+        version = metadata["Version"] or "unknown"
+        return [Candidate(point, name, version, requires) for point in points]
     except Exception as error:  # noqa: BLE001 - whatever broken metadata raises costs only itself
         return [_unreadable(name, f"its metadata cannot be read: {error}")]
 
@@ -130,5 +152,5 @@ def _unreadable(distribution: str, why: str) -> Candidate:
         EntryPoint(distribution, "", PROJECT),
         distribution,
         version="unknown",
-        problem=f"{why}; `pip install --force-reinstall` it, or remove what is left of it",
+        problem=why,
     )

@@ -10,8 +10,10 @@ from __future__ import annotations
 import importlib
 import logging
 import re
+import reprlib
 import sys
 import traceback
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -29,7 +31,7 @@ from pye2core.descriptors import (
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from pye2core.descriptors import Descriptor
     from pye2core.plugins.discovery import Candidate, LoadPolicy
@@ -50,18 +52,21 @@ REGISTRATION_HOOKS: Mapping[str, type[Descriptor]] = {
     "pye2_register_commands": CliCommandDescriptor,
 }
 
-_COSTS_ONLY_ITSELF = (Exception, SystemExit)
-"""What a plugin may raise without stopping the others: a script that ends itself on import too."""
-
 _REQUIRES_KERNEL = re.compile(r"\s*pye2core(?![\w.-])", re.IGNORECASE)
 
 
 class _PhaseFailed(Exception):
-    """Loading stops here; the message is for the plugin's record."""
+    """Loading stops here; the message is for the plugin's record.
 
-    def __init__(self, phase: Phase, message: str) -> None:
+    Attributes:
+        phase: the phase that failed.
+        advice: what to do; None where there is nothing better than what helps against any defect.
+    """
+
+    def __init__(self, phase: Phase, message: str, advice: str | None = None) -> None:
         super().__init__(message)
         self.phase = phase
+        self.advice = advice
 
 
 @frozen
@@ -80,11 +85,20 @@ def _new_manager() -> pluggy.PluginManager:
 
 @define
 class Loader:
-    """Loads plugins one after the other into one ``pluggy.PluginManager``."""
+    """Loads plugins one after the other into one ``pluggy.PluginManager``.
+
+    Attributes:
+        policy: what is disabled and traced.
+        on_phase: told each phase of each plugin before it begins.
+        manager: has the plugins that passed.
+        loaded: the plugins that passed, with what they offer.
+    """
 
     policy: LoadPolicy
+    on_phase: Callable[[Candidate, Phase], None] | None = None
     manager: pluggy.PluginManager = field(factory=_new_manager)
     loaded: list[LoadedPlugin] = field(factory=list)
+    _trial: pluggy.PluginManager | None = None
 
     def load_all(self, candidates: Iterable[Candidate]) -> list[PluginRecord]:
         """Load every candidate; the outcome of each, in the same order."""
@@ -96,17 +110,25 @@ class Loader:
 
     def _load(self, candidate: Candidate, rivals: list[Candidate]) -> PluginRecord:
         if self.policy.disables(candidate.name):
-            return self._record(candidate, PluginState.DISABLED, Phase.ENABLED)
+            return self._noted(_record(candidate, PluginState.DISABLED, Phase.ENABLED, _ENABLE))
         try:
             self._through_phases(candidate, rivals)
         except _PhaseFailed as failure:
-            return self._record(candidate, PluginState.BROKEN, failure.phase, str(failure))
-        return self._record(candidate, PluginState.LOADED, Phase.LOADED)
+            advice = failure.advice or against_a_defect(candidate)
+            return self._noted(
+                _record(candidate, PluginState.BROKEN, failure.phase, advice, str(failure))
+            )
+        return self._noted(_record(candidate, PluginState.LOADED, Phase.LOADED))
 
     def _through_phases(self, candidate: Candidate, rivals: list[Candidate]) -> None:
         self._enter(Phase.METADATA, candidate)
         if candidate.problem is not None:
-            raise _PhaseFailed(Phase.METADATA, candidate.problem)
+            raise _PhaseFailed(
+                Phase.METADATA,
+                candidate.problem,
+                f"`pip install --force-reinstall {candidate.distribution}`, or remove what is left"
+                " of it",
+            )
         self._enter(Phase.COMPATIBLE, candidate)
         _check_compatible(candidate)
         self._enter(Phase.UNIQUE, candidate)
@@ -114,43 +136,86 @@ class Loader:
         self._enter(Phase.IMPORT, candidate)
         plugin = _imported(candidate)
         self._enter(Phase.REGISTER, candidate)
-        offers = _offers_of(candidate, plugin)
+        offers = self._offers_of(candidate, plugin)
         self._enter(Phase.VALIDATE, candidate)
         descriptors = tuple(_validated(offers))
         self._register(candidate, plugin)
         self.loaded.append(LoadedPlugin(candidate, descriptors))
 
+    def _offers_of(self, candidate: Candidate, plugin: Any) -> list[tuple[str, Any]]:
+        """What the plugin's registration hooks give, each with its hook."""
+        # A plugin that pluggy rejects may stay registered in part, so it is tried on a manager
+        # apart, which is used again only after one that passed; the real one sees only those.
+        trial, self._trial = self._trial or _new_manager(), None
+        try:
+            trial.register(plugin, candidate.name)
+            trial.check_pending()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise _PhaseFailed(Phase.REGISTER, told(error)) from error
+        offers = [(hook, item) for hook in REGISTRATION_HOOKS for item in _given_by(hook, trial)]
+        trial.unregister(plugin)
+        self._trial = trial
+        return offers
+
     def _register(self, candidate: Candidate, plugin: Any) -> None:
         try:
             self.manager.register(plugin, candidate.name)
         except ValueError as error:  # two entry points name the same object
-            raise _PhaseFailed(Phase.REGISTER, _told(error)) from error
+            raise _PhaseFailed(Phase.REGISTER, told(error)) from error
 
     def _enter(self, phase: Phase, candidate: Candidate) -> None:
         self._trace(f"{candidate.name}: {phase.value}")
+        if self.on_phase is not None:
+            self.on_phase(candidate, phase)
 
     def _trace(self, line: str) -> None:
         # Straight to standard error: a log that nobody has configured shows no such lines.
         if self.policy.trace:
             sys.stderr.write(f"pye2 plugins: {line}\n")
 
-    def _record(
-        self, candidate: Candidate, state: PluginState, phase: Phase, error: str | None = None
-    ) -> PluginRecord:
-        origin = f"{candidate.distribution} {candidate.version}"
-        outcome = f"{state.value} in phase {phase.value}" + (f": {error}" if error else "")
-        level = logging.WARNING if state is PluginState.BROKEN else logging.DEBUG
-        _log.log(level, "plugin %s (%s): %s", candidate.name, origin, outcome)
-        self._trace(f"{candidate.name} ({origin}): {outcome}")
-        return PluginRecord(
-            name=candidate.name,
-            distribution=candidate.distribution,
-            version=candidate.version,
-            target=candidate.entry_point.value,
-            state=state,
-            phase=phase,
-            error=error,
-        )
+    def _noted(self, record: PluginRecord) -> PluginRecord:
+        origin = f"{record.distribution} {record.version}"
+        outcome = f"{record.state.value} in phase {record.phase.value}"
+        if record.state is PluginState.BROKEN:
+            outcome += f": {record.trouble}"
+            _log.warning("plugin %s (%s): %s", record.name, origin, outcome)
+        else:
+            _log.debug("plugin %s (%s): %s", record.name, origin, outcome)
+        self._trace(f"{record.name} ({origin}): {outcome}")
+        return record
+
+
+_ENABLE = "take its name out of PYE2_DISABLE_PLUGINS to use it"
+
+
+def _record(
+    candidate: Candidate,
+    state: PluginState,
+    phase: Phase,
+    advice: str | None = None,
+    error: str | None = None,
+) -> PluginRecord:
+    return PluginRecord(
+        name=candidate.name,
+        distribution=candidate.distribution,
+        version=candidate.version,
+        target=candidate.entry_point.value,
+        state=state,
+        phase=phase,
+        error=error,
+        advice=advice,
+    )
+
+
+def against_a_defect(candidate: Candidate) -> str:
+    """What to do about a plugin that does what none may do."""
+    return (
+        f"this is a defect of {candidate.distribution} {candidate.version}:"
+        f" `pip install --upgrade {candidate.distribution}` or tell its makers; until then"
+        f" PYE2_DISABLE_PLUGINS={candidate.name} switches it off"
+    )
 
 
 def _check_compatible(candidate: Candidate) -> None:
@@ -159,15 +224,15 @@ def _check_compatible(candidate: Candidate) -> None:
     except ValueError as error:
         raise _PhaseFailed(
             Phase.METADATA,
-            f"the range of pye2core that it requires cannot be read: {error};"
-            f" install a {candidate.distribution} that states one like 'pye2core>={PLUGIN_API}'",
+            f"the range of pye2core that it requires cannot be read: {error}",
+            f"install a {candidate.distribution} that states one like 'pye2core>={PLUGIN_API}'",
         ) from error
     if wanted is None or wanted.contains(__version__, prereleases=True):
         return
     raise _PhaseFailed(
         Phase.COMPATIBLE,
-        f"it needs pye2core{wanted}, and {__version__} is installed;"
-        f" install a {candidate.distribution} that works with pye2core {PLUGIN_API}, or"
+        f"it needs pye2core{wanted}, and {__version__} is installed",
+        f"install a {candidate.distribution} that works with pye2core {PLUGIN_API}, or"
         f" `pip install 'pye2core{wanted}'`",
     )
 
@@ -175,11 +240,13 @@ def _check_compatible(candidate: Candidate) -> None:
 def _check_unique(candidate: Candidate, rivals: list[Candidate]) -> None:
     if len(rivals) == 1:
         return
-    names = " and ".join(rival.distribution for rival in rivals)
+    distributions = [rival.distribution for rival in rivals]
     raise _PhaseFailed(
         Phase.UNIQUE,
-        f"{names} both install a plugin named {candidate.name!r}, so neither is used;"
-        " uninstall one of them",
+        f"{' and '.join(distributions)} both install a plugin named {candidate.name!r}, so neither"
+        " is used",
+        "keep one of them: "
+        + " or ".join(f"`pip uninstall {each}`" for each in dict.fromkeys(distributions)),
     )
 
 
@@ -187,33 +254,36 @@ def _imported(candidate: Candidate) -> Any:
     try:
         plugin = candidate.entry_point.load()
         return plugin() if isinstance(plugin, type) else plugin
-    except ModuleNotFoundError as error:
-        raise _PhaseFailed(
-            Phase.IMPORT,
-            f"it needs the module {error.name!r}, which is not installed;"
-            f" `pip install --force-reinstall {candidate.distribution}` brings what it needs",
-        ) from error
-    except _COSTS_ONLY_ITSELF as error:
-        raise _PhaseFailed(Phase.IMPORT, _told(error)) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            raise _PhaseFailed(
+                Phase.IMPORT,
+                f"it needs the module {error.name!r}, which is not installed",
+                f"`pip install --force-reinstall {candidate.distribution}` brings what it requires",
+            ) from error
+        raise _PhaseFailed(Phase.IMPORT, told(error)) from error
 
 
-def _offers_of(candidate: Candidate, plugin: Any) -> list[tuple[str, Any]]:
-    """What the plugin's registration hooks give, each with its hook."""
-    # A plugin that pluggy rejects may stay registered in part, so it is tried on a manager of its
-    # own; the real one sees only what passed.
-    trial = _new_manager()
+def _given_by(hook: str, trial: pluggy.PluginManager) -> list[Any]:
+    caller = getattr(trial.hook, hook)
     try:
-        trial.register(plugin, candidate.name)
-        trial.check_pending()
-    except _COSTS_ONLY_ITSELF as error:
-        raise _PhaseFailed(Phase.REGISTER, _told(error)) from error
-    offers: list[tuple[str, Any]] = []
-    for hook in REGISTRATION_HOOKS:
-        try:
-            offers += [(hook, item) for given in getattr(trial.hook, hook)() for item in given]
-        except _COSTS_ONLY_ITSELF as error:
-            raise _PhaseFailed(Phase.REGISTER, f"{hook}: {_told(error)}") from error
-    return offers
+        # pluggy leaves out None, which is what a function gives whose return was forgotten.
+        results = caller() or [None] * len(caller.get_hookimpls())
+        return [item for given in results for item in _items(given, hook)]
+    except (KeyboardInterrupt, _PhaseFailed):
+        raise
+    except BaseException as error:
+        raise _PhaseFailed(Phase.REGISTER, f"{hook}: {told(error)}") from error
+
+
+def _items(given: Any, hook: str) -> Iterable[Any]:
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        return given
+    kind = REGISTRATION_HOOKS[hook].__name__
+    message = f"{hook} gave {reprlib.repr(given)}, which is not a list of {kind}"
+    raise _PhaseFailed(Phase.VALIDATE, message)
 
 
 def _validated(offers: Iterable[tuple[str, Any]]) -> list[Descriptor]:
@@ -222,7 +292,7 @@ def _validated(offers: Iterable[tuple[str, Any]]) -> list[Descriptor]:
     for hook, item in offers:
         kind = REGISTRATION_HOOKS[hook]
         if not isinstance(item, kind):
-            message = f"{hook} gave {item!r}, which is not a {kind.__name__}"
+            message = f"{hook} gave {reprlib.repr(item)}, which is not a {kind.__name__}"
             raise _PhaseFailed(Phase.VALIDATE, message)
         for name in names_of(item):
             if (hook, name) in taken:
@@ -272,7 +342,15 @@ def import_object(import_string: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
+    """What an error of a plugin says, with the place where it was raised.
+
+    An error whose own text cannot be made is told as well.
+    """
     where = traceback.extract_tb(error.__traceback__)
     last = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
-    return f"{type(error).__name__}: {error}{last}"
+    try:
+        text = str(error)
+    except Exception as failure:  # noqa: BLE001 - a plugin's own class can do anything here
+        text = f"(its text cannot be made: {type(failure).__name__})"
+    return f"{type(error).__name__}: {text}{last}"

@@ -39,7 +39,8 @@ class PluginRecord:
         target: the module or object that its entry point names.
         state: how loading ended.
         phase: the phase that failed, or the last one.
-        error: what went wrong and what to do; None if nothing did.
+        error: what went wrong; None if nothing did.
+        advice: what to do about it; None where nothing has to be done.
     """
 
     name: str
@@ -49,3 +50,9 @@ class PluginRecord:
     state: PluginState
     phase: Phase
     error: str | None = None
+    advice: str | None = None
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong and what to do, in one sentence; empty if nothing did."""
+        return "; ".join(each for each in (self.error, self.advice) if each)

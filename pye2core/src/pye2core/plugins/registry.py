@@ -24,15 +24,16 @@ from pye2core.errors import (
 )
 from pye2core.plugins.discovery import LoadPolicy, canonical, installed_candidates, policy_from
 from pye2core.plugins.known import distribution_for
-from pye2core.plugins.loader import Loader, import_object, names_of
+from pye2core.plugins.loader import Loader, import_object, names_of, told
 from pye2core.plugins.records import PluginRecord, PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pye2core.descriptors import Descriptor, Role
     from pye2core.errors import Pye2Error
     from pye2core.plugins.discovery import Candidate
+    from pye2core.plugins.records import Phase
 
 _log = logging.getLogger("pye2core.plugins")
 _D = TypeVar("_D", bound="Descriptor")
@@ -62,6 +63,7 @@ class PluginRegistry:
     Args:
         candidates: plugins to load.
         policy: what is disabled, and whether a broken plugin is an error at once.
+        on_phase: told each phase of loading each plugin before it begins.
 
     Attributes:
         records: what became of each candidate, in their order.
@@ -70,17 +72,24 @@ class PluginRegistry:
         PluginBroken: a plugin cannot be loaded and the policy is strict.
     """
 
-    def __init__(self, candidates: Iterable[Candidate], policy: LoadPolicy | None = None) -> None:
-        loader = Loader(policy or LoadPolicy())
+    def __init__(
+        self,
+        candidates: Iterable[Candidate],
+        policy: LoadPolicy | None = None,
+        on_phase: Callable[[Candidate, Phase], None] | None = None,
+    ) -> None:
+        loader = Loader(policy or LoadPolicy(), on_phase)
         self.records: tuple[PluginRecord, ...] = tuple(loader.load_all(candidates))
         self._manager = loader.manager
+        self._loaded = {each.candidate.name: each.descriptors for each in loader.loaded}
         self._plugin_of: dict[int, str] = {}
         self._offers: dict[type, dict[str, list[Descriptor]]] = {}
-        for plugin in loader.loaded:
-            for descriptor in plugin.descriptors:
-                self._add(descriptor, plugin.candidate.name)
+        for plugin, descriptors in self._loaded.items():
+            for descriptor in descriptors:
+                self._add(descriptor, plugin)
         self._silenced: set[tuple[str, str]] = set()
-        self._report_conflicts()
+        for conflict in self.conflicts():
+            _log.warning("%s", conflict)
         if loader.policy.strict:
             self._refuse_broken()
 
@@ -90,12 +99,6 @@ class PluginRegistry:
         by_name = self._offers.setdefault(kind, {})
         for name in names_of(descriptor):
             by_name.setdefault(name, []).append(descriptor)
-
-    def _report_conflicts(self) -> None:
-        for kind, by_name in self._offers.items():
-            for name, rivals in by_name.items():
-                if len(rivals) > 1:
-                    _log.warning("%s", self._conflict(_WORDS[kind], name, rivals))
 
     def _refuse_broken(self) -> None:
         for record in self.records:
@@ -198,6 +201,31 @@ class PluginRegistry:
             if any(self.plugin_of(each) == plugin for each in found)
         ]
 
+    def descriptors_of(self, plugin: str) -> tuple[Descriptor, ...]:
+        """What a plugin offers, what others offer as well included; nothing if it is not loaded."""
+        return self._loaded.get(plugin, ())
+
+    def conflicts(self) -> list[PluginConflict]:
+        """The names that two plugins offer, each as the error that asking for it raises."""
+        return [
+            self._conflict(_WORDS[kind], name, rivals)
+            for kind, by_name in self._offers.items()
+            for name, rivals in by_name.items()
+            if len(rivals) > 1
+        ]
+
+    def distribution_offering(self, kind: str, name: str) -> str | None:
+        """The distribution that offers a name here, or is known to; None if neither.
+
+        Args:
+            kind: "transport", "signature", … as :meth:`offers` gives it.
+            name: as :meth:`offers` gives it.
+        """
+        for record in self.records:
+            if (kind, name) in self.offers(record.name):
+                return record.distribution
+        return distribution_for(kind, name)
+
     def plugin_of(self, descriptor: Descriptor) -> str:
         """The name of the plugin that offers it."""
         return self._plugin_of[id(descriptor)]
@@ -210,13 +238,15 @@ class PluginRegistry:
         """
         try:
             return import_object(import_string)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             plugin = self.plugin_of(descriptor)
             record = next(each for each in self.records if each.name == plugin)
             message = (
                 f"the plugin {plugin!r} offers {import_string}, but importing it failed:"
-                f" {type(error).__name__}: {error};"
-                f" `pip install --force-reinstall {record.distribution}` brings what it needs"
+                f" {told(error)}; `pip install --force-reinstall {record.distribution}` brings what"
+                " it requires"
             )
             raise PluginBroken(message, plugin=plugin, phase="use") from error
 
@@ -296,7 +326,8 @@ class PluginRegistry:
         broken = [each.name for each in self.records if each.state is PluginState.BROKEN]
         if not broken:
             return ""
-        return f"; it may be in a plugin that is broken ({', '.join(broken)}): see `pye2 plugins`"
+        names = ", ".join(broken)
+        return f"; it may be in a plugin that is broken ({names}): see `pye2 plugins doctor`"
 
     # --- observers --------------------------------------------------------------------------------
 
@@ -319,7 +350,7 @@ class PluginRegistry:
 def _broken(record: PluginRecord, why_it_matters: str) -> PluginBroken:
     return PluginBroken(
         f"{why_it_matters}the plugin {record.name!r} of {record.distribution} is broken"
-        f" (phase {record.phase.value}): {record.error}",
+        f" (phase {record.phase.value}): {record.trouble}",
         plugin=record.name,
         phase=record.phase.value,
     )
