@@ -14,6 +14,7 @@ import attrs
 import click
 
 from pye2_cli.cells import cell
+from pye2_cli.doctor.command import doctor
 from pye2_cli.instance_settings import COMMON_SETTINGS
 from pye2_cli.tables import print_whole
 from pye2core import PluginRegistry, Stage, installed_plugins
@@ -49,6 +50,9 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
     _print_table(registry)
 
 
+plugins.add_command(doctor)
+
+
 def _as_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, object]:
     return {
         "name": record.name,
@@ -57,6 +61,7 @@ def _as_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, obje
         "state": record.state.value,
         "phase": record.phase.value,
         "error": record.error,
+        "advice": record.advice,
         "offers": _offers(record, registry),
     }
 
@@ -84,7 +89,7 @@ def _print_table(registry: PluginRegistry) -> None:
     console = Console(soft_wrap=True)
     for record in registry.records:
         if record.error:
-            told = cell(f" ({record.phase.value}): {record.error}")
+            told = cell(f" ({record.phase.value}): {record.trouble}")
             console.print(cell(record.name, "red") + told)
 
 
@@ -132,6 +137,8 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
     yield f"state     {record.state.value} (phase {record.phase.value})"
     if record.error:
         yield f"error     {record.error}"
+    if record.advice:
+        yield f"to do     {record.advice}"
     for offer in _offers(record, registry):
         yield f"offers    {offer}"
     transports = {each.name: each for each in registry.transports().values()}

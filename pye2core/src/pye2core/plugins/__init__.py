@@ -6,6 +6,7 @@ to install for names that nobody offers.
 """
 
 from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from
+from pye2core.plugins.loader import told
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.registry import PluginRegistry, installed_plugins
 
@@ -18,4 +19,5 @@ __all__ = [
     "installed_candidates",
     "installed_plugins",
     "policy_from",
+    "told",
 ]

@@ -347,8 +347,11 @@ def told(error: BaseException) -> str:
 
     An error whose own text cannot be made is told as well.
     """
-    where = traceback.extract_tb(error.__traceback__)
-    last = f" ({where[-1].filename}:{where[-1].lineno})" if where else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    # Where Python's own import machinery was tells nobody anything.
+    where = [each for each in frames if not each.filename.startswith("<frozen ")]
+    told_by_name = not where or where[-1].filename == importlib.__file__
+    last = "" if told_by_name else f" ({where[-1].filename}:{where[-1].lineno})"
     try:
         text = str(error)
     except Exception as failure:  # noqa: BLE001 - a plugin's own class can do anything here
