@@ -95,6 +95,30 @@ def test_plugins_works_with_every_plugin_disabled(tmp_path: Path) -> None:
     assert states == {"disabled"}
 
 
+def test_the_doctor_finds_nothing_wrong_with_what_we_install(tmp_path: Path) -> None:
+    done = pye2("plugins", "doctor", "--json", cwd=tmp_path)
+
+    findings = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert {"mqtt", "wire", "node"} <= {each["name"] for each in findings}
+    assert [each for each in findings if not each["ok"]] == []
+
+
+def test_what_is_switched_off_on_purpose_is_not_wrong(tmp_path: Path) -> None:
+    done = pye2("plugins", "doctor", cwd=tmp_path, PYE2_DISABLE_PLUGINS="*")
+
+    assert done.returncode == 0, done.stderr
+    assert "disabled  mqtt, from pye2-mqtt" in done.stdout
+    assert "→ take its name out of PYE2_DISABLE_PLUGINS to use it" in done.stdout
+
+
+def test_a_setting_that_cannot_be_used_is_found_by_the_doctor(tmp_path: Path) -> None:
+    done = pye2("plugins", "doctor", cwd=tmp_path, PYE2_WIRE_HEARTBEAT_VERSION="v7")
+
+    assert done.returncode == 1
+    assert "PYE2_WIRE_HEARTBEAT_VERSION" in done.stdout
+
+
 def test_info_says_what_an_instance_of_a_signature_can_be_told(tmp_path: Path) -> None:
     told = pye2("plugins", "info", "custom-code", cwd=tmp_path).stdout
 

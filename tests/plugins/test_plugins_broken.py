@@ -1,0 +1,259 @@
+"""Plugins that break, each in its way: each costs only itself, and is told with what to do.
+
+They are built as wheels and installed together, beside the usual plugins, in an environment of
+their own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from throwaway import Environment, Throwaway, lines_of, with_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def hook(body: str, kind: str = "transports", arguments: str = "") -> str:
+    return f"""
+        from pye2core import SignatureDescriptor, TransportDescriptor, hookimpl
+
+        @hookimpl
+        def pye2_register_{kind}({arguments}):
+            {body}
+    """
+
+
+def transport(name: str, scheme: str) -> str:
+    return hook(f"return [TransportDescriptor({name!r}, ({scheme!r},), 'loft_of_{name}:Loft')]")
+
+
+FINE = Throwaway(
+    "fine", transport("fine", "dove"), modules={"loft_of_fine": "class Loft:\n    pass\n"}
+)
+BROKEN = [
+    Throwaway("raises", "raise ValueError('no moon tonight')"),
+    Throwaway("raises-in-hook", hook("raise KeyError('where')"), version="2.5"),
+    Throwaway(
+        "lacks",
+        "import moonbeams",
+        requires=("pye2core>=0.1,<0.2", "pye2-throwaway-moonbeams>=3"),
+    ),
+    Throwaway("newer", "raise AssertionError('imported')", requires=("pye2core>=9",)),
+    Throwaway("twin", "raise AssertionError('imported')", distribution="twin-first"),
+    Throwaway("twin", "raise AssertionError('imported')", distribution="twin-second"),
+    Throwaway("asks", hook("return []", arguments="registry")),
+    Throwaway("mistakes", hook("return ['pigeon']")),
+    Throwaway("off", "raise AssertionError('imported')"),
+]
+RIVALS = [
+    Throwaway("rival-one", transport("one", "pigeon")),
+    Throwaway("rival-two", transport("two", "PIGEON")),
+    Throwaway("rival-three", hook("return [SignatureDescriptor('COO_01')]", "signatures")),
+    Throwaway("rival-four", hook("return [SignatureDescriptor('coo_01')]", "signatures")),
+]
+RIVALS_BRING = {"loft_of_one": "class Loft: pass", "loft_of_two": "class Loft: pass"}
+
+USUAL = {"mqtt", "wire", "node", "custom-code", "chain-job", "collect", "primes", "broker"}
+
+
+@pytest.fixture(scope="module")
+def environment(new_environment: Callable[[list[str]], Environment]) -> Environment:
+    """One with all of them."""
+    made = new_environment(with_workspace())
+    lofts = Throwaway("lofts", "", modules=RIVALS_BRING)
+    made.install(FINE, *BROKEN, *RIVALS, lofts)
+    return made
+
+
+@pytest.fixture(scope="module")
+def told(environment: Environment) -> dict[str, dict[str, Any]]:
+    """What the doctor says, by distribution."""
+    done = environment.pye2("plugins", "doctor", "--json", PYE2_DISABLE_PLUGINS="off")
+    assert done.returncode == 1, done.stderr
+    return lines_of(done)
+
+
+CASES = {
+    "raises-dist": (
+        ("raises", "1.0", "broken", "import"),
+        "ValueError: no moon tonight",
+        "`pip install --upgrade raises-dist`",
+    ),
+    "raises-in-hook-dist": (
+        ("raises-in-hook", "2.5", "broken", "register"),
+        "pye2_register_transports: KeyError: 'where'",
+        "defect of raises-in-hook-dist 2.5",
+    ),
+    "lacks-dist": (
+        ("lacks", "1.0", "broken", "import"),
+        "'moonbeams', which is not installed",
+        "`pip install --force-reinstall lacks-dist`",
+    ),
+    "newer-dist": (
+        ("newer", "1.0", "broken", "compatible"),
+        "needs pye2core>=9",
+        "`pip install 'pye2core>=9'`",
+    ),
+    "twin-first": (
+        ("twin", "1.0", "broken", "unique"),
+        "twin-first and twin-second both install a plugin named 'twin'",
+        "`pip uninstall twin-first` or `pip uninstall twin-second`",
+    ),
+    "twin-second": (
+        ("twin", "1.0", "broken", "unique"),
+        "twin-first and twin-second both install a plugin named 'twin'",
+        "`pip uninstall twin-first` or `pip uninstall twin-second`",
+    ),
+    "asks-dist": (
+        ("asks", "1.0", "broken", "register"),
+        "{'registry'}",
+        "PYE2_DISABLE_PLUGINS=asks",
+    ),
+    "mistakes-dist": (
+        ("mistakes", "1.0", "broken", "validate"),
+        "gave 'pigeon', which is not a TransportDescriptor",
+        "`pip install --upgrade mistakes-dist`",
+    ),
+}
+
+
+@pytest.mark.parametrize(("distribution", "case"), CASES.items(), ids=CASES.keys())
+def test_the_doctor_tells_of_each_what_broke_where_and_what_to_do(
+    told: dict[str, dict[str, Any]],
+    distribution: str,
+    case: tuple[tuple[str, str, str, str], str, str],
+) -> None:
+    facts, error, advice = case
+    said = told[distribution]
+
+    assert (said["name"], said["version"], said["state"], said["phase"]) == facts
+    assert error in said["error"]
+    assert advice in said["advice"]
+    assert not said["ok"]
+
+
+def test_the_doctor_tells_of_a_plugin_that_is_switched_off_how_to_have_it_back(
+    told: dict[str, dict[str, Any]],
+) -> None:
+    said = told["off-dist"]
+
+    assert (said["state"], said["phase"], said["error"]) == ("disabled", "enabled", None)
+    assert "PYE2_DISABLE_PLUGINS" in said["advice"]
+    assert said["ok"]
+
+
+def test_the_doctor_tells_which_requirement_is_not_met(told: dict[str, dict[str, Any]]) -> None:
+    (problem,) = told["lacks-dist"]["problems"]
+
+    assert problem["phase"] == "requirements"
+    assert "pye2-throwaway-moonbeams>=3, which is not installed" in problem["error"]
+    assert problem["advice"] == "`pip install 'pye2-throwaway-moonbeams>=3'`"
+
+
+@pytest.mark.parametrize(
+    ("distribution", "conflict"),
+    [
+        ("rival-one-dist", "transport 'pigeon' is offered by the plugins rival-one and rival-two"),
+        ("rival-two-dist", "transport 'pigeon' is offered by the plugins rival-one and rival-two"),
+        ("rival-three-dist", "'COO_01' is offered by the plugins rival-four and rival-three"),
+        ("rival-four-dist", "'COO_01' is offered by the plugins rival-four and rival-three"),
+    ],
+)
+def test_the_doctor_tells_of_plugins_that_offer_one_name(
+    told: dict[str, dict[str, Any]], distribution: str, conflict: str
+) -> None:
+    said = told[distribution]
+
+    assert said["state"] == "loaded"
+    assert not said["ok"]
+    (problem,) = said["problems"]
+    assert problem["phase"] == "conflict"
+    assert conflict in problem["error"]
+    assert "uninstall one" in problem["advice"]
+
+
+def test_all_others_are_loaded_and_well(told: dict[str, dict[str, Any]]) -> None:
+    well = {each["name"] for each in told.values() if each["state"] == "loaded" and each["ok"]}
+
+    assert {*USUAL, "fine"} <= well
+
+
+def test_the_list_of_plugins_says_the_same_of_each(
+    environment: Environment, told: dict[str, dict[str, Any]]
+) -> None:
+    done = environment.pye2("plugins", "--json", PYE2_DISABLE_PLUGINS="off")
+
+    assert done.returncode == 0, done.stderr
+    listed = lines_of(done)
+    for distribution, said in listed.items():
+        assert said.items() <= told[distribution].items()
+    assert listed.keys() == told.keys()
+
+
+def test_people_are_told_the_whole_of_it_on_a_narrow_terminal(environment: Environment) -> None:
+    done = environment.pye2("plugins", "doctor", PYE2_DISABLE_PLUGINS="off", COLUMNS="50")
+
+    words = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert max(map(len, done.stdout.splitlines())) <= 50
+    assert "broken twin, from twin-first 1.0" in words
+    assert "unique: twin-first and twin-second both install a plugin named 'twin'" in words
+    assert "→ keep one of them: `pip uninstall twin-first` or `pip uninstall twin-second`" in words
+    assert "trouble rival-one, from rival-one-dist 1.0" in words
+    assert "disabled off, from off-dist 1.0" in words
+
+
+@pytest.mark.slow
+def test_the_hello_world_runs_beside_all_that_is_broken(environment: Environment) -> None:
+    done = environment.pye2("demo", "primes", "--json", PYE2_DISABLE_PLUGINS="off")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["count"] == 168
+
+
+ASK = """
+    from pye2core import Pye2Error, installed_plugins
+    registry = installed_plugins()
+    try:
+        found = registry.{}
+    except Pye2Error as error:
+        print(type(error).__name__, error)
+    else:
+        print(found)
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("transport('dove')", "TransportDescriptor(name='fine'"),
+        ("transport('pigeon')", "PluginConflict the transport 'pigeon' is offered by"),
+        ("signature('coo_01')", "rival-four and rival-three, so neither is used"),
+        ("transport('carrier')", "in a plugin that is broken (asks, lacks, mistakes, newer, off,"),
+        ("preset('moonshine')", "see `pye2 plugins doctor`"),
+    ],
+)
+def test_what_is_asked_for_is_there_or_the_error_names_the_plugins(
+    environment: Environment, asked: str, told: str
+) -> None:
+    assert told in environment.runs(ASK.format(asked))
+
+
+def test_listing_and_asking_import_no_implementation(environment: Environment) -> None:
+    imported = environment.runs("""
+        import sys
+        from pye2core import installed_plugins
+        registry = installed_plugins()
+        registry.transport("dove")
+        from pye2_cli.main import pye2
+        pye2(["plugins", "--json"], standalone_mode=False)
+        print("imported:", sorted(each for each in sys.modules if each.startswith("loft_of")))
+        registry.load(registry.transport("dove"), registry.transport("dove").implementation)
+        print("imported:", sorted(each for each in sys.modules if each.startswith("loft_of")))
+    """)
+
+    lines = [line for line in imported.splitlines() if line.startswith("imported:")]
+    assert lines == ["imported: []", "imported: ['loft_of_fine']"]
