@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.table import progress, show
 
-NAMES = ("imports", "deploy", "primes", "idle", "wire", "flood", "quiet", "testing")
+NAMES = ("imports", "plugins", "deploy", "primes", "idle", "wire", "flood", "quiet", "testing")
 
 
 def main(names: list[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from email import message_from_string
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distributions
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from pye2core.hookspecs import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from email.message import Message
     from importlib.metadata import PackageMetadata
 
 _log = logging.getLogger("pye2core.plugins")
@@ -107,17 +109,18 @@ def _offers_plugins(distribution: Distribution) -> bool:
         return False
 
 
-def _metadata_of(distribution: Distribution) -> PackageMetadata | None:
-    """What a distribution says of itself, read once: each look at it costs a millisecond."""
+def _metadata_of(distribution: Distribution) -> Message | PackageMetadata | None:
+    """What a distribution says of itself, read once, and without its README, which may be long."""
     try:
-        metadata = distribution.metadata
+        fields, _, _ = (distribution.read_text("METADATA") or "").partition("\n\n")
+        metadata = message_from_string(fields) if fields else distribution.metadata
         return metadata if metadata["Name"] else None
     except Exception as error:  # noqa: BLE001 - whatever broken metadata raises costs only itself
         _log.debug("a distribution's metadata cannot be read: %s", error)
         return None
 
 
-def _used_candidates(found: Distribution, metadata: PackageMetadata) -> list[Candidate]:
+def _used_candidates(found: Distribution, metadata: Message | PackageMetadata) -> list[Candidate]:
     """The plugins of the copy of a distribution that Python imports.
 
     That is the first one on ``sys.path``, which need not have any.
@@ -136,7 +139,9 @@ def _same_place(one: Distribution, other: Distribution) -> bool:
     return str(one.locate_file("")) == str(other.locate_file(""))
 
 
-def _candidates_of(distribution: Distribution, metadata: PackageMetadata) -> list[Candidate]:
+def _candidates_of(
+    distribution: Distribution, metadata: Message | PackageMetadata
+) -> list[Candidate]:
     name = metadata["Name"]
     try:
         points = [point for point in distribution.entry_points if point.group == PROJECT]

@@ -7,6 +7,7 @@ that it rejects stays registered in part.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import re
@@ -319,13 +320,17 @@ def kernel_range(requires: Iterable[str]) -> Any:
     Raises:
         ValueError: a requirement on pye2core cannot be read; others are not looked at.
     """
+    return _range_stated_by(tuple(line for line in requires if _REQUIRES_KERNEL.match(line)))
+
+
+@functools.cache  # most plugins state the same
+def _range_stated_by(requirements: tuple[str, ...]) -> Any:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    stated = [Requirement(line) for line in requires if _REQUIRES_KERNEL.match(line)]
     ranges = [
         requirement.specifier
-        for requirement in stated
+        for requirement in map(Requirement, requirements)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     ]
     return SpecifierSet(",".join(map(str, ranges))) if ranges else None
