@@ -128,7 +128,7 @@ def test_without_a_node_a_job_says_what_to_check(tmp_path: Path, client_key: Pat
         Session(broker.url, key_file=client_key) as session,
         pytest.raises(NoNodeOnline, match="pye2 up"),
     ):
-        least_busy_node(session.peers, timeout=0.2)
+        least_busy_node(session.peers, "CUSTOM_EXEC_01", timeout=0.2)
 
 
 def test_a_pipeline_without_any_node_online_says_so(tmp_path: Path, client_key: Path) -> None:

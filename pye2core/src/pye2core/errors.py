@@ -37,6 +37,7 @@
     │   ├── ConfigurationPending
     │   ├── ConfirmationTimeout
     │   ├── DeployFailed
+    │   │   └── SignatureNotOnNode
     │   └── JobFailedError
     └── NodeError
         ├── HomeInUse
@@ -51,7 +52,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -397,6 +398,29 @@ class DeployFailed(ClientError):
         self.node = node
         self.pipeline = pipeline
         self.reason = reason
+
+
+class SignatureNotOnNode(DeployFailed):
+    """A node says that it cannot run a signature; nothing was sent.
+
+    Attributes:
+        signature: what it lacks.
+        offered: what it can run, each with its version.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        node: str,
+        pipeline: str,
+        signature: str,
+        offered: Mapping[str, str],
+    ) -> None:
+        reason = f"the node lacks {signature}"
+        super().__init__(message, node=node, pipeline=pipeline, reason=reason)
+        self.signature = signature
+        self.offered = dict(offered)
 
 
 class JobFailedError(ClientError):

@@ -27,6 +27,7 @@ from pye2core.client.differences import key_of
 from pye2core.client.instance import Attachment
 from pye2core.client.payload import Payload
 from pye2core.client.reports import LONG_AGO, Moment
+from pye2core.client.signatures import check_on_node
 from pye2core.client.transactions import Expectation, Outcome, State
 from pye2core.errors import PipelineNotFound, SettingsError
 from pye2core.messages import (
@@ -219,6 +220,7 @@ class DeployedPipeline(CodeTools):
         Raises:
             ConfirmationTimeout: the node did not confirm everything in time.
             DeployFailed: the node refused it, or an instance could not be started.
+            SignatureNotOnNode: the node says that it lacks one of the signatures; nothing was sent.
             ConfigurationPending: an earlier change awaits its confirmation.
             PipelineNotFound: the pipeline was closed, here or by another client.
             SettingsError: something given cannot be used; nothing was sent.
@@ -241,6 +243,9 @@ class DeployedPipeline(CodeTools):
         with self._lock:
             self.check_open()
             gone = self.is_gone
+            new = () if gone else self.configurations.unconfirmed()
+            for instance in new:
+                check_on_node(instance.signature, self)
             plan = None if gone else self.configurations.stage()
         if gone:  # whether to make it anew is for the user to say
             raise self._gone_error()

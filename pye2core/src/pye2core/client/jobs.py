@@ -30,23 +30,33 @@ def random_name() -> str:
     return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(8))
 
 
-def least_busy_node(network: NetworkView, timeout: float = NODE_SECONDS) -> str:
-    """The address of an online node that takes this session's commands.
+def least_busy_node(network: NetworkView, signature: str, timeout: float = NODE_SECONDS) -> str:
+    """The address of an online node that takes this session's commands and can run a signature.
 
     Raises:
         NoNodeOnline: none was heard from in time; says what to check.
     """
-    network.wait_until(network.allowed, timeout)
-    allowed = network.allowed()
+    network.wait_until(lambda: network.able(signature), timeout)
+    able = network.able(signature)
+    if able:
+        return min(able.values(), key=_busyness).address
+    raise NoNodeOnline(_why_none(network, signature, timeout))
+
+
+def _why_none(network: NetworkView, signature: str, timeout: float) -> str:
+    allowed = ", ".join(sorted(each.name for each in network.allowed().values()))
     if allowed:
-        return min(allowed.values(), key=_busyness).address
-    online = [each.name for each in network.online().values()]
-    if online:
-        raise NoNodeOnline(
-            f"{', '.join(sorted(online))}: online, but none allows this client; on a node's machine"
-            f" run: pye2 node allow {network.own_address}"
+        return (
+            f"{allowed}: online, but none can run {signature}; have the plugin that offers it"
+            " installed where one of them runs, and the node restarted"
         )
-    raise NoNodeOnline(
+    online = ", ".join(sorted(each.name for each in network.online().values()))
+    if online:
+        return (
+            f"{online}: online, but none allows this client; on a node's machine run: pye2 node"
+            f" allow {network.own_address}"
+        )
+    return (
         f"no node was heard from within {timeout:g} s; check that one runs on this broker and under"
         " this root topic (`pye2 up` starts some on this machine)"
     )

@@ -108,6 +108,11 @@ class NetworkView:
         heartbeat = self.heartbeat(node)
         return heartbeat is not None and signature.upper() in _signatures(heartbeat)
 
+    def able(self, signature: str) -> dict[str, Heartbeat]:
+        """Those of the allowed nodes that do not say that they lack a signature, by address."""
+        allowed = self.allowed().items()
+        return {address: each for address, each in allowed if not lacks(each, signature)}
+
     def resolve(self, node: str) -> str:
         """The address of a node that is online.
 
@@ -166,6 +171,12 @@ class NetworkView:
         """
         with self._changed:
             return bool(self._changed.wait_for(happened, timeout))
+
+
+def lacks(heartbeat: Heartbeat, signature: str) -> bool:
+    """Whether a node says what it can run, and this is not among it; PyE2's nodes never say."""
+    stated = heartbeat.signatures
+    return stated is not None and signature.upper() not in {each.upper() for each in stated}
 
 
 def _signatures(heartbeat: Heartbeat) -> set[str]:

@@ -22,6 +22,7 @@ from pye2core.client.arguments import (
 from pye2core.client.differences import key_of
 from pye2core.client.instance import Instance
 from pye2core.client.signatures import (
+    check_on_node,
     class_for_existing,
     class_for_new,
     instances_in,
@@ -81,6 +82,7 @@ class Pipeline(TemporaryInstances):
         Raises:
             AlreadyExists: there is such an instance.
             UnknownSignature: neither an installed plugin nor the node knows the signature.
+            SignatureNotOnNode: the node says that it lacks the signature.
             ConfigurationPending: an earlier change awaits its confirmation.
             CodeError: code that was given cannot be read back or is refused.
             PipelineNotFound: the pipeline was closed.
@@ -91,6 +93,7 @@ class Pipeline(TemporaryInstances):
         check_callbacks(on_data=on_data, on_notification=on_notification)
         session = self.session
         kind = class_for_new(signature, session.registry, session.peers, self.node_addr)
+        check_on_node(signature_of(signature), self)
         settings = {**upper_keys(config or {}), **kind.settings_from(**kwargs)}
         wanted = InstanceConfig(signature_of(signature), instance_id, settings)
         with self._proposing() as proposed:
@@ -254,7 +257,7 @@ class Pipeline(TemporaryInstances):
         Raises:
             CodeError: the code cannot be read back or is refused; nothing was sent.
             ConfirmationTimeout: there was no result in time. It is a ``TimeoutError``.
-            DeployFailed: the node refused it.
+            DeployFailed: the node refused it, or says that it lacks what runs it.
             UnknownSignature: no installed plugin runs code once; says what to install.
             PipelineNotFound: the pipeline is closed, or was closed meanwhile.
             NotConnected: the session is closed, or was closed meanwhile.

@@ -258,8 +258,8 @@ class SessionPipelines(SessionNodes):
             main_node_aggregate_collected_data: the result: ``(plugin, collected_data)``.
             worker_node_code: what the workers run again and again: ``(plugin)``.
             nr_remote_worker_nodes: how many workers share the work.
-            node: the main node, by name or address; the least busy one that allows this client if
-                none is named.
+            node: the main node, by name or address; the least busy one that allows this client and
+                can serve jobs if none is named.
             worker_node_plugin_config: settings of the workers' instances.
             worker_node_pipeline_config: settings of the workers' pipelines.
             on_data: called with ``(pipeline, payload)`` for partial results and the last one.
@@ -286,7 +286,7 @@ class SessionPipelines(SessionNodes):
             raise TypeError("create_chain_dist_custom_job() takes node or node_addr, not both")
         check_flags(deploy=deploy)
         named = node if node is not None else node_addr
-        main_node = named if named is not None else jobs.least_busy_node(self.peers)
+        main_node = named if named is not None else self._node_for_a_job()
         pipeline = self.create_pipeline(node=main_node, name=jobs.random_name())
         try:
             instance = pipeline.create_chain_dist_custom_plugin_instance(
@@ -310,6 +310,12 @@ class SessionPipelines(SessionNodes):
             _abandon(pipeline)
             raise
         return pipeline, instance
+
+    def _node_for_a_job(self) -> str:
+        from pye2core.descriptors import Role
+
+        signature = self.registry.signature_for(Role.CHAIN_JOB).name
+        return jobs.least_busy_node(self.peers, signature)
 
     def create_job(
         self,

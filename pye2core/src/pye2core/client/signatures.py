@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pye2core.client.arguments import check_list, is_kind, is_name, refuse
 from pye2core.client.instance import Instance
-from pye2core.errors import SettingsError, UnknownSignature
+from pye2core.client.network import lacks
+from pye2core.errors import SettingsError, SignatureNotOnNode, UnknownSignature
 from pye2core.messages import InstanceConfig
 from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pye2core.client.deployment import DeployedPipeline
     from pye2core.client.network import NetworkView
     from pye2core.plugins import PluginRegistry
 
 _FORM: Final = 'plugins are given as [{"SIGNATURE": "…", "INSTANCES": [{"INSTANCE_ID": "…", …}]}]'
+_MOST_TOLD = 8
 
 
 def signature_of(signature: str | type[Instance]) -> str:
@@ -97,6 +100,35 @@ def class_for_existing(signature: str | type[Instance], registry: PluginRegistry
         return class_of(signature, registry)
     except UnknownSignature:
         return Instance
+
+
+def check_on_node(signature: str, pipeline: DeployedPipeline) -> None:
+    """Refuse a signature that a pipeline's node says that it lacks.
+
+    A node that does not say what it can run, as PyE2's do not, is left to refuse it by itself.
+
+    Raises:
+        SignatureNotOnNode: the node lacks it; says what it has and what its owner must install.
+    """
+    session = pipeline.session
+    heartbeat = session.peers.heartbeat(pipeline.node_addr)
+    if heartbeat is None or not lacks(heartbeat, signature):
+        return
+    offered = dict(heartbeat.signatures or {})
+    has = ", ".join(f"{name} {version}" for name, version in sorted(offered.items())[:_MOST_TOLD])
+    distribution = session.registry.distribution_offering("signature", signature)
+    install = f"`pip install {distribution}`" if distribution else "install the plugin that does"
+    able = sorted(each.name for each in session.peers.able(signature).values())
+    others = f", or use another node: {', '.join(able[:_MOST_TOLD])}" if able else ""
+    raise SignatureNotOnNode(
+        f"the node {heartbeat.name!r} ({heartbeat.address}) cannot run {signature}; it has"
+        f" {has or 'no signatures'}. Have its owner {install} where the node runs and restart it"
+        f" (`pye2 plugins doctor` there tells what is wrong if it is installed){others}",
+        node=heartbeat.address,
+        pipeline=pipeline.name,
+        signature=signature,
+        offered=offered,
+    )
 
 
 def instances_in(plugins: Iterable[Mapping[str, Any]]) -> tuple[InstanceConfig, ...]:

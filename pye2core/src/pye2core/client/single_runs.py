@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pye2core.client.instance import Instance
 from pye2core.client.pipeline import Pipeline
 from pye2core.client.requests import Awaited
-from pye2core.client.signatures import class_of
+from pye2core.client.signatures import check_on_node, class_of
 from pye2core.client.staging import Staging
 from pye2core.errors import CodeError, DeployFailed, PluginBroken
 from pye2core.messages import Action, InstanceConfig, NotificationKind, PipelineConfig
@@ -149,10 +149,12 @@ def run_once(
 
     Raises:
         CodeError: there is no code.
+        SignatureNotOnNode: the node says that it lacks the signature.
         PluginBroken: the plugin that runs it does not say how.
     """
     if code is None:
         raise CodeError("wait_exec has nothing to run: pass a function, source as text, or a file")
+    check_on_node(signature, pipeline)
     kind = _class_of(signature, pipeline.session.registry)
     settings = kind.settings_for(code, config, has_input=_has_input(pipeline))
     wanted = InstanceConfig(signature, kind.new_id(pipeline.name), settings)

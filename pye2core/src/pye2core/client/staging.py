@@ -149,6 +149,12 @@ class Staging:
                 " it (deploy() does, and session.wait_for_transactions) before the next change"
             )
 
+    def unconfirmed(self) -> list[InstanceConfig]:
+        """The proposed instances that the node is not known to run in any configuration."""
+        running = self.on_node.instances if self.on_node is not None and self.running else ()
+        known = {key_of(each) for each in running}
+        return [each for each in self.proposed.instances if key_of(each) not in known]
+
     # --- sending ----------------------------------------------------------------------------------
 
     def stage(self) -> DeployPlan | None:
