@@ -3,7 +3,7 @@
 export UV_SYSTEM_CERTS := true
 UV := $(shell command -v uv || echo .tools/bin/uv)
 
-.PHONY: demo test sync check bench
+.PHONY: demo test sync check bench docs
 
 demo: sync
 	$(UV) run --no-sync pye2 demo primes
@@ -17,6 +17,9 @@ check: sync
 
 bench: sync
 	$(UV) run --no-sync python -m benchmarks
+
+docs: sync
+	$(UV) run --no-sync python -m sphinx -W --keep-going -q docs build/docs
 
 sync: $(UV)
 	$(UV) sync --all-packages --inexact
