@@ -32,11 +32,18 @@ class TransportDescriptor:
 
     Attributes:
         name: "mqtt".
-        schemes: URL schemes that it serves: ("mqtt", "mqtts").
+        schemes: URL schemes that it serves: ("mqtt", "mqtts"). No two plugins can serve one.
         implementation: import string of a ``pye2core.abc.Transport``.
         default_ports: the port for each scheme, where a URL names none.
-        features: what it can do.
-        settings: import string of an attrs class with its own settings, if it has any.
+        features: what it can do; the same as the implementation's.
+        settings: import string of an attrs class with its own settings, if it has any; they are
+            read from ``PYE2_<PLUGIN>_<FIELD>``.
+
+    Example:
+        >>> TransportDescriptor(
+        ...     "carrier", ("pigeon",), "my_pigeons.loft:Pigeons", {"pigeon": 1149}
+        ... ).default_ports["pigeon"]
+        1149
     """
 
     name: str = field(validator=_NAME)
@@ -54,8 +61,10 @@ class SerializerDescriptor:
     Attributes:
         name: "pye2".
         implementation: import string of a ``pye2core.abc.Serializer``.
-        strength: of two dialects that a peer is known to speak, the higher one is used.
-        settings: import string of an attrs class with its own settings, if it has any.
+        strength: of two dialects that a peer is known to speak, the higher one is used; of all that
+            are installed, the lowest is used for peers of whom nothing is known. PyE2's has 0.
+        settings: import string of an attrs class with its own settings, if it has any; they are
+            read from ``PYE2_<PLUGIN>_<FIELD>``.
     """
 
     name: str = field(validator=_NAME)
@@ -95,7 +104,8 @@ class SignatureDescriptor:
         name: "CUSTOM_EXEC_01".
         client: import string of a ``pye2core.Instance`` subclass; None for the plain ``Instance``.
         runner: import string of a ``pye2core.abc.Runner``; None where it only has a client's side.
-        settings: import string of an attrs class that the instance settings are checked with.
+        settings: import string of an attrs class that describes the instance settings, by
+            lower-case name, for ``pye2 plugins info``. Checking them is the runner's work.
         role: which of the kernel's convenience methods it serves, if any.
         confidential: keys whose values are code or requests and are published only as digests.
         version: of the signature, as nodes report it.
