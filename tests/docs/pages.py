@@ -3,6 +3,7 @@
 Three languages are run: ``python``, ``toml`` (files only) and ``console``. A block whose first line
 is ``# some/path.ext`` is that file of the page's project; ``# some/path.ext (continued)`` goes on
 where the file had ended. ``<!-- not run: why -->`` above a block says why it is only read;
+``<!-- ends with 1 -->`` is about the exit code of a console's last command;
 ``<!-- given: a network, its `session`, and a `pipeline` -->`` gives these to a page of fragments.
 """
 
@@ -24,6 +25,7 @@ LANGUAGES = frozenset({"python", "toml", "console"})
 
 _FILE = re.compile(r"# (?P<path>[\w./-]+\.\w+)(?P<continued> \(continued\))?$")
 _NOT_RUN = re.compile(r"<!--\s*not run: (?P<why>.*?)\s*-->", re.DOTALL)
+_ENDS_WITH = re.compile(r"<!--\s*ends with (?P<code>\d+)\s*-->")
 _NETWORK = "<!-- given: a network, its `session`, and a `pipeline` -->"
 
 
@@ -38,6 +40,7 @@ class Block:
         file: the file of the page's project that it is, or a part of.
         continues: whether the file has begun above.
         not_run: why it is only read; None if it runs.
+        ends_with: of a console: the exit code of its last command.
     """
 
     language: str
@@ -46,6 +49,7 @@ class Block:
     file: str | None = None
     continues: bool = False
     not_run: str | None = None
+    ends_with: int = 0
 
 
 @frozen
@@ -94,6 +98,7 @@ def _block(tokens: list[Token], index: int) -> Block:
     assert fence.map is not None
     remark = tokens[index - 1] if index and tokens[index - 1].type == "html_block" else None
     reason = _NOT_RUN.search(remark.content) if remark else None
+    ends = _ENDS_WITH.search(remark.content) if remark else None
     name = _FILE.match(fence.content.partition("\n")[0])
     return Block(
         fence.info.strip(),
@@ -102,4 +107,5 @@ def _block(tokens: list[Token], index: int) -> Block:
         file=name["path"] if name else None,
         continues=bool(name and name["continued"]),
         not_run=reason["why"] if reason else None,
+        ends_with=int(ends["code"]) if ends else 0,
     )

@@ -71,8 +71,7 @@ class Project:
         elif block.language == "python":
             self._run_python(block)
         elif block.language == "console":
-            for command, expected in _commands(block):
-                self._run_command(command, expected, block)
+            self._run_commands(block)
 
     def _write(self, block: Block) -> None:
         assert block.file is not None
@@ -105,7 +104,13 @@ class Project:
     def _given(self) -> list[str]:
         return ["--network"] if self._page.wants_network else []
 
-    def _run_command(self, command: str, expected: str, block: Block) -> None:
+    def _run_commands(self, block: Block) -> None:
+        commands = _commands(block)
+        for command, expected in commands[:-1]:
+            self._run_command(command, expected, block)
+        self._run_command(*commands[-1], block, ends_with=block.ends_with)
+
+    def _run_command(self, command: str, expected: str, block: Block, ends_with: int = 0) -> None:
         words = shlex.split(command)
         if words[:2] == ["pip", "install"]:
             self._install()
@@ -120,12 +125,10 @@ class Project:
             check=False,
             timeout=_PATIENCE,
         )
-        told = f"{self._where(block)}: $ {command}\n{done.stdout}"
-        if not expected:
-            assert done.returncode == 0, told
-            return
+        told = f"{self._where(block)}: $ {command}\n{done.stdout}(ended with {done.returncode})"
+        assert done.returncode == ends_with, told
         as_printed = doctest.OutputChecker().check_output(expected, done.stdout, _COMPARED)
-        assert as_printed, f"{told}\nThe page says:\n{expected}"
+        assert as_printed or not expected, f"{told}\nThe page says:\n{expected}"
 
     def _install(self) -> None:
         """Put the project where the page's processes find it, as an installer would."""
