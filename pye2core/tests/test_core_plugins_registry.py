@@ -414,3 +414,14 @@ def test_an_observer_that_raises_changes_nothing_for_the_others_and_is_reported_
     assert [report.message for report in reports] == [
         "the plugin led raised in pye2_node_started (reported once)"
     ]
+
+
+def test_secured_schemes_are_those_of_all_transports(plugin: MakePlugin) -> None:
+    pigeons = TransportDescriptor(
+        "pigeon", ("pigeon", "falcon"), "nowhere:Loft", secured_schemes={"pigeon": "falcon"}
+    )
+    registry = PluginRegistry(
+        [plugin("one", transports=[pigeons]), plugin("two", transports=[MQTT])]
+    )
+
+    assert registry.secured_schemes() == {"pigeon": "falcon"}

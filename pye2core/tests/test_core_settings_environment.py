@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2core.errors import BrokerUrlError, SettingsError
+from pye2core.settings import TlsSettings
 from pye2core.settings import environment as env
 from pye2core.settings.environment import client_settings
 
@@ -324,3 +325,15 @@ def test_asking_for_a_url_imports_nothing_heavy():
     )
 
     assert result.stdout.strip() == "[]"
+
+
+def test_a_transport_says_which_of_its_schemes_are_secured() -> None:
+    schemes = {"pigeon": "falcon"}
+
+    plain = client_settings(broker="pigeon://loft", environment={}, secured_schemes=schemes)
+    secured = client_settings(
+        broker="pigeon://loft", secured=True, environment={}, secured_schemes=schemes
+    )
+
+    assert plain.broker.tls is None
+    assert (secured.broker.scheme, secured.broker.tls) == ("falcon", TlsSettings(None))

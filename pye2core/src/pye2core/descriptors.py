@@ -38,6 +38,10 @@ class TransportDescriptor:
         features: what it can do; the same as the implementation's.
         settings: import string of an attrs class with its own settings, if it has any; they are
             read from ``PYE2_<PLUGIN>_<FIELD>``.
+        secured_schemes: for each plain scheme, the one that is the same over TLS:
+            ``{"mqtt": "mqtts"}``; one that has no plain one stands for itself. With these, a
+            broker's address has TLS settings, and ``secured=True`` turns the plain one into the
+            other.
 
     Example:
         >>> TransportDescriptor(
@@ -52,6 +56,7 @@ class TransportDescriptor:
     default_ports: dict[str, int] = field(factory=dict)
     features: TransportFeatures = TransportFeatures()
     settings: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
+    secured_schemes: dict[str, str] = field(factory=dict)
 
 
 @frozen

@@ -174,10 +174,15 @@ def node(
 
 def _client_settings(broker: str | None, root_topic: str | None) -> ClientSettings:
     """The network as a client in this folder would find it."""
+    from pye2core.plugins import installed_plugins
     from pye2core.settings.environment import client_settings
 
     try:
-        return client_settings(broker=broker, root_topic=root_topic)
+        return client_settings(
+            broker=broker,
+            root_topic=root_topic,
+            secured_schemes=installed_plugins().secured_schemes(),
+        )
     except SettingsError as error:
         if error.setting != "broker" or isinstance(error, BrokerUrlError):
             raise

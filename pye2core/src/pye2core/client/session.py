@@ -180,6 +180,7 @@ class Session(SessionPipelines, SessionWaiting):
             {"host": host, "port": port, "user": user, "password": password, "secured": secured},
             kwargs,
         )
+        self.registry = registry if registry is not None else _installed_plugins()
         settings = client_settings(
             **given,
             broker=broker,
@@ -187,13 +188,13 @@ class Session(SessionPipelines, SessionWaiting):
             root_topic=root_topic,
             config=config,
             dotenv_path=dotenv_path,
+            secured_schemes=self.registry.secured_schemes(),
         )
         identity = KeySource(bc_engine, key_file, blockchain_config).load()
         super().__init__(verbosity=verbosity, output=log)
         self.name = name
         self.address = identity.address
         self.clock = clock
-        self.registry = registry if registry is not None else _installed_plugins()
         self._silent = silent
         self._closing = threading.Lock()
         self._closed = False

@@ -121,6 +121,11 @@ class PluginRegistry:
         """All transports by URL scheme, without those that two plugins offer."""
         return self._all(TransportDescriptor)
 
+    def secured_schemes(self) -> Mapping[str, str]:
+        """For each plain URL scheme of all transports, the one that is the same over TLS."""
+        every = self.transports().values()
+        return {plain: secured for each in every for plain, secured in each.secured_schemes.items()}
+
     def serializers(self) -> tuple[SerializerDescriptor, ...]:
         """All wire dialects, the strongest last.
 

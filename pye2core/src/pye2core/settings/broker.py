@@ -12,9 +12,12 @@ from attrs import field, frozen
 from pye2core.errors import BrokerUrlError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from urllib.parse import SplitResult
 
-_TLS_SCHEMES = frozenset({"mqtts", "amqps", "tls", "wss"})
+USUAL_SECURED_SCHEMES = {"mqtt": "mqtts", "amqp": "amqps", "nats": "tls", "ws": "wss"}
+"""For each plain scheme the one that is the same over TLS, where no transport is asked."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:/?#]*)(:[0-9]{1,5}$)?")
 
@@ -73,13 +76,19 @@ class BrokerAddress:
         return f"{host}{port}{path}"
 
 
-def parse_broker_url(url: str, *, ca_file: Path | None = None) -> BrokerAddress:
+def parse_broker_url(
+    url: str,
+    *,
+    ca_file: Path | None = None,
+    secured_schemes: Mapping[str, str] = USUAL_SECURED_SCHEMES,
+) -> BrokerAddress:
     """Read a broker's address.
 
     Args:
         url: ``scheme://[user[:password]@]host[:port][/path]``; special characters in user, password
             and path percent-encoded.
         ca_file: for TLS schemes, the authority to trust instead of the system's.
+        secured_schemes: for each plain scheme the one that is the same over TLS.
 
     Raises:
         BrokerUrlError: it has no scheme or host, its port is not a number from 1 to 65535, or it
@@ -105,7 +114,7 @@ def parse_broker_url(url: str, *, ca_file: Path | None = None) -> BrokerAddress:
         port=_port(url, parts),
         user=_decoded(url, parts.username) or None,
         password=_decoded(url, parts.password),
-        tls=TlsSettings(ca_file) if scheme in _TLS_SCHEMES else None,
+        tls=TlsSettings(ca_file) if scheme in secured_schemes.values() else None,
         path=_decoded(url, parts.path.removeprefix("/")) or "",
     )
 

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 
 from pye2core.errors import SettingsError
-from pye2core.settings.broker import BrokerAddress, TlsSettings, parse_broker_url
+from pye2core.settings.broker import (
+    USUAL_SECURED_SCHEMES,
+    BrokerAddress,
+    TlsSettings,
+    parse_broker_url,
+)
 from pye2core.settings.dotenv_files import read_environment
 
 if TYPE_CHECKING:
@@ -71,7 +76,6 @@ _CONFIG_KEYS = {
 }
 
 _TEXTS = frozenset({"broker", "host", "user", "password", "root_topic"})
-_WITH_TLS = {"mqtt": "mqtts", "amqp": "amqps"}
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", "none"})
 _LARGEST_PORT = 65535
@@ -121,6 +125,7 @@ def client_settings(
     config: Mapping[str, Any] | None = None,
     dotenv_path: str | os.PathLike[str] | None = None,
     environment: Mapping[str, str] | None = None,
+    secured_schemes: Mapping[str, str] = USUAL_SECURED_SCHEMES,
 ) -> ClientSettings:
     """Find the broker and what belongs to it.
 
@@ -136,6 +141,8 @@ def client_settings(
         config: PyE2's dictionary, which wins over all else.
         dotenv_path: the ``.env`` file; see ``find_dotenv`` for where it is looked for otherwise.
         environment: the variables to read; None for those of this process and of ``.env``.
+        secured_schemes: for each plain scheme the one that is the same over TLS, as the installed
+            transports have them.
 
     Raises:
         SettingsError: no broker is given anywhere, or something given cannot be used.
@@ -162,7 +169,9 @@ def client_settings(
         *(_variable_level(family, variables) for family in _VARIABLES),
     ]
     return ClientSettings(
-        broker=_broker(levels), root_topic=_root_topic(levels), environment=variables
+        broker=_broker(levels, secured_schemes),
+        root_topic=_root_topic(levels),
+        environment=variables,
     )
 
 
@@ -253,12 +262,16 @@ def _with_url_as_broker(level: _Level) -> _Level:
 # --- putting them together ------------------------------------------------------------------------
 
 
-def _broker(levels: Sequence[_Level]) -> BrokerAddress:
+def _broker(levels: Sequence[_Level], secured_schemes: Mapping[str, str]) -> BrokerAddress:
     for place, level in enumerate(levels):
         if "broker" in level:
-            return _completed(_parsed(level["broker"]), _strongest(levels[: place + 1]))
-        if "host" in level:
-            return _completed(_of_host(level["host"]), _strongest(levels))
+            url, beside = str(level["broker"].value), _strongest(levels[: place + 1])
+        elif "host" in level:
+            url, beside = _url_of_host(level["host"]), _strongest(levels)
+        else:
+            continue
+        address = parse_broker_url(url, secured_schemes=secured_schemes)
+        return _with_tls(_completed(address, beside), beside, secured_schemes)
     raise SettingsError(
         'no broker is given: write Session("mqtt://broker.lan:1883"), or set PYE2_BROKER (or'
         " EE_HOSTNAME, EE_PORT, EE_USERNAME, EE_PASSWORD) in the environment or in a .env file."
@@ -274,15 +287,11 @@ def _strongest(levels: Sequence[_Level]) -> _Level:
     return merged
 
 
-def _parsed(given: _Given) -> BrokerAddress:
-    return parse_broker_url(str(given.value))
-
-
-def _of_host(given: _Given) -> BrokerAddress:
+def _url_of_host(given: _Given) -> str:
     host = str(given.value).strip()
     if host.count(":") > 1 and not host.startswith("["):
         host = f"[{host}]"
-    return parse_broker_url(f"mqtt://{host}")
+    return f"mqtt://{host}"
 
 
 def _completed(address: BrokerAddress, given: _Level) -> BrokerAddress:
@@ -301,7 +310,7 @@ def _completed(address: BrokerAddress, given: _Level) -> BrokerAddress:
             " anonymous connection",
             setting="user",
         )
-    return _with_tls(address, given)
+    return address
 
 
 def _port(given: _Given) -> int:
@@ -311,7 +320,9 @@ def _port(given: _Given) -> int:
     return int(text)
 
 
-def _with_tls(address: BrokerAddress, given: _Level) -> BrokerAddress:
+def _with_tls(
+    address: BrokerAddress, given: _Level, secured_schemes: Mapping[str, str]
+) -> BrokerAddress:
     wanted = _truth(given["secured"]) if "secured" in given else address.tls is not None
     if not wanted:
         if address.tls is not None:
@@ -323,7 +334,7 @@ def _with_tls(address: BrokerAddress, given: _Level) -> BrokerAddress:
         _check_no_certificate(address, given.get("cert_path"))
         return address
     if address.tls is None:
-        scheme = _WITH_TLS.get(address.scheme)
+        scheme = secured_schemes.get(address.scheme)
         if scheme is None:
             raise SettingsError(
                 f"{given['secured'].where} asks for TLS, which {address.scheme}:// does not have",

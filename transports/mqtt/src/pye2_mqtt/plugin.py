@@ -32,5 +32,6 @@ def pye2_register_transports() -> list[TransportDescriptor]:
             "pye2_mqtt.transport:MqttTransport",
             default_ports=DEFAULT_PORTS,
             features=FEATURES,
+            secured_schemes={"mqtt": "mqtts"},
         )
     ]

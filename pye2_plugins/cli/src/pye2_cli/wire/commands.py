@@ -109,7 +109,11 @@ def listen(
     from pye2core import installed_plugins
     from pye2core.settings import client_settings
 
-    settings = client_settings(broker=broker, root_topic=root_topic)
+    settings = client_settings(
+        broker=broker,
+        root_topic=root_topic,
+        secured_schemes=installed_plugins().secured_schemes(),
+    )
     registry = installed_plugins()
     names, selection = NameBook(), Selection(nodes, kinds, pipelines)
     write = _writer(names, as_json=as_json)
