@@ -196,6 +196,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callbacks, "LIMIT", 6)
     monkeypatch.setattr(callbacks, "BYTES_BOUND", 30)
     monkeypatch.setattr(callbacks, "BYTES_LIMIT", 60)
+    monkeypatch.setattr(callbacks, "SHARED_BOUND", 5)
+    monkeypatch.setattr(callbacks, "SHARED_BYTES_BOUND", 50)
 
 
 @pytest.fixture
@@ -261,6 +263,44 @@ def test_a_payload_for_several_owners_is_acknowledged_when_the_last_takes_it(
     bench.wait(5)
 
     assert 3 in payloads.acknowledged
+
+
+def test_a_full_queue_does_not_hold_back_what_others_take_from_the_same_connection(
+    bench: Bench, small: None, stuck: tuple[CallbackThread, Gate]
+) -> None:
+    payloads, quick = Payloads(most=20), bench.thread("quick")
+    payloads.give(quick)
+
+    for _ in range(5):
+        payloads.give(stuck[0])
+
+    assert payloads.acknowledged == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_queue_that_becomes_much_too_long_holds_back_all(
+    bench: Bench, small: None, stuck: tuple[CallbackThread, Gate]
+) -> None:
+    payloads, quick = Payloads(most=20), bench.thread("quick")
+    payloads.give(quick)
+
+    for _ in range(6):
+        payloads.give(stuck[0])
+
+    assert payloads.acknowledged == [0, 1, 2, 3, 4, 5]
+    assert payloads.receipts.held == 1
+
+
+def test_who_takes_no_more_calls_is_no_reason_to_let_a_queue_grow(
+    bench: Bench, small: None, stuck: tuple[CallbackThread, Gate]
+) -> None:
+    payloads, former = Payloads(most=20), bench.thread("former")
+    payloads.give(former)
+    former.finish()
+
+    for _ in range(4):
+        payloads.give(stuck[0])
+
+    assert payloads.receipts.held == 1
 
 
 def test_a_payload_that_nobody_wants_is_acknowledged(bench: Bench) -> None:

@@ -144,3 +144,18 @@ def test_nothing_can_be_proposed_while_something_is_staged() -> None:
         staging.propose(PipelineConfig("p"))
     staging.unstage()
     staging.propose(PipelineConfig("p", "VideoStream"))
+
+
+def test_what_is_changed_within_a_setting_after_it_was_deployed_is_a_change() -> None:
+    levels: dict[str, list[int]] = {"K": [1]}
+    staging = Staging(PipelineConfig("p"))
+    staging.propose_instance(InstanceConfig("S", "one", {"L": levels}))
+    staging.stage()
+    staging.settle(Outcome(State.OK))
+
+    levels["K"].append(2)
+    staging.propose_instance(InstanceConfig("S", "one", {"L": levels}))
+
+    plan = staging.stage()
+    assert plan is not None
+    assert plan.target.instances[0].settings == {"L": {"K": [1, 2]}}

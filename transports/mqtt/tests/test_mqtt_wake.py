@@ -40,7 +40,7 @@ def test_many_calls_end_one_wait_and_not_the_next(wake: Wake) -> None:
     wake.arm()
     wake.wake()
     wake.wake()
-    wake.disarm()
+    wake.disarm(was_woken=True)
     wake.arm()
     assert not _ends_the_wait(wake)
 
@@ -50,10 +50,21 @@ def test_each_wait_can_be_ended(wake: Wake) -> None:
         wake.arm()
         wake.wake()
         assert _ends_the_wait(wake)
-        wake.disarm()
+        wake.disarm(was_woken=True)
 
 
 def test_a_call_after_the_end_is_harmless(wake: Wake) -> None:
     wake.arm()
     wake.close()
     wake.wake()
+
+
+def test_a_byte_that_comes_late_ends_one_more_wait_and_no_other(wake: Wake) -> None:
+    wake.arm()
+    wake.wake()
+    wake.disarm(was_woken=False)  # as another thread would have found it before the byte came
+    wake.arm()
+    assert _ends_the_wait(wake)
+    wake.disarm(was_woken=True)
+    wake.arm()
+    assert not _ends_the_wait(wake)

@@ -78,7 +78,8 @@ class Gate:
             raise MessageRejected(message, reason="not-allowed", sender=sender)
         on_unencrypted = self._on_unencrypted
         if on_unencrypted is not None and not sealed.is_encrypted:
-            self._refusals.tell(sender, lambda: on_unencrypted(sealed.requester))
+            requester = sealed.requester  # not the whole command, which may be large
+            self._refusals.tell(sender, lambda: on_unencrypted(requester))
             message = "it is in clear, and this node takes encrypted commands only"
             raise MessageRejected(message, reason="unencrypted", sender=sender)
 

@@ -13,6 +13,7 @@ import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from attrs import define
 
@@ -29,6 +30,12 @@ LIMIT = 100_000
 
 BYTES_BOUND = 64 * 1024**2
 """As ``BOUND``: bytes of the messages that may wait."""
+
+SHARED_BOUND = 20_000
+"""As ``BOUND``, where others take payloads from the same connection and would have to wait, too."""
+
+SHARED_BYTES_BOUND = 256 * 1024**2
+"""As ``SHARED_BOUND``: bytes."""
 
 BYTES_LIMIT = 512 * 1024**2
 """As ``LIMIT``: bytes. A broker that can be held back sends 20 messages more, of 16 MiB at most:
@@ -72,6 +79,16 @@ class CallbackThread:
     def full(self) -> bool:
         """Whether so much waits that nothing more should be asked for."""
         return len(self._waiting) >= BOUND or self._bytes >= BYTES_BOUND
+
+    @property
+    def overfull(self) -> bool:
+        """Whether so much waits that others have to wait for it, too."""
+        return len(self._waiting) >= SHARED_BOUND or self._bytes >= SHARED_BYTES_BOUND
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether calls are still taken."""
+        return not self._finishing
 
     def put(
         self, call: Callable[[], object], taken: Callable[[], None] | None = None, size: int = 0
@@ -200,7 +217,8 @@ class Receipts:
     """Keeps back the acknowledgements of payloads while a queue is full.
 
     The broker stops delivering payloads when too many are unacknowledged; so a full queue holds
-    back the payloads, and nothing else.
+    back the payloads, and nothing else. That would hold back those of other owners, too: where
+    there are others, a queue may become much longer before it does.
 
     Args:
         most: how many may be left unacknowledged.
@@ -210,6 +228,7 @@ class Receipts:
         self._most = most
         self._held = 0
         self._lock = threading.Lock()
+        self._owners: WeakSet[CallbackThread] = WeakSet()
 
     @property
     def held(self) -> int:
@@ -228,7 +247,7 @@ class Receipts:
         Returns:
             What each owner is to call when it takes the payload; None if it is acknowledged.
         """
-        if not any(owner.full for owner in owners) or not self._reserve():
+        if not self._is_too_much_for(owners) or not self._reserve():
             ack()
             return None
         left = len(owners)
@@ -243,6 +262,20 @@ class Receipts:
             ack()
 
         return taken
+
+    def _is_too_much_for(self, owners: Sequence[CallbackThread]) -> bool:
+        self._remember(owners)
+        if not any(owner.full for owner in owners):
+            return False
+        with self._lock:
+            others = [each for each in self._owners if each not in owners and each.takes_more]
+        return all(each.full for each in others) or any(owner.overfull for owner in owners)
+
+    def _remember(self, owners: Sequence[CallbackThread]) -> None:
+        for owner in owners:
+            if owner not in self._owners:
+                with self._lock:
+                    self._owners.add(owner)
 
     def _reserve(self) -> bool:
         with self._lock:

@@ -6,6 +6,7 @@ out.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -29,6 +30,16 @@ def key_of(instance: InstanceConfig) -> InstanceKey:
 def by_key(config: PipelineConfig) -> dict[InstanceKey, InstanceConfig]:
     """The instances of a pipeline."""
     return {key_of(each): each for each in config.instances}
+
+
+def copied(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, of which nothing is shared with who gave them."""
+    try:
+        return copy.deepcopy(dict(settings))
+    except (TypeError, ValueError, RecursionError):
+        return dict(
+            settings
+        )  # what cannot be copied cannot be sent either, and sending it says why
 
 
 def changes_between(before: InstanceConfig, after: InstanceConfig) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pye2core.client.differences import (
     InstanceKey,
     by_key,
     changes_between,
+    copied,
     in_own_words,
     key_of,
     rebased,
@@ -123,7 +124,14 @@ class Staging:
             ConfigurationPending: an earlier change awaits its confirmation.
         """
         self._check_nothing_pending()
-        self.proposed = changed
+        # What the user changes within a list or dictionary afterwards is a change to be seen.
+        self.proposed = evolve(
+            changed,
+            settings=copied(changed.settings),
+            instances=tuple(
+                evolve(each, settings=copied(each.settings)) for each in changed.instances
+            ),
+        )
 
     def propose_instance(self, changed: InstanceConfig) -> None:
         """Let an instance be added, or become ``changed``, with the next deployment.

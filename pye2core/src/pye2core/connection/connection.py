@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, field, frozen
 
 from pye2core.abc import (
+    KEPT_KINDS,
     MAX_LAST_WILL,
     MAX_MESSAGE,
     ChannelKind,
@@ -150,7 +151,7 @@ class Connection:
         self._connected = False
         self._connected_at = 0.0
         self._lost = False
-        self._forgotten_because = ""
+        self._forgotten_because: str | None = None
         self._last_obstacle = ""
         self._closing = False
         self._disconnect_late: Callable[[], None] | None = None
@@ -468,19 +469,20 @@ class Connection:
                     self._outbound.post(Entry(channel, data, conflate="proof"))
             if self._on_connected is not None:
                 self._on_connected()
-            if self._forgotten_because:
+            if self._forgotten_because is not None:
                 self._tell_of_forgetting()
         except Exception:  # noqa: BLE001 - others' code; the connection is there all the same
             _log.exception("not all was said after connecting to %s", self.settings.broker.url)
 
     def _tell_of_forgetting(self) -> None:
-        because, self._forgotten_because = self._forgotten_because, ""
-        kinds = {each.kind for each in self._inbound.listeners} & self._transport.features.durable
+        because, self._forgotten_because = self._forgotten_because, None
+        kept = self._transport.features.durable & KEPT_KINDS
+        kinds = {each.kind for each in self._inbound.listeners} & kept
         what = " and ".join(sorted({_SAID_ON[kind] for kind in kinds}))
         text = (
             f"the broker {self.settings.broker.url} has forgotten this client: {what} that waited"
             " there for it, or were sent while the connection was lost, are lost, if there were"
-            f" any. {because}"
+            f" any. {because or ''}".rstrip()
         )
         _log.warning("%s", text)
         if self._on_forgotten is not None:

@@ -277,10 +277,9 @@ class Connection:
             selector.modify(connected, wanted)
         has_more = connected.has_more
         ready = selector.select(0 if has_more else _HOUSEKEEPING)
-        self._wake.disarm()
-        return has_more or any(
-            key.fileobj is connected and events & selectors.EVENT_READ for key, events in ready
-        )
+        readable = [key.fileobj for key, events in ready if events & selectors.EVENT_READ]
+        self._wake.disarm(was_woken=self._wake.reader in readable)
+        return has_more or connected in readable
 
     def _turn(self, connected: ReadAhead, *, readable: bool) -> None:
         if readable:
@@ -399,6 +398,7 @@ class Connection:
             self._on_message(Inbound(message.topic, bytes(message.payload), ack))
         except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
             _log.exception("A message at %r could not be handled", message.topic)
+            ack()  # or all that comes after it would wait for that
 
     def _acknowledge(self, receipt: Receipt) -> None:
         """Tell the broker what it may be told now."""

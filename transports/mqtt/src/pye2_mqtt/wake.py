@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import socket
 
+_ALL = 4096
+"""Bytes; more than there are threads that wake at one time."""
+
 
 class Wake:
     """A pair of sockets; a byte through them ends the wait.
 
     A call of :meth:`wake` costs next to nothing while the other thread is at work: it sends a byte
-    only between :meth:`arm` and :meth:`disarm`, and only one.
+    only between :meth:`arm` and :meth:`disarm`.
     """
 
     def __init__(self) -> None:
@@ -20,7 +23,6 @@ class Wake:
         self.reader.settimeout(0)
         self._writer.settimeout(0)
         self._armed = False
-        self._sent = False
         self._closed = False
 
     def arm(self) -> None:
@@ -32,23 +34,21 @@ class Wake:
         if not self._armed or self._closed:
             return
         self._armed = False
-        self._sent = True
         try:
             self._writer.send(b"w")
         except OSError:
             if not self._closed:
                 raise
 
-    def disarm(self) -> None:
-        """The wait is over."""
+    def disarm(self, *, was_woken: bool) -> None:
+        """The wait is over.
+
+        Args:
+            was_woken: whether ``reader`` has something to read.
+        """
         self._armed = False
-        if not self._sent:
-            return
-        try:
-            self.reader.recv(16)
-        except BlockingIOError:
-            return  # it was announced and is not there yet: it ends the next wait
-        self._sent = False
+        if was_woken:
+            self.reader.recv(_ALL)
 
     def close(self) -> None:
         """Give the sockets back."""
