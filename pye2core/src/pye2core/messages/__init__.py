@@ -5,6 +5,9 @@ business. Configuration keys (``PROCESS_DELAY``, ``CODE``, …) are not wire nam
 in which users configure instances, always upper case here.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from pye2core.messages.codes import (
     SIGNS_OF_LIFE,
     Action,
@@ -32,13 +35,15 @@ from pye2core.messages.models import (
     PipelineCommand,
     Requester,
 )
-from pye2core.messages.reports import (
-    Circumstances,
-    InstanceReport,
-    MachineFigures,
-    NodeReport,
-    Speaker,
-)
+
+if TYPE_CHECKING:
+    from pye2core.messages.reports import (
+        Circumstances,
+        InstanceReport,
+        MachineFigures,
+        NodeReport,
+        Speaker,
+    )
 
 __all__ = [
     "EVERY_NODE",
@@ -68,3 +73,14 @@ __all__ = [
     "Requester",
     "Speaker",
 ]
+
+_REPORTS = frozenset({"Circumstances", "InstanceReport", "MachineFigures", "NodeReport", "Speaker"})
+"""What only nodes write: imported when it is first asked for."""
+
+if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _REPORTS:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        return getattr(import_module(f"{__name__}.reports"), name)

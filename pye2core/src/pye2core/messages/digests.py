@@ -6,8 +6,6 @@ a client that sends this back means "as it is" (PyE2 wire protocol, section 7).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from typing import Any
 
@@ -20,6 +18,10 @@ def digest_of(value: Any) -> str:
     Raises:
         TypeError, ValueError: it is no text, and cannot be written as JSON.
     """
+    # Imported with the first digest: most clients never make one.
+    import hashlib
+    import json
+
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
