@@ -225,3 +225,12 @@ def test_wire_is_listed_and_costs_nothing_until_it_is_used(tmp_path: Path) -> No
 
     assert "\n  wire " in done.stdout
     assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_that_is_none_here_is_left_out(text: str) -> None:
+    reading = Reader(installed_plugins()).read(HEARTBEAT)
+
+    line = as_line(reading, NameBook(), heard_at=datetime.fromisoformat(text))
+
+    assert "attic" in line

@@ -181,3 +181,12 @@ def test_of_many_that_use_a_name_the_first_are_told() -> None:
 
     (remark,) = considered(ATTIC, names).remarks
     assert " and 2 more; " in remark
+
+
+def test_made_up_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pye2_cli.wire.names.MOST_NODES", 2)
+
+    names = book(heartbeat("one", CLIENT), heartbeat("two", NODE), heartbeat("three", OTHER))
+
+    assert names.name_of(CLIENT.address) is None
+    assert names.name_of(OTHER.address) == "three"

@@ -151,3 +151,25 @@ def test_a_flood_of_gaps_is_told_of_once_for_a_while(
 
     assert watch.count == 499
     assert told.empty()
+
+
+def test_a_process_that_still_speaks_is_not_forgotten_for_one_that_does_not() -> None:
+    heard = numbering(("steady", 1))
+    for number in range(2, 12):
+        heard.take(f"brief-{number}", 1)
+        heard.take("steady", number)
+
+    assert heard.missing == 0
+
+
+def test_what_is_lost_after_late_ones_came_is_told(told: queue.Queue[int]) -> None:
+    clock = SystemClock()
+    results = MissingResults(clock, told.put)
+    results.take("a", 1)
+    results.take("a", 3)
+    assert told.get(timeout=PATIENCE) == 1
+    results.take("a", 2)
+
+    results.take("a", 5)
+
+    assert told.get(timeout=PATIENCE) == 1

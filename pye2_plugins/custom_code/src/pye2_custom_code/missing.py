@@ -37,6 +37,7 @@ class _Gap:
     first: int
     end: int
     since: float
+    is_told: bool = False
 
     @property
     def size(self) -> int:
@@ -73,10 +74,11 @@ class Numbering:
             expected = self._next.get(run)
             if expected is None:
                 expected = self._begin(run, number)
+            del self._next[run]  # and in again, so that the one heard longest ago comes first
+            self._next[run] = max(expected, number + 1)
             if number < expected:
                 self._fill(run, number)
                 return False
-            self._next[run] = number + 1
             if number == expected:
                 return False
             self._leave_out(_Gap(run, expected, number, self._clock.monotonic()))
@@ -98,6 +100,14 @@ class Numbering:
         with self._lock:
             return self._given_up + sum(gap.size for gap in self._gaps if gap.since <= moment)
 
+    def news_since(self, moment: float) -> bool:
+        """Whether some have been missing since then that this was not asked about before."""
+        with self._lock:
+            news = [gap for gap in self._gaps if gap.since <= moment and not gap.is_told]
+            for gap in news:
+                gap.is_told = True
+            return bool(news)
+
     def _begin(self, run: str, number: int) -> int:
         first = 1 if self._next else number
         self._next[run] = first
@@ -117,7 +127,7 @@ class Numbering:
                 self._gaps.remove(gap)
                 for first, end in ((gap.first, number), (number + 1, gap.end)):
                     if first < end:
-                        self._gaps.append(_Gap(run, first, end, gap.since))
+                        self._gaps.append(_Gap(run, first, end, gap.since, gap.is_told))
                 return
 
 
@@ -136,7 +146,6 @@ class MissingResults:
         self._numbering = Numbering(clock)
         self._lock = threading.Lock()
         self._waiting = False
-        self._told = 0
 
     def take(self, run: object, number: object) -> None:
         """Note that a payload has arrived; costs next to nothing while none is missing."""
@@ -160,16 +169,17 @@ class MissingResults:
         self._start_timer(LATE_SECONDS)
 
     def _judge(self) -> None:
+        too_late = self._clock.monotonic() - LATE_SECONDS
         with self._lock:
-            lost = self._numbering.missing_since(self._clock.monotonic() - LATE_SECONDS)
-            is_news = lost > self._told
+            is_news = self._numbering.news_since(too_late)
+            lost = self._numbering.missing_since(too_late)
+            self._waiting = is_waiting = is_news or self._numbering.missing > lost
+        try:
             if is_news:
-                self._told = lost
-            self._waiting = is_news or self._numbering.missing > self._told
-        if is_news:
-            self._tell(lost)
-        if self._waiting:
-            self._start_timer(TELL_SECONDS if is_news else LATE_SECONDS)
+                self._tell(lost)
+        finally:
+            if is_waiting:
+                self._start_timer(TELL_SECONDS if is_news else LATE_SECONDS)
 
     def _start_timer(self, seconds: float) -> None:
         timer = threading.Timer(seconds, self._judge)

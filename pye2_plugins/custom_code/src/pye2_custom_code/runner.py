@@ -194,16 +194,18 @@ class CustomExecRunner(Runner):
     async def _emit(
         self, value: Any, error: str | None, more: Mapping[str, Any] | None = None
     ) -> None:
+        run, number = self._run_id, self._payloads + 1
         await self.context.emit(
             {
                 **self._settings.outcome(value, error),
                 "EXEC_ITER": self._iteration,
-                "EXEC_RUN": self._run_id,
-                "EXEC_SEQ": self._payloads + 1,
+                "EXEC_RUN": run,
+                "EXEC_SEQ": number,
                 **(more or {}),
             }
         )
-        self._payloads += 1
+        if self._run_id == run:  # new code may have come meanwhile, and counts from 1
+            self._payloads = number
         self._last_payload = self._now()
 
     # --- time -------------------------------------------------------------------------------------

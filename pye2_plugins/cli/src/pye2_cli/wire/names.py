@@ -21,6 +21,13 @@ _OF_NODES_ALONE = frozenset({"heartbeat", "notification"})
 
 _NAMESAKES_TOLD = 3
 
+MOST_NODES = 4_096
+"""Nodes that are known by name; keys and names are easily made up, so the one heard longest ago
+makes room."""
+
+_MOST_NAMES = 16
+"""Names that one node is known by."""
+
 
 @define
 class NameBook:
@@ -37,7 +44,11 @@ class NameBook:
             return
         if reading.sender is not None and reading.node_name is not None:
             bare = without_prefix(reading.sender)
-            self._names.setdefault(bare, set()).add(reading.node_name)
+            known = self._names[bare] = self._names.pop(bare, set())
+            if len(known) < _MOST_NAMES:
+                known.add(reading.node_name)
+            if len(self._names) > MOST_NODES:
+                del self._names[next(iter(self._names))]
 
     def name_of(self, address: str) -> str | None:
         """The name of a node, if it has exactly one."""

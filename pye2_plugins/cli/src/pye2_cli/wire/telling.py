@@ -68,7 +68,12 @@ def verdict(reading: Reading) -> str:
 
 
 def _time(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%H:%M:%S.%f")[:-3] if moment is not None else "-"
+    if moment is None:
+        return "-"
+    try:
+        return moment.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    except (OverflowError, ValueError):  # of the year 1, in a zone where it was not yet
+        return "-"
 
 
 def _sent_at(reading: Reading) -> datetime | None:
