@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pye2_testing import rabbitmq as rabbitmq_program
 from pye2_testing.memory_broker import MemoryBroker
 from pye2_testing.mosquitto import Mosquitto, find_program
+from pye2_testing.rabbitmq import RabbitMq
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,12 @@ def require_mosquitto() -> None:
     """Skip the test that asks where the program is missing, and say so."""
     if find_program() is None:
         pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
+
+
+def require_rabbitmq() -> None:
+    """Skip the test that asks where the program is missing, and say so."""
+    if rabbitmq_program.find_program() is None:
+        pytest.skip("RabbitMQ is not installed (apt-get install rabbitmq-server)")
 
 
 @pytest.fixture
@@ -60,6 +68,14 @@ def memory_network() -> Iterator[MemoryNetwork]:
     from pye2_testing.network import MemoryNetwork
 
     with MemoryNetwork(nodes=3) as running:
+        yield running
+
+
+@pytest.fixture
+def rabbitmq(tmp_path: Path) -> Iterator[RabbitMq]:
+    """A private RabbitMQ that lets in the user ``guest``."""
+    require_rabbitmq()
+    with RabbitMq(tmp_path / "rabbitmq") as running:
         yield running
 
 

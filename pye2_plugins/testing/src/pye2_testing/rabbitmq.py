@@ -1,0 +1,275 @@
+"""Runs the real RabbitMQ, privately, for tests.
+
+Erlang wants a name server beside the broker (epmd): each instance has one, on a port of its own.
+Nothing here needs pytest; ``fixtures`` makes it a fixture.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Self
+
+from pye2_testing import child
+from pye2_testing.child import Child, free_port
+from pye2core.errors import Pye2Error
+from pye2core.settings import BrokerAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_ANSWER_TIMEOUT = 60.0
+_END_TIMEOUT = 20.0
+_ATTEMPTS = 5
+_READY = b"completed with"
+_NAMES_READY = b"epmd running"
+_UNWRAPPED = "/usr/lib/rabbitmq/bin"
+"""Where Debian has the script that does not become another user."""
+
+
+class RabbitMqFailed(Pye2Error):
+    """RabbitMQ is not installed, or did not start.
+
+    Attributes:
+        output: what it said.
+    """
+
+    def __init__(self, message: str, *, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
+
+
+def find_program(name: str = "rabbitmq-server") -> str | None:
+    """The path of RabbitMQ's program, or of another one that comes with it or with Erlang."""
+    return child.find_program(name, _UNWRAPPED)
+
+
+class RabbitMq:
+    """A RabbitMQ on 127.0.0.1, on a port that was free.
+
+    Args:
+        folder: its configuration and data; made if it is missing.
+        user: who may connect.
+        password: that user's.
+        vhosts: its virtual hosts, which that user may use.
+        options: further lines of its configuration file.
+
+    Example:
+        ::
+
+            with RabbitMq(tmp_path) as rabbitmq:
+                session = Session(rabbitmq.url)
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        user: str = "guest",
+        password: str = "guest",  # noqa: S107 - RabbitMQ's own default
+        vhosts: Sequence[str] = ("/",),
+        options: Sequence[str] = (),
+    ) -> None:
+        self.folder = folder
+        self.user = user
+        self._password = password
+        self._vhosts = tuple(vhosts)
+        self._options = tuple(options)
+        self._names: Child | None = None
+        self._child: Child | None = None
+        self._port: int | None = None
+        self._environment: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, the same after a restart."""
+        if self._port is None:
+            raise RabbitMqFailed("RabbitMQ has no port before it is started: call start().")
+        return self._port
+
+    @property
+    def address(self) -> BrokerAddress:
+        """Where it is reached, with user and password."""
+        return BrokerAddress("amqp", "127.0.0.1", self.port, self.user, self._password)
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, with user and password."""
+        return self.address.secret_url
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._child is not None, "RabbitMQ was not started"
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and neither stopped nor killed since."""
+        return self._child is not None
+
+    def start(self) -> None:
+        """Start it, or start it again on the same port.
+
+        Raises:
+            RabbitMqFailed: a program is missing or ends; shows what it said.
+        """
+        server, names = find_program(), find_program("epmd")
+        if server is None or names is None:
+            raise RabbitMqFailed("RabbitMQ is not installed: `apt-get install rabbitmq-server`.")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write("enabled_plugins", "[].\n")
+        self._write("definitions.json", json.dumps(self._definitions()))
+        for attempt in range(1, _ATTEMPTS + 1):
+            port = self._port or free_port()
+            output = self._try(server, names, port)
+            if output is None:
+                self._port = port
+                return
+            if "in_use" not in output or attempt == _ATTEMPTS or self._port:
+                raise RabbitMqFailed(f"RabbitMQ did not start:\n{output}", output=output)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait for that."""
+        self._end([signal.SIGTERM, signal.SIGKILL])
+
+    def kill(self) -> None:
+        """End it without a chance to save or say anything."""
+        self._end([signal.SIGKILL])
+
+    def control(self, *arguments: str) -> str:
+        """Call ``rabbitmqctl`` for it; what that says.
+
+        Raises:
+            RabbitMqFailed: the program is missing, or it refuses.
+        """
+        program = find_program("rabbitmqctl")
+        if program is None:
+            raise RabbitMqFailed("rabbitmqctl is not installed; it comes with RabbitMQ.")
+        done = subprocess.run(  # noqa: S603 - the system's own program
+            [program, *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            output = done.stdout + done.stderr
+            raise RabbitMqFailed(f"rabbitmqctl {' '.join(arguments)}:\n{output}", output=output)
+        return done.stdout
+
+    def _try(self, server: str, names: str, port: int) -> str | None:
+        """Start it on ``port``; what it said if it did not start."""
+        self._write("rabbitmq.conf", "\n".join(self._configuration(port)) + "\n")
+        self._environment = self._make_environment(port)
+        output = self._start_names(names)
+        if output is not None:
+            return output
+        started = Child(
+            [server],
+            lambda line: _READY in line,
+            environment=self._environment,
+            folder=self.folder,
+        )
+        output = started.failure(_ANSWER_TIMEOUT)
+        if output is None:
+            self._child = started
+        else:
+            self._end_names()
+        return output
+
+    def _start_names(self, program: str) -> str | None:
+        """Start Erlang's name server, which RabbitMQ would otherwise start and leave behind."""
+        names = Child(
+            [program, "-d", "-address", "127.0.0.1"],
+            lambda line: _NAMES_READY in line,
+            environment=self._environment,
+        )
+        output = names.failure(_ANSWER_TIMEOUT)
+        if output is None:
+            self._names = names
+        return output
+
+    def _configuration(self, port: int) -> list[str]:
+        return [
+            f"listeners.tcp.1 = 127.0.0.1:{port}",
+            f"load_definitions = {self.folder / 'definitions.json'}",
+            "log.console = true",
+            "log.console.level = warning",
+            "log.file = false",
+            "disk_free_limit.absolute = 1MB",
+            *self._options,
+        ]
+
+    def _make_environment(self, port: int) -> dict[str, str]:
+        # Nothing of ours, or a setting for another RabbitMQ of this machine would reach this one.
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(self.folder),  # where Erlang keeps its cookie
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(free_port()),
+            "RABBITMQ_NODENAME": f"pye2-{port}@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "rabbitmq-env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_LOG": "-color",
+            "RUNNING_UNDER_SYSTEMD": "true",  # or a shell script stands between us and the broker
+        }
+
+    def _definitions(self) -> dict[str, object]:
+        """Who may connect and what there is, as RabbitMQ reads it at its start."""
+        salt = secrets.token_bytes(4)
+        digest = hashlib.sha256(salt + self._password.encode()).digest()
+        permission = {"user": self.user, "configure": ".*", "write": ".*", "read": ".*"}
+        return {
+            "users": [
+                {
+                    "name": self.user,
+                    "password_hash": base64.b64encode(salt + digest).decode(),
+                    "hashing_algorithm": "rabbit_password_hashing_sha256",
+                    "tags": "administrator",
+                }
+            ],
+            "vhosts": [{"name": name} for name in self._vhosts],
+            "permissions": [{**permission, "vhost": name} for name in self._vhosts],
+        }
+
+    def _write(self, name: str, content: str) -> None:
+        (self.folder / name).write_text(content, encoding="utf-8")
+
+    def _end(self, signals: Sequence[signal.Signals]) -> None:
+        ended, self._child = self._child, None
+        if ended is not None:
+            ended.end(signals, _END_TIMEOUT)
+        self._end_names()
+
+    def _end_names(self) -> None:
+        ended, self._names = self._names, None
+        if ended is not None:
+            ended.end([signal.SIGKILL])

@@ -1,0 +1,131 @@
+"""One connection to a broker, on the loop that it is opened in.
+
+A link is used for one life: open, use, then :meth:`Link.close` or :meth:`Link.abort`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.exceptions import ConnectionClosedByClient
+
+from pye2_amqp import failures
+from pye2_amqp.amqp_channel import AmqpChannel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pye2_amqp.endpoint import Endpoint
+
+_log = logging.getLogger(__name__)
+
+_CONNECTION_FORCED = 320
+
+_AT_ONCE = 64 * 1024
+"""Bytes of a message up to which it costs less to copy it than to call the system again."""
+
+_pika_log = logging.getLogger("pika")
+if _pika_log.level == logging.NOTSET:
+    # It calls an error whatever ends a connection, several times. We tell it ourselves, once.
+    _pika_log.setLevel(logging.CRITICAL)
+
+
+class _Connection(AsyncioConnection):
+    def end(self, why: str) -> None:
+        """End without a goodbye."""
+        if self.is_closed:
+            return
+        if self._opened:
+            self._terminate_stream(ConnectionClosedByClient(_CONNECTION_FORCED, why))
+        elif not self.is_closing:
+            self.close(_CONNECTION_FORCED, why)
+
+    def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
+        # pika gives each frame to the system by itself: three calls for a small message.
+        if sum(map(len, marshaled_frames)) <= _AT_ONCE:
+            marshaled_frames = [b"".join(marshaled_frames)]
+        super()._output_marshaled_frames(marshaled_frames)
+
+
+class Link:
+    """Bytes to and from one broker, until it ends.
+
+    Args:
+        endpoint: where to go.
+        on_end: called once with the reason when the connection is lost after it was open.
+    """
+
+    def __init__(self, endpoint: Endpoint, on_end: Callable[[str], None]) -> None:
+        self._endpoint = endpoint
+        self._on_end = on_end
+        self._connection: _Connection | None = None
+        self._ended = asyncio.Event()
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerUnreachable: nothing answers.
+            CredentialsRefused: the broker says no.
+        """
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = loop.create_future()
+
+        def fail(_connection: object, error: BaseException) -> None:
+            self._ended.set()
+            if not opened.done():
+                broker, vhost = self._endpoint.broker, self._endpoint.vhost
+                opened.set_exception(failures.not_opened(broker, vhost, error))
+
+        def succeed(_connection: object) -> None:
+            if not opened.done():
+                opened.set_result(None)
+
+        self._connection = _Connection(
+            self._endpoint.parameters(),
+            on_open_callback=succeed,
+            on_open_error_callback=fail,
+            on_close_callback=self._closed,
+            custom_ioloop=loop,
+        )
+        self._connection.add_on_connection_blocked_callback(self._blocked)
+        self._connection.add_on_connection_unblocked_callback(self._unblocked)
+        await opened
+
+    async def channel(self) -> AmqpChannel:
+        """Open a channel.
+
+        Raises:
+            Gone: the connection was lost.
+        """
+        assert self._connection is not None, "the link was not opened"
+        return await AmqpChannel.open(self._connection)
+
+    async def close(self) -> None:
+        """Send what is written, say goodbye and wait until that is answered."""
+        if self._connection is not None and self._connection.is_open:
+            self._connection.close()
+            await self._ended.wait()
+
+    async def abort(self, why: str) -> None:
+        """End without a goodbye."""
+        if self._connection is not None:
+            self._connection.end(why)
+            await self._ended.wait()
+
+    def _closed(self, _connection: object, reason: BaseException) -> None:
+        self._ended.set()
+        self._on_end(str(reason) or repr(reason))
+
+    def _blocked(self, _connection: object, frame: Any) -> None:
+        _log.warning(
+            "The broker %s takes no messages for now (%s); what is published waits",
+            self._endpoint.broker.url,
+            frame.method.reason,
+        )
+
+    def _unblocked(self, _connection: object, _frame: Any) -> None:
+        _log.warning("The broker %s takes messages again", self._endpoint.broker.url)

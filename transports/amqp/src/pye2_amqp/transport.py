@@ -1,0 +1,292 @@
+"""The transport that the kernel uses.
+
+Channels, sizes and states are dealt with here; ``bundle`` holds the connections. Nothing is queued,
+repeated or reconnected here: that is the kernel's.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from attrs import evolve
+
+from pye2_amqp import failures
+from pye2_amqp.bundle import Bundle
+from pye2_amqp.endpoint import Endpoint
+from pye2_amqp.forgetting import forget
+from pye2_amqp.plugin import FEATURES
+from pye2_amqp.publisher import Message
+from pye2_amqp.settings import AmqpSettings
+from pye2_amqp.topology import Topology
+from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.errors import MessageTooLarge, Pye2Error, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pye2_amqp.consumer import Inbound
+    from pye2core.abc import Channel, TransportOptions
+
+_log = logging.getLogger(__name__)
+
+_FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
+
+_FOR_SOMEBODY = frozenset({ChannelKind.CONFIG, ChannelKind.INBOX})
+"""What is published as mandatory: the broker says if there is no queue for it."""
+
+_CLOSED = "the transport is closed"
+_NOT_OPEN = "there is no connection"
+
+
+class AmqpTransport(Transport):
+    """RabbitMQ: confirmed by the broker, acknowledged by whoever handles it.
+
+    ``on_message`` is called by a thread for each of commands, notifications, payloads, inboxes,
+    and what passes (heartbeats and roll calls).
+    """
+
+    features = FEATURES
+
+    def __init__(
+        self,
+        options: TransportOptions,
+        on_message: Callable[[Delivery], None],
+        on_state: Callable[[ConnectionState, str], None],
+    ) -> None:
+        super().__init__(options, on_message, on_state)
+        settings = options.settings or AmqpSettings()
+        self.features = evolve(FEATURES, max_unacknowledged=settings.prefetch)
+        self._settings: AmqpSettings = settings
+        self._owner = options.client_id if settings.queue_device_specific else _token()
+        self._names = self._topology()
+        self._clock = SYSTEM_CLOCK
+        self._lock = threading.Lock()
+        self._bundle: Bundle | None = None
+        self._has_queues = False
+        self._closed = False
+
+    def connect(self, timeout: float) -> None:
+        """Connect, or connect again after a loss.
+
+        Raises:
+            BrokerUnreachable: nothing answers within ``timeout`` seconds.
+            CredentialsRefused: the broker says no.
+            NotConnected: the transport was closed.
+            SettingsError: the file with the broker's authority cannot be used.
+            TransportError: a name is too long, or the broker has an exchange or queue of ours with
+                other properties.
+        """
+        topology = self._topology()
+        self._require_names(topology)
+        endpoint = self._endpoint(timeout)
+        bundle = Bundle(endpoint, topology, self._received, self._lost, self._clock)
+        try:
+            before = self._adopt(bundle)
+            if before is not None:
+                before.drop("a new connection replaces it")
+            bundle.open()
+        except TransportError:
+            self._forget(bundle)
+            bundle.drop("the connection could not be made")
+            if self._closed:
+                raise self._refuse_connecting() from None
+            raise
+        self._has_queues = topology.keeps
+
+    def subscribe(self, channel: Channel, timeout: float) -> None:
+        """Receive what is published on ``channel``; returns when the broker has confirmed.
+
+        Raises:
+            NotConnected: the connection was lost, or the broker did not confirm in time.
+            CredentialsRefused: the broker's permissions forbid it.
+            TransportError: the channel's owner cannot be part of a routing key, or the queue exists
+                with other properties.
+        """
+        self._current(self._binding_of(channel)).subscribe(channel, timeout)
+
+    def publish(self, channel: Channel, data: bytes) -> Future[None]:
+        """Hand ``data`` to the broker.
+
+        Returns:
+            A future that is done when the broker has confirmed, and fails with ``NotConnected``
+            when the connection is lost before that, with ``MessageTooLarge`` or, for a wildcard,
+            for a channel that AMQP cannot have, and where a queue is full, with
+            ``TransportError``.
+        """
+        try:
+            self._check_size(data)
+            key = self._key_of(channel)
+            bundle = self._current(key)
+        except TransportError as error:
+            failed: Future[None] = Future()
+            failed.set_exception(error)
+            return failed
+        durable = self._settings.queue_durable and channel.kind not in _FLEETING_KINDS
+        wants_queue = channel.kind in _FOR_SOMEBODY
+        return bundle.publish(channel, Message(key, data, durable, wants_queue))
+
+    def close(self, timeout: float) -> None:
+        """Send what was published, then disconnect for good; kept queues are deleted.
+
+        ``on_message`` and ``on_state`` are not called after it has returned. Takes at most
+        ``timeout`` seconds; what could not be sent or ended by then is logged.
+        """
+        self._disconnect(timeout, self._delete_queues if self._has_queues else _delete_nothing)
+
+    def detach(self, timeout: float) -> None:
+        """Like :meth:`close`, but the broker keeps persistent queues for the next start."""
+        self._disconnect(timeout, _delete_nothing)
+
+    # --- making and ending connections --------------------------------------------------------
+
+    def _endpoint(self, timeout: float) -> Endpoint:
+        return Endpoint.of(self.options.broker, self._settings, self.options.client_id, timeout)
+
+    def _topology(self) -> Topology:
+        return Topology(
+            root=self.options.root,
+            client_id=self.options.client_id,
+            owner=self._owner,
+            connection=_token(),
+            persistent=self.options.persistent,
+            settings=self._settings,
+        )
+
+    def _require_names(self, topology: Topology) -> None:
+        try:
+            topology.require_names()
+        except ValueError as error:
+            raise TransportError(
+                f"No queues can be had over AMQP: {error}. Set a shorter PYE2_AMQP_QUEUE or"
+                " PYE2_AMQP_EXCHANGE, or use a shorter root topic.",
+                broker=self.options.broker.url,
+            ) from None
+
+    def _adopt(self, bundle: Bundle) -> Bundle | None:
+        """Make ``bundle`` the current one; returns the one before it."""
+        with self._lock:
+            if self._closed:
+                raise self._refuse_connecting()
+            before, self._bundle = self._bundle, bundle
+            return before
+
+    def _forget(self, bundle: Bundle) -> bool:
+        """Whether ``bundle`` was the current one, which it is no more."""
+        with self._lock:
+            if self._bundle is not bundle:
+                return False
+            self._bundle = None
+            return True
+
+    def _lost(self, bundle: Bundle, reason: str) -> None:
+        if self._forget(bundle):
+            self.on_state(ConnectionState.LOST, reason)
+
+    def _refuse_connecting(self) -> TransportError:
+        return failures.disconnected(self.options.broker, "A new connection", _CLOSED)
+
+    def _disconnect(self, timeout: float, delete: Callable[[float], None]) -> None:
+        with self._lock:
+            self._closed = True
+            self._has_queues = False
+            bundle, self._bundle = self._bundle, None
+        if bundle is not None and bundle.runs_here:
+            # The callback that we are in must return before its loop can send the rest.
+            bundle.silence()
+            threading.Thread(
+                target=self._leave,
+                args=(bundle, timeout, delete),
+                name=f"pye2-amqp-{self.options.client_id}-leaving",
+            ).start()
+        else:
+            self._leave(bundle, timeout, delete)
+
+    def _leave(
+        self, bundle: Bundle | None, timeout: float, delete: Callable[[float], None]
+    ) -> None:
+        deadline = self._clock.monotonic() + timeout
+        if bundle is not None and not bundle.leave(timeout):
+            _log.warning(
+                "Closed the connection to %s before all messages were confirmed",
+                self.options.broker.url,
+            )
+        delete(max(deadline - self._clock.monotonic(), 0))
+
+    def _delete_queues(self, timeout: float) -> None:
+        """Have the broker forget what it keeps for us, and us."""
+        try:
+            forget(self._endpoint(timeout), self._topology())
+        except Pye2Error as error:
+            _log.warning(
+                "The broker %s still keeps the queues of %s: %s",
+                self.options.broker.url,
+                self.options.client_id,
+                error,
+            )
+
+    # --- messages -----------------------------------------------------------------------------
+
+    def _received(self, message: Inbound) -> None:
+        channel = self._names.channel_of(message.key)
+        if channel is None:
+            _log.warning("Ignored a message to %r, which is no channel of ours", message.key)
+            message.ack()
+            return
+        self.on_message(Delivery(channel, message.data, message.ack))
+
+    def _current(self, key: str) -> Bundle:
+        """The connection for something at ``key``."""
+        bundle = self._bundle
+        if bundle is None:
+            raise failures.disconnected(
+                self.options.broker,
+                f"What was asked on {key!r}",
+                _CLOSED if self._closed else _NOT_OPEN,
+            )
+        return bundle
+
+    def _key_of(self, channel: Channel) -> str:
+        """Where ``channel`` is published."""
+        try:
+            return self._names.key_of(channel)
+        except ValueError as error:
+            raise self._impossible(channel, error) from None
+
+    def _binding_of(self, channel: Channel) -> str:
+        """What to bind a queue with for ``channel``."""
+        try:
+            return self._names.binding_of(channel)
+        except ValueError as error:
+            raise self._impossible(channel, error) from None
+
+    def _impossible(self, channel: Channel, why: ValueError) -> TransportError:
+        return TransportError(
+            f"No {channel.kind.value} channel can be had over AMQP: {why}."
+            " Use the node's address, or a name of letters, digits, '_' and '-'.",
+            broker=self.options.broker.url,
+        )
+
+    def _check_size(self, data: bytes) -> None:
+        limit = self.features.max_message
+        if len(data) > limit:
+            raise MessageTooLarge(
+                f"A message of {len(data):,} bytes was not sent: at most {limit:,} are allowed."
+                " Send it in parts.",
+                broker=self.options.broker.url,
+                size=len(data),
+                limit=limit,
+            )
+
+
+def _token() -> str:
+    """Something that nobody else has."""
+    return uuid4().hex[:12]
+
+
+def _delete_nothing(_timeout: float) -> None:
+    """For queues that the broker is to keep, or has never had."""
