@@ -117,9 +117,9 @@ def test_a_wrong_broker_address_says_what_to_check(client_key: Path) -> None:
         Session(f"mqtt://127.0.0.1:{port}", key_file=client_key)
 
 
-def test_an_unknown_kind_of_broker_says_what_to_install(client_key: Path) -> None:
-    with pytest.raises(UnknownTransport, match="pip install pye2-amqp"):
-        Session("amqp://127.0.0.1", key_file=client_key)
+def test_an_unknown_kind_of_broker_says_which_are_installed(client_key: Path) -> None:
+    with pytest.raises(UnknownTransport, match=r"'kafka'.*installed are: .*amqp.*mqtt"):
+        Session("kafka://127.0.0.1", key_file=client_key)
 
 
 def test_without_a_node_a_job_says_what_to_check(tmp_path: Path, client_key: Path) -> None:

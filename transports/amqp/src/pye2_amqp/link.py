@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowAborted
 from pika.exceptions import ConnectionClosedByClient
 
 from pye2_amqp import failures
@@ -42,6 +43,13 @@ class _Connection(AsyncioConnection):
             self._terminate_stream(ConnectionClosedByClient(_CONNECTION_FORCED, why))
         elif not self.is_closing:
             self.close(_CONNECTION_FORCED, why)
+
+    def _on_connection_workflow_done(self, conn_or_exc: Any) -> None:
+        # Of a connection that is ended while it opens, pika gives the class where an instance is
+        # expected, by whom that is then called a fault.
+        if conn_or_exc is AMQPConnectionWorkflowAborted:
+            conn_or_exc = AMQPConnectionWorkflowAborted()
+        super()._on_connection_workflow_done(conn_or_exc)
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         # pika gives each frame to the system by itself: three calls for a small message.
