@@ -7,7 +7,18 @@ import sys
 
 from benchmarks.table import progress, show
 
-NAMES = ("imports", "plugins", "deploy", "primes", "idle", "wire", "flood", "quiet", "testing")
+NAMES = (
+    "imports",
+    "plugins",
+    "deploy",
+    "primes",
+    "idle",
+    "wire",
+    "flood",
+    "quiet",
+    "testing",
+    "throughput",
+)
 
 
 def main(names: list[str]) -> int:
