@@ -18,14 +18,14 @@ import socket
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import paho.mqtt.client as paho
 from attrs import field, frozen
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pye2_mqtt import failures
-from pye2_mqtt.read_ahead import ReadAhead
+from pye2_mqtt.buffered_socket import BufferedSocket
 from pye2_mqtt.receipts import Receipt, Receipts
 from pye2_mqtt.wake import Wake
 from pye2core.errors import TransportError
@@ -49,9 +49,6 @@ acknowledges as fast as it can. With a limit, paho searches all waiting messages
 
 _READ_TOGETHER = 20
 """Packets that are read before any is answered: as many as brokers send before they wait."""
-
-_CORK: int | None = getattr(socket, "TCP_CORK", None)
-"""Linux's option that holds back segments that are not full; None elsewhere."""
 
 _LOST = "the connection was lost"
 _LEFT = "the connection is closed"
@@ -206,6 +203,9 @@ class Connection:
         """Send what is queued, say goodbye and end; ``on_end`` is not called."""
         with self._lock:
             self._end_is_wanted = True
+            connected = self._client.connected
+            if connected is not None:
+                connected.gathers = False  # paho closes it as soon as it has given it the goodbye
             if self._ended is None:
                 self._client.disconnect()
         self._wake.wake()
@@ -267,11 +267,11 @@ class Connection:
                 self._turn(connected, readable=readable)
                 connected = self._client.connected
 
-    def _await_work(self, selector: selectors.BaseSelector, connected: ReadAhead) -> bool:
+    def _await_work(self, selector: selectors.BaseSelector, connected: BufferedSocket) -> bool:
         """Wait until there is something to do; whether that is something to read."""
         self._wake.arm()
         wanted = selectors.EVENT_READ
-        if self._client.want_write():
+        if self._client.want_write() or connected.has_unsent:
             wanted |= selectors.EVENT_WRITE
         if selector.get_key(connected).events != wanted:
             selector.modify(connected, wanted)
@@ -281,16 +281,16 @@ class Connection:
         self._wake.disarm(was_woken=self._wake.reader in readable)
         return has_more or connected in readable
 
-    def _turn(self, connected: ReadAhead, *, readable: bool) -> None:
+    def _turn(self, connected: BufferedSocket, *, readable: bool) -> None:
         if readable:
             self._read(connected)
-        if self._client.want_write():
+        if self._client.want_write() or connected.has_unsent:
             self._write(connected)
         self._client.loop_misc()
         for done in self._take_done():
             done.future.set_result(None)
 
-    def _read(self, connected: ReadAhead) -> None:
+    def _read(self, connected: BufferedSocket) -> None:
         """Take in what came together, so that it is acknowledged together."""
         self._client.loop_read()
         for _ in range(_READ_TOGETHER - 1):
@@ -298,20 +298,23 @@ class Connection:
                 return
             self._client.loop_read()
 
-    def _write(self, connected: ReadAhead) -> None:
-        """Send what is queued in as few segments as it needs: each may wake the broker."""
-        if _CORK is None:
-            self._client.loop_write()
-            return
-        connected.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+    def _write(self, connected: BufferedSocket) -> None:
+        """Send what is queued, together."""
         self._client.loop_write()
-        if self._client.connected is connected:
-            connected.setsockopt(socket.IPPROTO_TCP, _CORK, 0)
+        if self._client.connected is not connected:
+            return
+        try:
+            connected.flush()
+        except OSError as error:
+            self._end(f"{_LOST} ({error})")
 
     def _take_done(self) -> list[_Published]:
         """What is written or confirmed by now; brokers confirm in order (MQTT-4.6.0-2)."""
-        done = []
+        done: list[_Published] = []
         with self._lock:
+            if not self._client.want_write():  # which costs less than to ask for each message
+                done += self._unwritten
+                self._unwritten.clear()
             for waiting in (self._unwritten, self._unconfirmed):
                 while waiting and waiting[0].info.is_published():
                     done.append(waiting.popleft())
@@ -454,21 +457,20 @@ class Connection:
 
 
 class _Client(paho.Client):
-    """paho's client, on a socket that reads ahead."""
+    """paho's client, on a socket with buffers."""
 
-    def _create_socket(self) -> ReadAhead:
+    def _create_socket(self) -> BufferedSocket:
         # Nothing public lets one give paho a socket.
-        return ReadAhead(cast("socket.socket", super()._create_socket()))
+        return BufferedSocket(cast("socket.socket", super()._create_socket()))
 
     @property
-    def connected(self) -> ReadAhead | None:
+    def connected(self) -> BufferedSocket | None:
         """The socket, while there is a connection."""
         current = self.socket()
-        return current if isinstance(current, ReadAhead) else None
+        return current if isinstance(current, BufferedSocket) else None
 
 
-@frozen
-class _Published:
+class _Published(NamedTuple):  # a frozen class of attrs takes longer to make
     topic: str
     info: paho.MQTTMessageInfo
     future: Future[None]
