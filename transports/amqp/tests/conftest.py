@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 
+USER, PASSWORD = "pye2", "s3cret & ü:/@"
+
 
 @define(eq=False)
 class Told:
@@ -121,7 +123,9 @@ def broker(
         f"ssl_options.keyfile = {certificates / 'broker.key'}",
     ]
     folder = tmp_path_factory.mktemp("rabbitmq")
-    with RabbitMq(folder, vhosts=("/", "lab/1"), options=options) as running:
+    with RabbitMq(
+        folder, user=USER, password=PASSWORD, vhosts=("/", "lab/1"), options=options
+    ) as running:
         yield running
 
 

@@ -292,6 +292,31 @@ def test_a_queue_that_is_deleted_is_a_loss_and_is_made_again(connected, raw, set
     assert node.take().data == b"again"
 
 
+def test_it_is_told_once_that_the_broker_has_not_kept_what_it_was_to_keep(connected, raw, settings):
+    node = connected("node", persistent=True).subscribe(CONFIG, PAYLOADS, Channel.ctrl())
+    raw.queue_delete(f"{settings.exchange}.node.commands")
+    node.wait_for_loss()
+
+    for _ in range(2):
+        node.transport.connect(PATIENCE)
+
+    state, why = node.states.get(timeout=PATIENCE)
+    assert state is ConnectionState.FORGOTTEN
+    assert f"'{settings.exchange}.node.commands'" in why
+    assert "PYE2_AMQP_QUEUE_EXPIRES" in why
+    assert f"{settings.exchange}.node.payloads" not in why
+    assert node.states.empty()
+
+
+@pytest.mark.parametrize("channels", [[], [Channel.ctrl()], [CONFIG]], ids=str)
+def test_what_was_kept_or_never_to_be_kept_is_not_forgotten(connected, channels):
+    node = connected("node", persistent=True).subscribe(*channels)
+
+    node.transport.connect(PATIENCE)
+
+    assert node.states.empty()
+
+
 def test_messages_with_foreign_keys_are_acknowledged_and_ignored(connected, raw, settings, caplog):
     node = connected("node", persistent=True).subscribe(CONFIG)
     name = f"{settings.exchange}.node.commands"
@@ -452,7 +477,12 @@ def test_no_thread_is_left_behind(connected):
 
 def test_a_bundle_that_was_never_opened_ends_without_a_trace(broker, make_transport, monkeypatch):
     before = set(threading.enumerate())
-    monkeypatch.setattr(bundle.Bundle, "open", lambda self: self.drop("not today"))
+
+    def drop(self) -> frozenset:
+        self.drop("not today")
+        return frozenset()
+
+    monkeypatch.setattr(bundle.Bundle, "open", drop)
     client = make_transport(broker.address)
 
     client.transport.connect(PATIENCE)

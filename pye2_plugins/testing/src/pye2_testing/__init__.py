@@ -1,10 +1,9 @@
 """Brokers, networks and contracts for the tests of pye2 and of its plugins.
 
 ``memory_broker`` and ``memory_transport`` carry messages within one process, ``network`` is a whole
-network in it, with nodes whose sandbox is ``inline_sandbox``; ``mosquitto`` and ``rabbitmq`` run the
-real programs.
-``contracts`` are tests that authors subclass, ``fixtures`` offers brokers to pytest: these two are
-the only ones that import it.
+network in it, with nodes whose sandbox is ``inline_sandbox``; ``mosquitto`` and ``rabbitmq`` run
+the real programs. ``contracts`` are tests that authors subclass, ``fixtures`` offers brokers to
+pytest: these two are the only ones that import it.
 
 Example:
     ::

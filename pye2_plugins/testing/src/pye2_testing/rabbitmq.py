@@ -79,7 +79,7 @@ class RabbitMq:
     ) -> None:
         self.folder = folder
         self.user = user
-        self._password = password
+        self.password = password
         self._vhosts = tuple(vhosts)
         self._options = tuple(options)
         self._names: Child | None = None
@@ -109,7 +109,7 @@ class RabbitMq:
     @property
     def address(self) -> BrokerAddress:
         """Where it is reached, with user and password."""
-        return BrokerAddress("amqp", "127.0.0.1", self.port, self.user, self._password)
+        return BrokerAddress("amqp", "127.0.0.1", self.port, self.user, self.password)
 
     @property
     def url(self) -> str:
@@ -128,11 +128,13 @@ class RabbitMq:
         return self._child is not None
 
     def start(self) -> None:
-        """Start it, or start it again on the same port.
+        """Start it, or start it again on the same port; harmless if it runs.
 
         Raises:
             RabbitMqFailed: a program is missing or ends; shows what it said.
         """
+        if self.running:
+            return
         server, names = find_program(), find_program("epmd")
         if server is None or names is None:
             raise RabbitMqFailed("RabbitMQ is not installed: `apt-get install rabbitmq-server`.")
@@ -245,7 +247,7 @@ class RabbitMq:
     def _definitions(self) -> dict[str, object]:
         """Who may connect and what there is, as RabbitMQ reads it at its start."""
         salt = secrets.token_bytes(4)
-        digest = hashlib.sha256(salt + self._password.encode()).digest()
+        digest = hashlib.sha256(salt + self.password.encode()).digest()
         permission = {"user": self.user, "configure": ".*", "write": ".*", "read": ".*"}
         return {
             "users": [

@@ -91,8 +91,11 @@ class Bundle:
 
     # --- for the transport, from any thread -----------------------------------------------------
 
-    def open(self) -> None:
+    def open(self) -> frozenset[Traffic]:
         """Connect, and receive what the broker has kept.
+
+        Returns:
+            The kinds of messages for which it had a queue.
 
         Raises:
             BrokerUnreachable: nothing answers in time.
@@ -102,7 +105,7 @@ class Bundle:
         broker, timeout = self._endpoint.broker, self._endpoint.timeout
         self._thread.start()
         try:
-            self._thread.submit(self._begin).result(timeout)
+            resumed = self._thread.submit(self._begin).result(timeout)
         except TimeoutError:
             raise failures.no_answer(broker, timeout) from None
         except (CancelledError, NotConnected) as error:
@@ -112,6 +115,7 @@ class Bundle:
             failure = self._failure
         if failure is not None:
             raise failures.hung_up(broker, failure)
+        return resumed
 
     def subscribe(self, channel: Channel, timeout: float) -> None:
         """Receive what is published on ``channel``.
@@ -196,11 +200,13 @@ class Bundle:
 
     # --- on the loop --------------------------------------------------------------------------
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> frozenset[Traffic]:
         await asyncio.gather(*(strand.open() for strand in self._strands()))
         await self._receivers[False].claim(self._topology.session, self._taken_over)
-        if self._topology.keeps:
-            await asyncio.gather(*(self._receiver(traffic).resume(traffic) for traffic in KEPT))
+        if not self._topology.keeps:
+            return frozenset()
+        found = await asyncio.gather(*(self._receiver(each).resume(each) for each in KEPT))
+        return frozenset(each for each, is_there in zip(KEPT, found, strict=True) if is_there)
 
     def _taken_over(self) -> None:
         self._ended(_TAKEN_OVER)

@@ -183,6 +183,22 @@ def disconnected(broker: BrokerAddress, what: str, reason: str) -> NotConnected:
     )
 
 
+def forgotten(broker: BrokerAddress, queues: list[str], expires: float) -> str:
+    """The broker did not keep what it was to keep for a client.
+
+    Args:
+        broker: the broker's address.
+        queues: the names of the queues that are gone.
+        expires: seconds for which it was to keep them.
+    """
+    return (
+        f"The broker {broker.url} had no queue {' and '.join(map(repr, queues))} any more."
+        " Perhaps somebody deleted it there, or the broker was set up anew or restarted without"
+        " durable queues (PYE2_AMQP_QUEUE_DURABLE), or this client was away for longer than"
+        f" {expires:g} s (PYE2_AMQP_QUEUE_EXPIRES)."
+    )
+
+
 def _at(broker: BrokerAddress) -> str:
     return f"{broker.host}:{broker.port}"
 

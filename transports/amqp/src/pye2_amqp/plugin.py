@@ -6,7 +6,7 @@ Imported with every start of pye2: keep pika out of here.
 from __future__ import annotations
 
 from pye2core import TransportDescriptor, hookimpl
-from pye2core.abc import TransportFeatures
+from pye2core.abc import KEPT_KINDS, TransportFeatures
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 """The port of each scheme where a URL names none."""
@@ -15,7 +15,7 @@ PREFETCH = 64
 """Messages that a queue leaves unacknowledged unless the settings say otherwise."""
 
 FEATURES = TransportFeatures(
-    durable=True,
+    durable=KEPT_KINDS,
     ordered=True,
     last_will=False,
     manual_ack=True,

@@ -77,8 +77,8 @@ class Receiver(Strand):
                 routing_key=binding,
             )
 
-    async def resume(self, traffic: Traffic) -> None:
-        """Receive again what the broker has kept, if it has kept anything.
+    async def resume(self, traffic: Traffic) -> bool:
+        """Receive again what the broker has kept; whether it has a queue for that.
 
         Raises:
             NotConnected, CredentialsRefused, TransportError: see :meth:`subscribe`.
@@ -86,8 +86,10 @@ class Receiver(Strand):
         queue = self._topology.queue_of(traffic)
         async with self._one_at_a_time:
             channel = await self._find(queue)
-            if channel is not None:
-                await self._consume(traffic, queue, channel)
+            if channel is None:
+                return False
+            await self._consume(traffic, queue, channel)
+            return True
 
     async def claim(self, name: str, on_taken: Callable[[], None]) -> None:
         """Take a name from who has it now, and have it until the next one claims it.

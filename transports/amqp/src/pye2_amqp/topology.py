@@ -53,7 +53,7 @@ class Traffic(Enum):
         return self in {Traffic.PAYLOADS, Traffic.INBOXES}
 
 
-KEPT = (Traffic.COMMANDS, Traffic.NOTIFICATIONS, Traffic.PAYLOADS, Traffic.INBOXES)
+KEPT = frozenset({Traffic.COMMANDS, Traffic.NOTIFICATIONS, Traffic.PAYLOADS, Traffic.INBOXES})
 """What the broker keeps for who is away. Heartbeats and roll calls pass."""
 
 _TRAFFIC = {

@@ -21,7 +21,7 @@ from pye2_amqp.forgetting import forget
 from pye2_amqp.plugin import FEATURES
 from pye2_amqp.publisher import Message
 from pye2_amqp.settings import AmqpSettings
-from pye2_amqp.topology import Topology
+from pye2_amqp.topology import KEPT, Topology, Traffic, traffic_of
 from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import MessageTooLarge, Pye2Error, TransportError
@@ -60,13 +60,18 @@ class AmqpTransport(Transport):
     ) -> None:
         super().__init__(options, on_message, on_state)
         settings = options.settings or AmqpSettings()
-        self.features = evolve(FEATURES, max_unacknowledged=settings.prefetch)
+        self.features = evolve(
+            FEATURES,
+            max_unacknowledged=settings.prefetch,
+            durable=frozenset() if settings.queue_exclusive else FEATURES.durable,
+        )
         self._settings: AmqpSettings = settings
         self._owner = options.client_id if settings.queue_device_specific else _token()
         self._names = self._topology()
         self._clock = SYSTEM_CLOCK
         self._lock = threading.Lock()
         self._bundle: Bundle | None = None
+        self._kept: frozenset[Traffic] = frozenset()
         self._has_queues = False
         self._closed = False
 
@@ -89,7 +94,7 @@ class AmqpTransport(Transport):
             before = self._adopt(bundle)
             if before is not None:
                 before.drop("a new connection replaces it")
-            bundle.open()
+            resumed = bundle.open()
         except TransportError:
             self._forget(bundle)
             bundle.drop("the connection could not be made")
@@ -97,6 +102,7 @@ class AmqpTransport(Transport):
                 raise self._refuse_connecting() from None
             raise
         self._has_queues = topology.keeps
+        self._tell_forgotten(self._kept - resumed)
 
     def subscribe(self, channel: Channel, timeout: float) -> None:
         """Receive what is published on ``channel``; returns when the broker has confirmed.
@@ -108,6 +114,8 @@ class AmqpTransport(Transport):
                 with other properties.
         """
         self._current(self._binding_of(channel)).subscribe(channel, timeout)
+        if self._has_queues:
+            self._kept |= {traffic_of(channel)} & KEPT
 
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
         """Hand ``data`` to the broker.
@@ -186,6 +194,15 @@ class AmqpTransport(Transport):
     def _lost(self, bundle: Bundle, reason: str) -> None:
         if self._forget(bundle):
             self.on_state(ConnectionState.LOST, reason)
+
+    def _tell_forgotten(self, gone: frozenset[Traffic]) -> None:
+        """Tell of kinds of messages that the broker was to keep and has no queue for."""
+        self._kept -= gone
+        if gone:
+            queues = sorted(self._names.queue_of(traffic).name for traffic in gone)
+            expires = self._settings.queue_expires
+            why = failures.forgotten(self.options.broker, queues, expires)
+            self.on_state(ConnectionState.FORGOTTEN, why)
 
     def _refuse_connecting(self) -> TransportError:
         return failures.disconnected(self.options.broker, "A new connection", _CLOSED)
