@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from pye2_testing.lanes import Receiver
 from pye2_testing.memory_broker import MemoryBroker
 from pye2_testing.plugin import FEATURES
-from pye2core.abc import ConnectionState, Transport
+from pye2core.abc import ConnectionState, Transport, broker_failures
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import (
     BrokerUnreachable,
     CredentialsRefused,
-    MessageTooLarge,
     NotConnected,
     TransportError,
 )
@@ -106,8 +105,9 @@ class MemoryTransport(Transport):
         connection = self._connection
         if connection is None or not connection.alive:
             return _failed(self._not_connected(f"A message on {channel}"))
-        if len(data) > self.features.max_message:
-            return _failed(self._too_large(data))
+        limit = self.features.max_message
+        if len(data) > limit:
+            return _failed(broker_failures.too_large(self.options.broker, len(data), limit))
         future = connection.broker.publish(connection.session, channel, data)
         self._unconfirmed.add(future)
         future.add_done_callback(self._unconfirmed.discard)
@@ -167,15 +167,6 @@ class MemoryTransport(Transport):
             f"Nothing can be published on the {channel.kind.value} channels of all owners at once:"
             " they can only be subscribed to. Publish on that of one owner.",
             broker=self.options.broker.url,
-        )
-
-    def _too_large(self, data: bytes) -> MessageTooLarge:
-        limit = self.features.max_message
-        return MessageTooLarge(
-            f"A message of {len(data):,} bytes was not sent: at most {limit:,} are allowed.",
-            broker=self.options.broker.url,
-            size=len(data),
-            limit=limit,
         )
 
 

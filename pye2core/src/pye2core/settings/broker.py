@@ -9,10 +9,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from attrs import field, frozen
 
-from pye2core.errors import BrokerUrlError
+from pye2core.errors import BrokerUrlError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
     from urllib.parse import SplitResult
 
 USUAL_SECURED_SCHEMES = {"mqtt": "mqtts", "amqp": "amqps", "nats": "tls", "ws": "wss"}
@@ -31,6 +32,23 @@ class TlsSettings:
     """
 
     ca_file: Path | None = None
+
+    def context(self) -> SSLContext:
+        """What checks the broker's certificate and its name.
+
+        Raises:
+            SettingsError: the authority's file cannot be used.
+        """
+        import ssl
+
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"The authority file {self.ca_file} cannot be used ({error})."
+                " It must hold one or more certificates in PEM form.",
+                setting="ca_file",
+            ) from error
 
 
 @frozen

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 import pika
 from attrs import evolve, frozen
 
 from pye2_amqp.plugin import DEFAULT_PORTS
-from pye2core.errors import SettingsError
 from pye2core.settings import TlsSettings
 
 if TYPE_CHECKING:
+    import ssl
+
     from pye2_amqp.settings import AmqpSettings
     from pye2core.settings import BrokerAddress
 
@@ -61,7 +61,7 @@ class Endpoint:
             name=name,
             heartbeat=settings.heartbeat,
             timeout=timeout,
-            tls=_tls_context(broker.tls or TlsSettings()) if encrypted else None,
+            tls=(broker.tls or TlsSettings()).context() if encrypted else None,
         )
 
     def parameters(self) -> pika.ConnectionParameters:
@@ -81,14 +81,3 @@ class Endpoint:
             ssl_options=pika.SSLOptions(self.tls, broker.host) if self.tls else None,
             client_properties={"product": "pye2", "connection_name": self.name},
         )
-
-
-def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"The authority file {tls.ca_file} cannot be used ({error})."
-            " It must hold one or more certificates in PEM form.",
-            setting="ca_file",
-        ) from error

@@ -5,8 +5,6 @@ Makes errors, and tells the cause in what pika raises; raises none and touches n
 
 from __future__ import annotations
 
-import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from pika.adapters.utils.connection_workflow import (
@@ -21,17 +19,26 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
-from pye2core.errors import BrokerUnreachable, CredentialsRefused, NotConnected, TransportError
+from pye2core.abc import broker_failures
+from pye2core.abc.broker_failures import disconnected, no_answer, place_of, who_asks
+from pye2core.errors import BrokerUnreachable, CredentialsRefused, TransportError
 
 if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress
 
-_CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
-
-_HOW_TO_GIVE = (
-    "Give user and password in the address, amqp://user:password@host:port, special characters"
-    " percent-encoded."
-)
+__all__ = [
+    "ACCESS_REFUSED",
+    "NOT_FOUND",
+    "PRECONDITION_FAILED",
+    "cause_of",
+    "disconnected",
+    "forgotten",
+    "hung_up",
+    "no_answer",
+    "not_opened",
+    "not_taken",
+    "refused",
+]
 
 ACCESS_REFUSED = 403
 NOT_FOUND = 404
@@ -60,70 +67,35 @@ def not_opened(broker: BrokerAddress, vhost: str, error: BaseException) -> Trans
     """
     cause = cause_of(error)
     if isinstance(cause, ProbableAuthenticationError) and f"({ACCESS_REFUSED})" in str(cause):
-        return _not_let_in(broker)
+        return broker_failures.not_let_in(broker, _who(broker))
     if isinstance(cause, ProbableAccessDeniedError):
         return _no_such_vhost(broker, vhost, str(cause))
-    return BrokerUnreachable(_why_unreachable(broker, cause), broker=broker.url)
-
-
-def _not_let_in(broker: BrokerAddress) -> CredentialsRefused:
-    return CredentialsRefused(
-        f"The broker at {_at(broker)} refuses {_who(broker)}. {_HOW_TO_GIVE}", broker=broker.url
-    )
+    if isinstance(cause, IncompatibleProtocolError):
+        return _no_amqp(broker, str(cause))
+    if isinstance(cause, AMQPConnectorStackTimeout):
+        cause = TimeoutError()
+    return broker_failures.not_reached(broker, cause, plain_scheme="amqp")
 
 
 def _no_such_vhost(broker: BrokerAddress, vhost: str, said: str) -> TransportError:
     if "refused" in said:
         return CredentialsRefused(
-            f"The broker at {_at(broker)} does not let {_who(broker)} use the virtual host"
+            f"The broker at {place_of(broker)} does not let {_who(broker)} use the virtual host"
             f" {vhost!r}. Allow it there (`rabbitmqctl set_permissions`), or log in as another"
             " user: amqp://user:password@host/vhost.",
             broker=broker.url,
         )
     return BrokerUnreachable(
-        f"The broker at {_at(broker)} has no virtual host {vhost!r} ({said}). Make it there"
+        f"The broker at {place_of(broker)} has no virtual host {vhost!r} ({said}). Make it there"
         " (`rabbitmqctl add_vhost`), or name another one: amqp://host/vhost.",
         broker=broker.url,
     )
 
 
-def _why_unreachable(broker: BrokerAddress, cause: BaseException) -> str:
-    at = _at(broker)
-    if isinstance(cause, socket.gaierror):
-        why = (
-            f"The broker's host name {broker.host!r} is not known ({cause.strerror})."
-            " Check its spelling and this machine's DNS, or give an IP address."
-        )
-    elif isinstance(cause, UnicodeError):
-        why = f"{broker.host!r} cannot be a host name ({cause}). Check the broker's address."
-    elif isinstance(cause, ConnectionRefusedError):
-        why = f"Nothing listens at {at}. Start the broker there, or check host and port."
-    elif isinstance(cause, ssl.SSLCertVerificationError):
-        why = (
-            f"The broker at {at} is not who it should be: {cause.verify_message}. Where its"
-            " certificate is signed by an authority of your own, name that one's file (ca_file)."
-        )
-    elif isinstance(cause, ssl.SSLError):
-        why = (
-            f"The broker at {at} does not speak TLS as expected ({cause})."
-            " Is this its TLS port? Without TLS the scheme is amqp://."
-        )
-    elif isinstance(cause, IncompatibleProtocolError):
-        why = (
-            f"What listens at {at} does not answer as AMQP 0-9-1 does ({cause}). Is this an AMQP"
-            " port, and is TLS (amqps://) on or off as the broker wants?"
-        )
-    elif isinstance(cause, TimeoutError | AMQPConnectorStackTimeout):
-        why = f"The broker at {at} does not answer. {_CHECK_NETWORK}"
-    else:
-        why = f"The broker at {at} cannot be reached ({cause!r}). {_CHECK_NETWORK}"
-    return why
-
-
-def no_answer(broker: BrokerAddress, timeout: float) -> BrokerUnreachable:
-    """Nothing came back in time."""
+def _no_amqp(broker: BrokerAddress, said: str) -> BrokerUnreachable:
     return BrokerUnreachable(
-        f"The broker at {_at(broker)} did not answer within {timeout:g} s. {_CHECK_NETWORK}",
+        f"What listens at {place_of(broker)} does not answer as AMQP 0-9-1 does ({said}). Is this"
+        " an AMQP port, and is TLS (amqps://) on or off as the broker wants?",
         broker=broker.url,
     )
 
@@ -131,7 +103,7 @@ def no_answer(broker: BrokerAddress, timeout: float) -> BrokerUnreachable:
 def hung_up(broker: BrokerAddress, reason: str) -> BrokerUnreachable:
     """The connection ended before all was ready on it."""
     return BrokerUnreachable(
-        f"The connection to the broker at {_at(broker)} ended before it was ready ({reason})."
+        f"The connection to the broker at {place_of(broker)} ended before it was ready ({reason})."
         " See the broker's log.",
         broker=broker.url,
     )
@@ -174,15 +146,6 @@ def not_taken(broker: BrokerAddress, key: str) -> TransportError:
     )
 
 
-def disconnected(broker: BrokerAddress, what: str, reason: str) -> NotConnected:
-    """``what`` could not be done because the connection is gone."""
-    return NotConnected(
-        f"{what} was not confirmed by the broker {broker.url}: {reason}."
-        " It is safe to try again once connected.",
-        broker=broker.url,
-    )
-
-
 def forgotten(broker: BrokerAddress, queues: list[str], expires: float) -> str:
     """The broker did not keep what it was to keep for a client.
 
@@ -199,12 +162,6 @@ def forgotten(broker: BrokerAddress, queues: list[str], expires: float) -> str:
     )
 
 
-def _at(broker: BrokerAddress) -> str:
-    return f"{broker.host}:{broker.port}"
-
-
 def _who(broker: BrokerAddress) -> str:
-    if broker.user is None:
-        return "a connection without user and password (it tried guest, guest)"
-    password = "without a password" if broker.password is None else "with the given password"
-    return f"user {broker.user!r} {password}"
+    tried = " (it tried guest, guest)" if broker.user is None else ""
+    return who_asks(broker) + tried

@@ -22,9 +22,9 @@ from pye2_amqp.plugin import FEATURES
 from pye2_amqp.publisher import Message
 from pye2_amqp.settings import AmqpSettings
 from pye2_amqp.topology import KEPT, Topology, Traffic, traffic_of
-from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport
+from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport, broker_failures
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import MessageTooLarge, Pye2Error, TransportError
+from pye2core.errors import Pye2Error, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -291,13 +291,7 @@ class AmqpTransport(Transport):
     def _check_size(self, data: bytes) -> None:
         limit = self.features.max_message
         if len(data) > limit:
-            raise MessageTooLarge(
-                f"A message of {len(data):,} bytes was not sent: at most {limit:,} are allowed."
-                " Send it in parts.",
-                broker=self.options.broker.url,
-                size=len(data),
-                limit=limit,
-            )
+            raise broker_failures.too_large(self.options.broker, len(data), limit)
 
 
 def _token() -> str:

@@ -19,9 +19,9 @@ from pye2_mqtt.bundle import Bundle
 from pye2_mqtt.connection import Endpoint, Will
 from pye2_mqtt.plugin import DEFAULT_PORTS, FEATURES
 from pye2_mqtt.topics import Topics
-from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport
+from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport, broker_failures
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import MessageTooLarge, Pye2Error, SettingsError, TransportError
+from pye2core.errors import Pye2Error, TransportError
 from pye2core.settings import TlsSettings
 
 if TYPE_CHECKING:
@@ -314,13 +314,7 @@ class MqttTransport(Transport):
     def _check_size(self, data: bytes) -> None:
         limit = self.features.max_message
         if len(data) > limit:
-            raise MessageTooLarge(
-                f"A message of {len(data):,} bytes was not sent: at most {limit:,} are allowed."
-                " Send it in parts.",
-                broker=self.options.broker.url,
-                size=len(data),
-                limit=limit,
-            )
+            raise broker_failures.too_large(self.options.broker, len(data), limit)
 
 
 def _qos_of(channel: Channel) -> int:
@@ -333,14 +327,7 @@ def _end_no_sessions(_timeout: float) -> None:
 
 
 def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"The authority file {tls.ca_file} cannot be used ({error})."
-            " It must hold one or more certificates in PEM form.",
-            setting="ca_file",
-        ) from error
+    context = tls.context()
     context.sslsocket_class = _TidySocket
     return context
 
