@@ -76,8 +76,8 @@ def clean_python(
 ) -> Callable[..., Path]:
     """Makes environments in which only one distribution was asked for; gives the interpreter.
 
-    What that requires of ours comes from the folder of wheels; what it forgets to require is
-    missing.
+    It may be asked for with an extra: "pye2-suite[amqp]". What that requires of ours comes from
+    the folder of wheels; what it forgets to require is missing.
     """
 
     def make(wanted: str, *options: str, python: str = sys.executable) -> Path:
@@ -88,7 +88,8 @@ def clean_python(
         lines = [f"{name} @ {wheel.as_uri()}\n" for name, wheel in wheels.items()]
         overrides.write_text("".join(lines))
         asked = ["--python", interpreter, "--overrides", overrides, *options]
-        _run(_uv(), "pip", "install", *asked, f"{wanted} @ {wheels[wanted].as_uri()}", cwd=folder)
+        wheel = wheels[wanted.partition("[")[0]].as_uri()
+        _run(_uv(), "pip", "install", *asked, f"{wanted} @ {wheel}", cwd=folder)
         return interpreter
 
     return make

@@ -77,7 +77,7 @@ def test_any_key_is_a_channel_of_ours_or_none(key):
         "naeural.config.",
         "naeural.ctrl.A",
         "naeural.config.A.B",
-        "naeural.session.me",
+        "naeural.claims.me",
     ],
 )
 def test_foreign_keys_are_no_channels(key):
@@ -100,6 +100,14 @@ def test_the_routing_key_of_the_settings_is_the_beginning_of_all_keys():
 
     assert names.key_of(Channel.ctrl()) == "lab.a%231%2A.ctrl"
     assert names.channel_of("lab.a%231%2A.config.me") == Channel.config("me")
+
+
+def test_who_connects_says_so_where_only_that_client_id_listens():
+    names = Topology("naeural", "me.too", "owner", "1f")
+
+    assert names.claims_key == "naeural.claims.me%2Etoo"
+    assert names.claims.exclusive
+    assert names.claims.name != evolve(names, connection="2e").claims.name
 
 
 # --- queues ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from attrs import evolve
 
 from pye2_amqp import failures
 from pye2_amqp.loop_thread import LoopThread
-from pye2_amqp.publisher import Publisher
+from pye2_amqp.publisher import Message, Publisher
 from pye2_amqp.receiver import Receiver
 from pye2_amqp.topology import KEPT, traffic_of
 from pye2core.errors import NotConnected
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from pye2_amqp.consumer import Consumer, Inbound
     from pye2_amqp.endpoint import Endpoint
-    from pye2_amqp.publisher import Message
     from pye2_amqp.strand import Strand
     from pye2_amqp.topology import Topology, Traffic
     from pye2core.abc import Channel
@@ -72,6 +71,7 @@ class Bundle:
         self._silent = False
         self._parting = False
         self._failure: str | None = None
+        self._claiming: Future[None] | None = None
         self._thread = LoopThread(f"pye2-amqp-{endpoint.name}", self._broken)
         self._publishers = {bulky: self._make_publisher(bulky=bulky) for bulky in (False, True)}
         self._receivers = {bulky: self._make_receiver(bulky=bulky) for bulky in (False, True)}
@@ -168,8 +168,8 @@ class Bundle:
         if not is_open:
             self.drop(_LEFT)
             return True
-        outstanding = [one for each in self._publishers.values() for one in each.outstanding()]
-        unsent = wait(outstanding, timeout).not_done
+        outstanding = {one for each in self._publishers.values() for one in each.outstanding()}
+        unsent = wait(outstanding - {self._claiming}, timeout).not_done
         for consumer in self._consumers():
             consumer.stop()
         returned = [one.join(self._left(deadline)) for one in self._consumers()]
@@ -202,14 +202,26 @@ class Bundle:
 
     async def _begin(self) -> frozenset[Traffic]:
         await asyncio.gather(*(strand.open() for strand in self._strands()))
-        await self._receivers[False].claim(self._topology.session, self._taken_over)
+        await self._receivers[False].hear_claims(self._claimed)
+        self._claim()
         if not self._topology.keeps:
             return frozenset()
         found = await asyncio.gather(*(self._receiver(each).resume(each) for each in KEPT))
         return frozenset(each for each, is_there in zip(KEPT, found, strict=True) if is_there)
 
-    def _taken_over(self) -> None:
-        self._ended(_TAKEN_OVER)
+    def _claim(self) -> None:
+        """Have others give way who are connected under our client id.
+
+        Of two who claim it at once, at least one hears the other: each listens before it speaks.
+        Nobody waits for the broker to take it: while that takes nothing, we still receive.
+        """
+        token = self._topology.connection.encode()
+        claim = Message(self._topology.claims_key, token, durable=False, wants_queue=False)
+        self._claiming = self._publishers[False].publish(claim)
+
+    def _claimed(self, token: bytes) -> None:
+        if token != self._topology.connection.encode():
+            self._ended(_TAKEN_OVER)
 
     async def _part(self) -> None:
         await asyncio.gather(*(strand.close() for strand in self._strands()))

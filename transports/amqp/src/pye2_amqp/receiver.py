@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from pye2_amqp.topology import Queue, Topology
     from pye2core.abc import Channel
 
-_ATTEMPTS = 10
-_TAKEN_MEANWHILE = frozenset({failures.ACCESS_REFUSED, failures.NOT_FOUND})
-
 
 class Receiver(Strand):
     """What is received over one connection.
@@ -91,31 +88,26 @@ class Receiver(Strand):
             await self._consume(traffic, queue, channel)
             return True
 
-    async def claim(self, name: str, on_taken: Callable[[], None]) -> None:
-        """Take a name from who has it now, and have it until the next one claims it.
-
-        Who has a name is the one consumer of a queue. Who claims it deletes the queue, and the
-        broker tells that consumer so.
+    async def hear_claims(self, on_claim: Callable[[bytes], None]) -> None:
+        """Hear of whoever connects under this client id from now on.
 
         Args:
-            name: of the queue.
-            on_taken: called by the loop when somebody else claims it.
+            on_claim: called by the loop with what that one, or we, said.
 
         Raises:
             NotConnected, CredentialsRefused, TransportError: see :meth:`subscribe`.
         """
-        for attempt in range(1, _ATTEMPTS + 1):
-            channel = await self._new_channel()
-            channel.raw.add_on_cancel_callback(lambda _: on_taken())
-            try:
-                await _take(channel, name)
-            except Refused as refusal:
-                if refusal.code not in _TAKEN_MEANWHILE or attempt == _ATTEMPTS:
-                    raise self._refused(f"the queue {name!r}", refusal) from None
-            except Gone as gone:
-                raise self._disconnected(f"the queue {name!r}", gone) from None
-            else:
-                return
+        queue = self._topology.claims
+        what = f"the queue {queue.name!r}"
+        channel = await self._new_channel()
+
+        def hear(_channel: object, _method: object, _properties: object, said: bytes) -> None:
+            on_claim(said)
+
+        await self._answer(what, _declare(channel, queue))
+        raw, exchange, key = channel.raw, self._topology.exchange, self._topology.claims_key
+        await self._answer(what, channel.ask(raw.queue_bind, queue.name, exchange, key))
+        await self._answer(what, channel.ask(raw.basic_consume, queue.name, hear, auto_ack=True))
 
     # --- queues -------------------------------------------------------------------------------
 
@@ -168,13 +160,6 @@ class Receiver(Strand):
             message.ack()
 
 
-async def _take(channel: AmqpChannel, name: str) -> None:
-    raw = channel.raw
-    await channel.ask(raw.queue_delete, name)
-    await channel.ask(raw.queue_declare, name, durable=True, auto_delete=True)
-    await channel.ask(raw.basic_consume, name, _ignore, auto_ack=True, exclusive=True)
-
-
 async def _declare(channel: AmqpChannel, queue: Queue) -> None:
     await channel.ask(
         channel.raw.queue_declare,
@@ -184,10 +169,6 @@ async def _declare(channel: AmqpChannel, queue: Queue) -> None:
         auto_delete=queue.exclusive,
         arguments=queue.arguments,
     )
-
-
-def _ignore(_channel: object, _method: object, _properties: object, _data: bytes) -> None:
-    """For the queue that stands for a name: nothing is published there."""
 
 
 def _nothing_to_acknowledge() -> None:

@@ -13,8 +13,11 @@ every inbox   ``<root>.inbox.*``
 roll call     ``<root>.rollcall``
 ============  ===========================
 
-Owners are percent-encoded but for letters of ASCII, digits, ``_``, ``-`` and ``~``: a dot would
-make two words of one. Pure text; nothing here knows of connections.
+Beside them, who connects says so at ``<root>.claims.<client id>``, by which an older connection of
+that id learns that it has to give way. Owners and client ids are percent-encoded but for letters of
+ASCII, digits, ``_``, ``-`` and ``~``: a dot would make two words of one.
+
+Pure text; nothing here knows of connections.
 """
 
 from __future__ import annotations
@@ -163,13 +166,23 @@ class Topology:
     # --- queues -------------------------------------------------------------------------------
 
     @property
-    def session(self) -> str:
-        """The queue whose consumer is the client of this id.
+    def claims(self) -> Queue:
+        """Where this connection hears of others that connect under its client id.
 
         Raises:
             ValueError: its name is longer than it may be.
         """
-        return _short(f"{self._network}.{self.client_id}.session")
+        name = _short(f"{self._network}.{self.client_id}.claims.{self.connection}")
+        return Queue(name, durable=False, exclusive=True)
+
+    @property
+    def claims_key(self) -> str:
+        """Where whoever connects under this client id says so.
+
+        Raises:
+            ValueError: it is longer than it may be, or the client id cannot be part of a key.
+        """
+        return _short(f"{self._prefix}claims.{_word(self.client_id)}")
 
     def require_names(self) -> None:
         """Find out whether all its names can be had.
@@ -177,7 +190,7 @@ class Topology:
         Raises:
             ValueError: one is longer than it may be; says which.
         """
-        for name in (self.exchange, self.session, self.dead_letters.name):
+        for name in (self.exchange, self.claims.name, self.claims_key, self.dead_letters.name):
             _short(name)
         for traffic in Traffic:
             self.queue_of(traffic)
