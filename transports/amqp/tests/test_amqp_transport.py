@@ -20,6 +20,7 @@ PATIENCE = 30.0
 
 CONFIG = Channel.config("0xai_A")
 PAYLOADS = Channel.payloads()
+MIB = 1024 * 1024
 
 
 def handle_commands_only(told) -> tuple[queue.Queue[bytes], threading.Event]:
@@ -51,6 +52,7 @@ def test_a_node_s_commands_are_in_a_durable_queue_with_a_dead_letter_exchange(
         durable=True,
         arguments={
             "x-expires": 7 * 24 * 3600 * 1000,
+            "x-max-length-bytes": 1024**3,
             "x-single-active-consumer": True,
             "x-dead-letter-exchange": f"{settings.exchange}.dead-letters",
         },
@@ -384,6 +386,19 @@ def test_a_command_that_kills_its_node_again_and_again_becomes_a_dead_letter(
     _, _, properties, data = letters.get()
     assert data == b"poison"
     assert properties.headers["x-first-death-reason"] == "delivery_limit"
+
+
+def test_a_queue_that_is_full_gives_up_its_oldest_commands_as_dead_letters(
+    connected, raw, settings
+):
+    small = evolve(settings, queue_max_bytes=16 * MIB)
+    connected("node", persistent=True, settings=small).subscribe(CONFIG).transport.detach(PATIENCE)
+
+    connected("sender", settings=small).publish(CONFIG, *[bytes(6 * MIB)] * 2, b"x" * 6 * MIB)
+    node = connected("node", persistent=True, settings=small)
+
+    assert [node.take().data[:1] for _ in range(2)] == [b"\0", b"x"]
+    assert raw.basic_get(f"{settings.exchange}.dead-letters", auto_ack=True)[0] is not None
 
 
 # --- faults ---------------------------------------------------------------------------------------

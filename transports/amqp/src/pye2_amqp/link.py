@@ -70,6 +70,7 @@ class Link:
         self._endpoint = endpoint
         self._on_end = on_end
         self._connection: _Connection | None = None
+        self._is_blocked = False
         self._ended = asyncio.Event()
 
     async def open(self) -> None:
@@ -113,8 +114,13 @@ class Link:
         return await AmqpChannel.open(self._connection)
 
     async def close(self) -> None:
-        """Send what is written, say goodbye and wait until that is answered."""
-        if self._connection is not None and self._connection.is_open:
+        """Send what is written, say goodbye and wait until that is answered.
+
+        A broker that takes no messages for now would not read the goodbye either.
+        """
+        if self._is_blocked:
+            await self.abort("the broker takes nothing")
+        elif self._connection is not None and self._connection.is_open:
             self._connection.close()
             await self._ended.wait()
 
@@ -129,6 +135,7 @@ class Link:
         self._on_end(str(reason) or repr(reason))
 
     def _blocked(self, _connection: object, frame: Any) -> None:
+        self._is_blocked = True
         _log.warning(
             "The broker %s takes no messages for now (%s); what is published waits",
             self._endpoint.broker.url,
@@ -136,4 +143,5 @@ class Link:
         )
 
     def _unblocked(self, _connection: object, _frame: Any) -> None:
+        self._is_blocked = False
         _log.warning("The broker %s takes messages again", self._endpoint.broker.url)

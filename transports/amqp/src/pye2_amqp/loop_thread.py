@@ -90,6 +90,8 @@ class LoopThread:
     def _run(self) -> None:
         try:
             self._loop.run_forever()
+            # Host names are looked up in threads of the loop's own.
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
         finally:
             self._loop.close()
 

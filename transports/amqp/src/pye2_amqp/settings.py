@@ -12,8 +12,10 @@ from typing import Any
 from attrs import field, frozen, validators
 
 from pye2_amqp.plugin import PREFETCH
+from pye2core.abc import MAX_MESSAGE
 
 _DAY = 24 * 3600
+_GIB = 1024**3
 _LARGEST_PREFETCH = 65_535
 _LARGEST_HEARTBEAT = 65_535
 
@@ -38,6 +40,8 @@ class AmqpSettings:
             random, and a client that starts again does not find what was kept for it.
         queue_type: "classic", or "quorum" for queues that a cluster replicates.
         queue_expires: seconds after which the broker forgets who stays away.
+        queue_max_bytes: what a queue holds of messages that nobody has taken; the oldest make room
+            for new ones, commands as dead letters.
         delivery_limit: how often a quorum queue delivers a command before it goes to the dead
             letters.
         vhost: the virtual host; empty for the path of the broker's URL, or "/" if that has none.
@@ -76,6 +80,11 @@ class AmqpSettings:
         default=7.0 * _DAY,
         validator=validators.ge(1.0),
         metadata=_help("seconds after which the broker forgets who stays away"),
+    )
+    queue_max_bytes: int = field(
+        default=_GIB,
+        validator=validators.ge(MAX_MESSAGE),
+        metadata=_help("bytes that a queue holds; the oldest messages make room for new ones"),
     )
     delivery_limit: int = field(
         default=20,

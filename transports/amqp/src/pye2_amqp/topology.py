@@ -39,6 +39,7 @@ _LONGEST = 255
 _RESERVED = "amq."
 _MOST_PASSING = 10_000
 _MOST_DEAD_LETTERS = 1_000
+_MOST_DEAD_BYTES = 1024**3
 
 
 class Traffic(Enum):
@@ -209,12 +210,15 @@ class Topology:
         if traffic in KEPT and self.keeps:
             return self._kept(traffic)
         name = _short(f"{self._queue_prefix}.{traffic.value}.{self.connection}")
-        limit = {"x-max-length": _MOST_PASSING} if traffic is Traffic.PASSING else {}
-        return Queue(name, durable=False, exclusive=True, arguments=limit)
+        limits = {"x-max-length-bytes": self.settings.queue_max_bytes}
+        if traffic is Traffic.PASSING:
+            limits["x-max-length"] = _MOST_PASSING
+        return Queue(name, durable=False, exclusive=True, arguments=limits)
 
     def _kept(self, traffic: Traffic) -> Queue:
         arguments: dict[str, Any] = {
             "x-expires": int(self.settings.queue_expires * 1000),
+            "x-max-length-bytes": self.settings.queue_max_bytes,
             # A connection that takes over from one that the broker believes alive must not share.
             "x-single-active-consumer": True,
         }
@@ -230,12 +234,18 @@ class Topology:
 
     @property
     def dead_letters(self) -> Queue:
-        """Where commands end that could not be delivered; its exchange has the same name."""
+        """Where commands end that could not be delivered; its exchange has the same name.
+
+        All clients of a network share it, whatever their settings are.
+        """
         return Queue(
             _short(f"{self._network}.dead-letters"),
-            self.settings.queue_durable,
+            durable=True,
             exclusive=False,
-            arguments={"x-max-length": _MOST_DEAD_LETTERS},
+            arguments={
+                "x-max-length": _MOST_DEAD_LETTERS,
+                "x-max-length-bytes": _MOST_DEAD_BYTES,
+            },
         )
 
     @property
