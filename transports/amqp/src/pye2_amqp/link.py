@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -17,7 +18,8 @@ from pye2_amqp import failures
 from pye2_amqp.amqp_channel import AmqpChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from pye2_amqp.endpoint import Endpoint
 
@@ -26,7 +28,7 @@ _log = logging.getLogger(__name__)
 _CONNECTION_FORCED = 320
 
 _AT_ONCE = 64 * 1024
-"""Bytes of a message up to which it costs less to copy it than to call the system again."""
+"""Bytes up to which it costs less to copy messages than to call the system for each piece."""
 
 _pika_log = logging.getLogger("pika")
 if _pika_log.level == logging.NOTSET:
@@ -35,6 +37,8 @@ if _pika_log.level == logging.NOTSET:
 
 
 class _Connection(AsyncioConnection):
+    _gathered: list[bytes] | None = None
+
     def end(self, why: str) -> None:
         """End without a goodbye."""
         if self.is_closed:
@@ -51,11 +55,37 @@ class _Connection(AsyncioConnection):
             conn_or_exc = AMQPConnectionWorkflowAborted()
         super()._on_connection_workflow_done(conn_or_exc)
 
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """What is sent meanwhile goes out together at the end."""
+        gathered: list[bytes] = []
+        self._gathered = gathered
+        try:
+            yield
+        finally:
+            self._gathered = None
+            self._output_marshaled_frames(gathered)
+
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         # pika gives each frame to the system by itself: three calls for a small message.
-        if sum(map(len, marshaled_frames)) <= _AT_ONCE:
-            marshaled_frames = [b"".join(marshaled_frames)]
-        super()._output_marshaled_frames(marshaled_frames)
+        if self._gathered is not None:
+            self._gathered += marshaled_frames
+        else:
+            super()._output_marshaled_frames(list(_joined(marshaled_frames)))
+
+
+def _joined(frames: Sequence[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces; no large one is copied."""
+    pieces: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if pieces and size + len(frame) > _AT_ONCE:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+        pieces.append(frame)
+        size += len(frame)
+    if pieces:
+        yield b"".join(pieces)
 
 
 class Link:
@@ -112,6 +142,11 @@ class Link:
         """
         assert self._connection is not None, "the link was not opened"
         return await AmqpChannel.open(self._connection)
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Send together at its end what is sent within this context."""
+        assert self._connection is not None, "the link was not opened"
+        return self._connection.gathering()
 
     async def close(self) -> None:
         """Send what is written, say goodbye and wait until that is answered.

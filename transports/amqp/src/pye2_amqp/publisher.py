@@ -150,14 +150,15 @@ class Publisher(Strand):
         if self._channel is None or not self._channel.is_open:
             return  # :meth:`open` or :meth:`end` comes
         messages = self._take()
-        for message in messages:
-            self._channel.raw.basic_publish(
-                self._exchange,
-                message.key,
-                message.data,
-                message.properties,
-                mandatory=message.wants_queue,
-            )
+        with self._link.gathering():
+            for message in messages:
+                self._channel.raw.basic_publish(
+                    self._exchange,
+                    message.key,
+                    message.data,
+                    message.properties,
+                    mandatory=message.wants_queue,
+                )
         if messages:
             self._thread.call(self._pump)
 
