@@ -175,7 +175,9 @@ def test_quorum_queues_are_asked_for_and_limit_how_often_a_command_is_delivered(
     ("settings", "name"),
     [
         ({}, "naeural.me.commands"),
-        ({"exchange": "lab"}, "lab.me.commands"),
+        ({"exchange": "lab"}, "lab.naeural.me.commands"),
+        ({"exchange": "lab", "routing_key": "lab"}, "lab.me.commands"),
+        ({"routing_key": "attic"}, "naeural.attic.me.commands"),
         ({"exchange": "lab", "queue": "q"}, "q.me.commands"),
         ({"queue": "of {} here"}, "of me here.commands"),
         ({"exchange": "amq.topic"}, "naeural.me.commands"),

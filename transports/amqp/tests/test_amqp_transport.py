@@ -48,27 +48,27 @@ def test_a_node_s_commands_are_in_a_durable_queue_with_a_dead_letter_exchange(
     connected("node", persistent=True).subscribe(CONFIG, Channel.config("attic"))
 
     declared = raw.queue_declare(
-        f"{settings.exchange}.node.commands",
+        f"{settings.exchange}.naeural.node.commands",
         durable=True,
         arguments={
             "x-expires": 7 * 24 * 3600 * 1000,
             "x-max-length-bytes": 1024**3,
             "x-single-active-consumer": True,
-            "x-dead-letter-exchange": f"{settings.exchange}.dead-letters",
+            "x-dead-letter-exchange": f"{settings.exchange}.naeural.dead-letters",
         },
     )
 
     assert declared.method.consumer_count == 1
     raw.exchange_declare(settings.exchange, "topic", durable=True)
-    raw.queue_declare(f"{settings.exchange}.dead-letters", passive=True)
+    raw.queue_declare(f"{settings.exchange}.naeural.dead-letters", passive=True)
 
 
 def test_a_persistent_client_has_queues_only_for_what_it_listens_to(connected, raw, settings):
     connected("session", persistent=True).subscribe(PAYLOADS)
 
-    raw.queue_declare(f"{settings.exchange}.session.payloads", passive=True)
+    raw.queue_declare(f"{settings.exchange}.naeural.session.payloads", passive=True)
     with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="NOT_FOUND"):
-        raw.queue_declare(f"{settings.exchange}.session.commands", passive=True)
+        raw.queue_declare(f"{settings.exchange}.naeural.session.commands", passive=True)
 
 
 def test_closing_for_good_leaves_nothing_on_the_broker_but_the_exchanges(connected, raw, settings):
@@ -78,7 +78,9 @@ def test_closing_for_good_leaves_nothing_on_the_broker_but_the_exchanges(connect
 
     for name in ("commands", "payloads"):
         with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="NOT_FOUND"):
-            raw.connection.channel().queue_declare(f"{settings.exchange}.node.{name}", passive=True)
+            raw.connection.channel().queue_declare(
+                f"{settings.exchange}.naeural.node.{name}", passive=True
+            )
 
 
 def test_messages_are_kept_in_memory_only_where_that_is_set(connected, raw, settings):
@@ -100,18 +102,18 @@ def test_messages_are_kept_in_memory_only_where_that_is_set(connected, raw, sett
 def test_a_queue_that_exists_with_other_properties_says_what_to_do(
     connected, raw, settings, persistent
 ):
-    raw.queue_declare(f"{settings.exchange}.node.commands", durable=True)
+    raw.queue_declare(f"{settings.exchange}.naeural.node.commands", durable=True)
     if persistent:
         with pytest.raises(TransportError, match="delete_queue"):
             connected("node", persistent=True)
     else:
         connected("node").subscribe(CONFIG)  # whose queue has another name
-    raw.queue_delete(f"{settings.exchange}.node.commands")
+    raw.queue_delete(f"{settings.exchange}.naeural.node.commands")
 
 
 def test_a_refused_subscription_leaves_the_connection_as_it_was(connected, raw, settings):
     node = connected("node", persistent=True).subscribe(PAYLOADS)
-    raw.queue_declare(f"{settings.exchange}.node.commands", durable=True)
+    raw.queue_declare(f"{settings.exchange}.naeural.node.commands", durable=True)
 
     with pytest.raises(TransportError, match="other properties") as refused:
         node.transport.subscribe(CONFIG, PATIENCE)
@@ -178,7 +180,7 @@ def test_a_command_that_no_queue_takes_is_told_once(connected, caplog):
 
 def test_a_full_queue_that_rejects_fails_the_message_and_nothing_else(connected, raw, settings):
     sender = connected("sender")
-    name = f"{settings.exchange}.full"
+    name = f"{settings.exchange}.naeural.full"
     raw.queue_declare(
         name, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}, exclusive=True
     )
@@ -287,8 +289,8 @@ def test_no_more_is_delivered_than_may_be_unacknowledged(connected, settings):
 def test_a_queue_that_is_deleted_is_a_loss_and_is_made_again(connected, raw, settings):
     node = connected("node", persistent=True).subscribe(CONFIG)
 
-    raw.queue_delete(f"{settings.exchange}.node.commands")
-    assert f"{settings.exchange}.node.commands" in node.wait_for_loss()
+    raw.queue_delete(f"{settings.exchange}.naeural.node.commands")
+    assert f"{settings.exchange}.naeural.node.commands" in node.wait_for_loss()
     node.transport.connect(PATIENCE)
     node.subscribe(CONFIG).publish(CONFIG, b"again")
 
@@ -297,7 +299,7 @@ def test_a_queue_that_is_deleted_is_a_loss_and_is_made_again(connected, raw, set
 
 def test_it_is_told_once_that_the_broker_has_not_kept_what_it_was_to_keep(connected, raw, settings):
     node = connected("node", persistent=True).subscribe(CONFIG, PAYLOADS, Channel.ctrl())
-    raw.queue_delete(f"{settings.exchange}.node.commands")
+    raw.queue_delete(f"{settings.exchange}.naeural.node.commands")
     node.wait_for_loss()
 
     for _ in range(2):
@@ -305,9 +307,9 @@ def test_it_is_told_once_that_the_broker_has_not_kept_what_it_was_to_keep(connec
 
     state, why = node.states.get(timeout=PATIENCE)
     assert state is ConnectionState.FORGOTTEN
-    assert f"'{settings.exchange}.node.commands'" in why
+    assert f"'{settings.exchange}.naeural.node.commands'" in why
     assert "PYE2_AMQP_QUEUE_EXPIRES" in why
-    assert f"{settings.exchange}.node.payloads" not in why
+    assert f"{settings.exchange}.naeural.node.payloads" not in why
     assert node.states.empty()
 
 
@@ -322,7 +324,7 @@ def test_what_was_kept_or_never_to_be_kept_is_not_forgotten(connected, channels)
 
 def test_messages_with_foreign_keys_are_acknowledged_and_ignored(connected, raw, settings, caplog):
     node = connected("node", persistent=True).subscribe(CONFIG)
-    name = f"{settings.exchange}.node.commands"
+    name = f"{settings.exchange}.naeural.node.commands"
     raw.queue_bind(name, settings.exchange, "naeural.stray.#")
 
     raw.basic_publish(settings.exchange, "naeural.stray.dog", b"?")
@@ -370,10 +372,12 @@ def test_a_command_that_kills_its_node_again_and_again_becomes_a_dead_letter(
 ):
     limited = evolve(settings, queue_type="quorum", delivery_limit=2)
     node = connected("node", persistent=True, settings=limited).subscribe(CONFIG)
-    raw.queue_purge(f"{settings.exchange}.dead-letters")
+    raw.queue_purge(f"{settings.exchange}.naeural.dead-letters")
     letters: queue.Queue = queue.Queue()
     raw.basic_consume(
-        f"{settings.exchange}.dead-letters", lambda *letter: letters.put(letter), auto_ack=True
+        f"{settings.exchange}.naeural.dead-letters",
+        lambda *letter: letters.put(letter),
+        auto_ack=True,
     )
     connected("sender").publish(CONFIG, b"poison")
 
@@ -398,7 +402,7 @@ def test_a_queue_that_is_full_gives_up_its_oldest_commands_as_dead_letters(
     node = connected("node", persistent=True, settings=small)
 
     assert [node.take().data[:1] for _ in range(2)] == [b"\0", b"x"]
-    assert raw.basic_get(f"{settings.exchange}.dead-letters", auto_ack=True)[0] is not None
+    assert raw.basic_get(f"{settings.exchange}.naeural.dead-letters", auto_ack=True)[0] is not None
 
 
 # --- faults ---------------------------------------------------------------------------------------

@@ -36,5 +36,6 @@ def pye2_register_transports() -> list[TransportDescriptor]:
             default_ports=DEFAULT_PORTS,
             features=FEATURES,
             settings="pye2_amqp.settings:AmqpSettings",
+            secured_schemes={"amqp": "amqps"},
         )
     ]

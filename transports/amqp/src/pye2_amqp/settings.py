@@ -32,8 +32,9 @@ class AmqpSettings:
         exchange: the topic exchange of the network; empty for the root of its channels.
         exchange_type: "topic": no other type can address one node and all of them.
         routing_key: what routing keys begin with; empty for the root of the network's channels.
-        queue: what names of queues begin with; empty for the exchange's name. Client id and kind
-            of message are added to it, the client id in the place of ``{}`` if there is one.
+        queue: what names of queues begin with; empty for the names of exchange and root, if they
+            differ. Client id and kind of message are added to it, the client id in the place of
+            ``{}`` if there is one.
         queue_durable: whether queues and messages survive a restart of the broker.
         queue_exclusive: whether queues end with their connection, so that nothing is kept.
         queue_device_specific: whether names of queues have the client id; otherwise something
@@ -60,7 +61,9 @@ class AmqpSettings:
     )
     queue: str = field(
         default="",
-        metadata=_help("what names of queues begin with, {} for the client id; empty: exchange"),
+        metadata=_help(
+            "what names of queues begin with, {} for the client id; empty: exchange, root"
+        ),
     )
     queue_durable: bool = field(
         default=True, metadata=_help("queues and messages survive a restart of the broker")

@@ -250,8 +250,12 @@ class Topology:
 
     @property
     def _network(self) -> str:
-        """What names on the broker begin with; those with ``amq.`` are its own."""
-        return self.root if self.exchange.startswith(_RESERVED) else self.exchange
+        """What names on the broker begin with, so that networks on one exchange do not meet."""
+        keys = self.settings.routing_key or self.root
+        # Names that begin with amq. are the broker's own.
+        if self.exchange == keys or self.exchange.startswith(_RESERVED):
+            return keys
+        return f"{self.exchange}.{keys}"
 
     @property
     def _queue_prefix(self) -> str:
