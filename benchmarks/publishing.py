@@ -114,8 +114,8 @@ def _ours(url: str, way: Way) -> Iterator[Callable[[int], None]]:
     transport = make_transport(url, "publisher", kept=False, on_message=lambda _: None)
 
     def publish(count: int) -> None:
-        for one in [transport.publish(way.channel, MESSAGE) for _ in range(count)]:
-            one.result(_LONGEST)
+        published = [transport.publish(way.channel, MESSAGE) for _ in range(count)]
+        published[-1].result(_LONGEST)
 
     yield publish
     transport.close(_TIMEOUT)
@@ -135,9 +135,9 @@ def _paho(url: str, way: Way) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def _pika(url: str, _way: Way) -> Iterator[Callable[[int], None]]:
+def _pika(url: str, way: Way) -> Iterator[Callable[[int], None]]:
     with open_channel(url) as channel:
-        confirmed = Confirmed(channel, RAW)
+        confirmed = Confirmed(channel, RAW, mandatory=way.kind is ChannelKind.CONFIG)
         yield lambda count: confirmed.publish(RAW, MESSAGE, count)
 
 

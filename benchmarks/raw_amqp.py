@@ -26,9 +26,13 @@ _AT_ONCE = 200
 def open_channel(url: str) -> Iterator[Channel]:
     """A channel of a connection whose loop has a thread of its own."""
     opened: Future[Channel] = Future()
+
+    def open_one(made: pika.connection.Connection) -> None:
+        made.channel(on_open_callback=opened.set_result)
+
     connection = pika.SelectConnection(
         pika.URLParameters(url),
-        on_open_callback=lambda made: made.channel(on_open_callback=opened.set_result),
+        on_open_callback=open_one,
         on_close_callback=lambda made, _: made.ioloop.stop(),
     )
     loop = threading.Thread(target=connection.ioloop.start)
@@ -53,12 +57,16 @@ class Confirmed:
     Args:
         channel: of a connection of its own.
         exchange: a topic exchange, made if it is missing.
+        mandatory: whether the broker says if there is no queue for one.
     """
 
-    def __init__(self, channel: Channel, exchange: str) -> None:
+    def __init__(self, channel: Channel, exchange: str, *, mandatory: bool) -> None:
         self._channel = channel
         self._exchange = exchange
-        self._published = self._confirmed = self._wanted = 0
+        self._mandatory = mandatory
+        self._properties = pika.BasicProperties(delivery_mode=2)
+        self._published = self._wanted = self._all_up_to = 0
+        self._unconfirmed: set[int] = set()
         self._done = threading.Event()
         ask(channel, channel.exchange_declare, exchange, "topic", durable=True)
         ask(channel, channel.confirm_delivery, self._on_confirm)
@@ -71,17 +79,23 @@ class Confirmed:
         self._done.wait()
 
     def _pump(self, key: str, data: bytes) -> None:
-        properties = pika.BasicProperties(delivery_mode=2)
         for _ in range(min(_AT_ONCE, self._wanted - self._published)):
             self._published += 1
-            self._channel.basic_publish(self._exchange, key, data, properties, mandatory=True)
+            self._unconfirmed.add(self._published)
+            self._channel.basic_publish(
+                self._exchange, key, data, self._properties, mandatory=self._mandatory
+            )
         if self._published < self._wanted:
             self._channel.connection.ioloop.add_callback_threadsafe(lambda: self._pump(key, data))
 
     def _on_confirm(self, frame: Any) -> None:
         number = frame.method.delivery_tag
-        self._confirmed = number if frame.method.multiple else self._confirmed + 1
-        if max(number, self._confirmed) >= self._wanted and self._confirmed >= self._wanted:
+        if frame.method.multiple:
+            self._unconfirmed.difference_update(range(self._all_up_to + 1, number + 1))
+            self._all_up_to = number
+        else:
+            self._unconfirmed.discard(number)
+        if not self._unconfirmed and self._published == self._wanted:
             self._done.set()
 
 

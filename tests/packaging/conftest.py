@@ -85,11 +85,12 @@ def clean_python(
         _run(_uv(), "venv", "--python", python, folder / "env", cwd=folder)
         interpreter = folder / "env/bin/python"
         overrides = folder / "overrides.txt"
-        lines = [f"{name} @ {wheel.as_uri()}\n" for name, wheel in wheels.items()]
+        name = wanted.partition("[")[0]  # not overridden, or its extras would be lost
+        others = {each: wheel for each, wheel in wheels.items() if each != name}
+        lines = [f"{each} @ {wheel.as_uri()}\n" for each, wheel in others.items()]
         overrides.write_text("".join(lines))
         asked = ["--python", interpreter, "--overrides", overrides, *options]
-        wheel = wheels[wanted.partition("[")[0]].as_uri()
-        _run(_uv(), "pip", "install", *asked, f"{wanted} @ {wheel}", cwd=folder)
+        _run(_uv(), "pip", "install", *asked, f"{wanted} @ {wheels[name].as_uri()}", cwd=folder)
         return interpreter
 
     return make
