@@ -16,6 +16,7 @@ import click
 from pye2_cli.cells import cell
 from pye2_cli.doctor.command import doctor
 from pye2_cli.instance_settings import COMMON_SETTINGS
+from pye2_cli.scaffold.command import new
 from pye2_cli.tables import print_whole
 from pye2core import PluginRegistry, Stage, installed_plugins
 from pye2core.errors import NotProvided, PluginError
@@ -91,6 +92,9 @@ def _print_table(registry: PluginRegistry) -> None:
         if record.error:
             told = cell(f" ({record.phase.value}): {record.trouble}")
             console.print(cell(record.name, "red") + told)
+
+
+plugins.add_command(new)
 
 
 # --- one plugin -----------------------------------------------------------------------------------
