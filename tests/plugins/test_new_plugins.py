@@ -7,23 +7,19 @@ workspace has installed.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from attrs import frozen
+from throwaway import ROOT, Environment, start, with_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 KINDS = ("transport", "serializer", "signature", "preset")
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
@@ -92,71 +88,40 @@ MISTAKES = [
 """What an author may do to a file, and the contract's test that notices it."""
 
 
-def uv() -> str:
-    """The uv that runs these tests, or the one that the Makefile installed."""
-    found = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".tools/bin/uv")
-    assert Path(found).exists(), "uv is missing; run the tests by `make test`"
-    return found
-
-
 @frozen
 class Authors:
     """An author's environment, and a plugin of each kind in it, ``my-<kind>``.
 
     Attributes:
-        folder: where they are.
+        environment: it sees what the workspace has installed.
     """
 
-    folder: Path
-
-    @property
-    def python(self) -> Path:
-        """The interpreter."""
-        return self.folder / "env/bin/python"
+    environment: Environment
 
     def project(self, kind: str) -> Path:
         """The folder of one of them."""
-        return self.folder / f"pye2-my-{kind}"
+        return self.environment.folder / f"pye2-my-{kind}"
 
     def run(
         self, *command: str | Path, cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a module of the environment's."""
-        outside = {"PYTHONPATH", "VIRTUAL_ENV", "PYTEST_ADDOPTS"}
-        kept = {key: value for key, value in os.environ.items() if key not in outside}
-        return subprocess.run(
-            [self.python, "-m", *command],
-            cwd=cwd or self.folder,
-            env={**kept, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        folder = cwd or self.environment.folder
+        return start(self.environment.python, "-m", *command, cwd=folder, **variables)
 
     def succeeds(self, *command: str | Path, cwd: Path | None = None, **variables: str) -> str:
         """Run a module of the environment's that must succeed; what it says."""
         done = self.run(*command, cwd=cwd, **variables)
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
 
 @pytest.fixture(scope="module")
-def authors(tmp_path_factory: pytest.TempPathFactory) -> Authors:
-    made = Authors(tmp_path_factory.mktemp("authors"))
-    environment = made.python.parents[1]
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    (own,) = environment.glob("lib/python*/site-packages")
-    workspace = sysconfig.get_paths()["purelib"]
-    (own / "workspace.pth").write_text(f"import site; site.addsitedir({workspace!r})\n")
+def authors(new_environment: Callable[[list[str]], Environment]) -> Authors:
+    made = Authors(new_environment(with_workspace()))
     for kind in KINDS:
         made.succeeds("pye2_cli", "plugins", "new", kind, f"my-{kind}")
-    offline = ("--offline", "--no-deps", "--no-build-isolation")
-    subprocess.run(
-        [uv(), "pip", "install", "--quiet", "--python", made.python, *offline]
-        + [made.project(kind) for kind in KINDS],
-        check=True,
-    )
+    made.environment.install_from(*map(made.project, KINDS))
     return made
 
 
@@ -164,7 +129,7 @@ def authors(tmp_path_factory: pytest.TempPathFactory) -> Authors:
 def broker(authors: Authors) -> Iterator[str]:
     """The new transport's own broker; its URL."""
     with subprocess.Popen(
-        [authors.python, "-m", "pye2_my_transport.broker", "--port", "0"],
+        [authors.environment.python, "-m", "pye2_my_transport.broker", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
     ) as running:
@@ -199,7 +164,7 @@ def test_its_name_cannot_be_had_twice(authors: Authors, kind: str, tmp_path: Pat
     done = authors.run("pye2_cli", "plugins", "new", kind, f"my-{kind}", cwd=tmp_path)
 
     assert done.returncode == 1
-    assert f"pye2-my-{kind} 0.1.0 installs a plugin of that name" in done.stdout
+    assert f"pye2-my-{kind} 0.1.0 installs a plugin of that name" in done.stderr
 
 
 @EVERY_KIND
@@ -220,7 +185,7 @@ def test_its_code_is_clean_by_its_rules_and_by_ours(authors: Authors, kind: str)
 
 @EVERY_KIND
 def test_its_types_are_strict(authors: Authors, kind: str) -> None:
-    cache = authors.folder / "types"
+    cache = authors.environment.folder / "types"
 
     authors.succeeds(
         "mypy", "--strict", "--cache-dir", cache, "src", "tests", cwd=authors.project(kind)

@@ -116,8 +116,11 @@ class Environment:
 
     def install(self, *distributions: Throwaway) -> None:
         """Build distributions and install them, without what they require."""
-        folders = [each.write(self.folder / "sources") for each in distributions]
-        options = ("--no-deps", "--no-index", "--python", self.python)
+        self.install_from(*(each.write(self.folder / "sources") for each in distributions))
+
+    def install_from(self, *folders: Path) -> None:
+        """The same with distributions that are written already; nothing is fetched."""
+        options = ("--no-deps", "--no-index", "--no-build-isolation", "--python", self.python)
         run(_uv(), "pip", "install", *options, *folders, cwd=self.folder)
 
     def pye2(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

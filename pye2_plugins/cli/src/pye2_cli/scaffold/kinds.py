@@ -25,12 +25,14 @@ class Kind:
         offers: what a plugin of this kind offers; a pattern of its names.
         description: one line for package indexes; the same.
         test_extras: the extras of pye2-testing that its tests need.
+        requires: what it requires besides the kernel and attrs.
     """
 
     name: str
     offers: str
     description: str
     test_extras: str
+    requires: tuple[str, ...] = ()
 
     def offer(self, names: Names) -> str:
         """The name of what the plugin offers: a scheme, a dialect, a signature, a preset."""
@@ -41,7 +43,13 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("transport", "{plugin}", "A pye2 transport: the URL scheme {offer}.", _CONTRACTS),
-        Kind("serializer", "{plugin}", "A wire dialect for pye2: {offer}.", _WITH_NETWORK),
+        Kind(
+            "serializer",
+            "{plugin}",
+            "A wire dialect for pye2: {offer}.",
+            _WITH_NETWORK,
+            requires=("cattrs>=24.1",),
+        ),
         Kind("signature", "{constant}_01", "A pye2 signature: {offer}.", _WITH_NETWORK),
         Kind("preset", "{constant}", "A piece of distributed pye2 jobs: {offer}.", _WITH_NETWORK),
     )

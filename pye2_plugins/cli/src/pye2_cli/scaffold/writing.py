@@ -49,6 +49,7 @@ def texts_of(kind: Kind, names: Names) -> dict[Path, str]:
         "offer": offer,
         "description": kind.description.format(offer=offer),
         "test_extras": kind.test_extras,
+        "requires": "".join(f'  "{each}",\n' for each in kind.requires),
     }
     return {
         path: Template(template.read_text(encoding="utf-8")).substitute(words)
