@@ -48,7 +48,8 @@ def numbered(count: int, prefix: str = "") -> list[bytes]:
 def needs(*features: str) -> Callable[[_Test], _Test]:
     """Mark a test that applies to transports with these ``TransportFeatures`` only.
 
-    ``durable`` is needed for the test's parameter ``channel``, or for commands if it has none.
+    ``durable`` is needed for the test's parameter ``channel`` or ``every``, or for commands if it
+    has neither.
     """
 
     def mark(test: _Test) -> _Test:
@@ -95,5 +96,6 @@ class Promises(Contract):
         if feature != "durable":
             return bool(promised)
         parameters = getattr(request.node, "callspec", None)
-        channel = parameters.params.get("channel", CONFIG) if parameters else CONFIG
+        given = parameters.params if parameters else {}
+        channel = given.get("channel") or given.get("every") or CONFIG
         return channel.kind in promised
