@@ -1,9 +1,9 @@
 """Brokers, networks and contracts for the tests of pye2 and of its plugins.
 
 ``memory_broker`` and ``memory_transport`` carry messages within one process, ``network`` is a whole
-network in it, with nodes whose sandbox is ``inline_sandbox``; ``mosquitto`` and ``rabbitmq`` run
-the real programs. ``contracts`` are tests that authors subclass, ``fixtures`` offers brokers to
-pytest: these two are the only ones that import it.
+network in it, with nodes whose sandbox is ``inline_sandbox``; ``mosquitto``, ``rabbitmq`` and
+``nats_server`` run the real programs. ``contracts`` are tests that authors subclass, ``fixtures``
+offers brokers to pytest: these two are the only ones that import it.
 
 Example:
     ::
@@ -23,16 +23,25 @@ if TYPE_CHECKING:
     from pye2_testing.memory_broker import MemoryBroker
     from pye2_testing.memory_transport import MemoryTransport
     from pye2_testing.mosquitto import Mosquitto
+    from pye2_testing.nats_server import NatsServer
     from pye2_testing.network import MemoryNetwork
     from pye2_testing.rabbitmq import RabbitMq
 
-__all__ = ["MemoryBroker", "MemoryNetwork", "MemoryTransport", "Mosquitto", "RabbitMq"]
+__all__ = [
+    "MemoryBroker",
+    "MemoryNetwork",
+    "MemoryTransport",
+    "Mosquitto",
+    "NatsServer",
+    "RabbitMq",
+]
 
 _HOME_OF = {
     "MemoryBroker": "memory_broker",
     "MemoryNetwork": "network",
     "MemoryTransport": "memory_transport",
     "Mosquitto": "mosquitto",
+    "NatsServer": "nats_server",
     "RabbitMq": "rabbitmq",
 }
 
