@@ -1,0 +1,347 @@
+"""One connection to a server: what is written, in order, and what the server has taken.
+
+Core NATS confirms nothing. But a server reads a connection in order, so whatever was written before
+a message of ours to ourselves has been read when that one, a *marker*, comes back. (nats-py's
+``flush`` does not say so much: its PING overtakes what waits to be written.) JetStream answers each
+message that it has stored. Both arrive at one private subject, with a number.
+
+Everything here but ``send`` belongs to the loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from pye2_nats.connecting import connected_client
+from pye2_nats.faults import forbidden, not_connected
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.errors import TransportError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+    from pye2_nats.connecting import RememberingLoop
+    from pye2core.settings import BrokerAddress
+
+_log = logging.getLogger(__name__)
+
+_MOST_UNMARKED = 256
+"""Messages that one marker may stand for, so that confirmations come while much is published."""
+
+_PATIENCE = 60.0
+"""Seconds within which JetStream answers, or its answer was lost with one of its servers."""
+
+_FORBIDDEN = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
+
+
+@define(eq=False)
+class Outgoing:
+    """What is to be written.
+
+    Attributes:
+        subject: where to.
+        data: the bytes.
+        confirmed: done when the server has taken it; None where nobody asks.
+        is_stored: whether JetStream answers it.
+        reply: where else an answer is to go.
+    """
+
+    subject: str
+    data: bytes
+    confirmed: Future[None] | None = None
+    is_stored: bool = False
+    reply: str = ""
+
+
+@define(eq=False)
+class _Barrier(Outgoing):
+    """No message: what was sent before it has been read when it is confirmed."""
+
+    drained: asyncio.Future[None] = field(kw_only=True)
+
+
+@define(eq=False)
+class _Written:
+    """What was written and not confirmed.
+
+    Attributes:
+        messages: what one confirmation stands for.
+        at: when.
+    """
+
+    messages: list[Outgoing]
+    at: float = field(factory=SYSTEM_CLOCK.monotonic)
+
+
+class Line:
+    """One connection, from :meth:`open` until its loop ends.
+
+    Args:
+        loop: the loop that it lives in.
+        broker: where to.
+        name: what the server's monitoring shows.
+        on_loss: called with the reason when it is lost.
+    """
+
+    def __init__(
+        self,
+        loop: RememberingLoop,
+        broker: BrokerAddress,
+        name: str,
+        on_loss: Callable[[str], None],
+    ) -> None:
+        self._loop = loop
+        self._broker = broker
+        self._name = name
+        self._on_loss = on_loss
+        self._client: Client | None = None
+        self._confirmations = ""  # the private subject, without the number
+        self._number = 0
+        self._unconfirmed: dict[int, _Written] = {}
+        self._unmarked: list[Outgoing] = []
+        self._forbidden: set[tuple[str, str]] = set()
+        self._last_error: Exception | None = None
+        self._something_to_write = asyncio.Event()
+        self._confirmed = asyncio.Event()
+        self._pumping: asyncio.Task[None] | None = None
+        self._lock = threading.Lock()  # guards what follows
+        self._outgoing: deque[Outgoing] = deque()
+        self._is_awake = False
+        self._ended: str | None = None  # why nothing more is taken
+
+    async def open(self, tls: ssl.SSLContext | None, *, tls_first: bool) -> None:
+        """Connect; what has been sent is then written, and confirmed."""
+        client = await connected_client(
+            self._loop,
+            self._broker,
+            self._name,
+            tls=tls,
+            tls_first=tls_first,
+            on_error=self._told,
+            on_closed=self._closed,
+        )
+        self._confirmations = client.new_inbox()
+        self._client = client
+        await client.subscribe(
+            f"{self._confirmations}.*",
+            cb=self._confirmation,
+            pending_msgs_limit=0,
+            pending_bytes_limit=0,
+        )
+        self._pumping = asyncio.create_task(self._pump())
+        self._pumping.add_done_callback(self._pumped)
+        await self.drain()
+
+    @property
+    def client(self) -> Client:
+        """What nats-py knows of the connection."""
+        assert self._client is not None, "a line is opened before it is used"
+        return self._client
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the server takes as a message."""
+        return self.client.max_payload
+
+    # --- from any thread ---
+
+    def send(self, message: Outgoing) -> None:
+        """Have something written, without waiting for it."""
+        with self._lock:
+            reason = self._ended
+            if reason is None:
+                self._outgoing.append(message)
+                if not self._is_awake:
+                    self._is_awake = True
+                    self._loop.call_soon_threadsafe(self._something_to_write.set)
+        if reason is not None:
+            self._fail(message, reason)
+
+    # --- within the loop ---
+
+    async def listen(self, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> None:
+        """Subscribe; returns when the server has confirmed.
+
+        Raises:
+            CredentialsRefused: its permissions forbid it.
+        """
+        # What is taken is queued at once, and its limits are the lane's.
+        await self.client.subscribe(
+            subject, cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
+        )
+        await self.drain()
+        if ("subscription", subject.lower()) in self._forbidden:
+            raise forbidden(self._broker, f"a subscription to {subject}")
+
+    async def drain(self) -> None:
+        """Wait until the server has read all that was sent before."""
+        drained: asyncio.Future[None] = self._loop.create_future()
+        self.send(_Barrier("", b"", drained=drained))
+        await drained
+
+    def lose(self, reason: str) -> None:
+        """The connection is of no more use."""
+        self._on_loss(reason)
+
+    def check(self) -> None:
+        """Find out, now and then, what nobody tells."""
+        if self.client.is_closed:  # nats-py may fail to say so if writing fails as it closes
+            self._on_loss(self._why())
+        for written in self._unconfirmed.values():
+            is_stored = any(message.is_stored for message in written.messages)
+            if is_stored and SYSTEM_CLOCK.monotonic() - written.at > _PATIENCE:
+                self._on_loss(f"JetStream did not answer within {_PATIENCE:g} s")
+            if is_stored:
+                break  # the others are younger
+
+    def end(self, reason: str) -> None:
+        """Take no more."""
+        with self._lock:
+            self._ended = self._ended or reason
+
+    def fail_all(self) -> None:
+        """Fail what was not confirmed, once the line has ended."""
+        assert self._ended is not None, "a line is ended first"
+        messages = [one for written in self._unconfirmed.values() for one in written.messages]
+        for message in [*messages, *self._unmarked, *self._outgoing]:
+            self._fail(message, self._ended)
+
+    async def settle(self) -> None:
+        """Wait until all that was sent before is confirmed, by JetStream where it is kept."""
+        await self.drain()
+        while self._unconfirmed:
+            self._confirmed.clear()
+            await self._confirmed.wait()
+
+    async def _pump(self) -> None:
+        """Write what is sent, in order."""
+        while True:
+            await self._something_to_write.wait()
+            self._something_to_write.clear()
+            self._is_awake = False  # before it is looked for: what comes now wakes us again
+            while self._outgoing:
+                await self._write(self._outgoing.popleft())
+                if len(self._unmarked) >= _MOST_UNMARKED:
+                    await self._mark()
+                    await asyncio.sleep(0)  # let others run: what is read, the other line
+            if self._unmarked:
+                await self._mark()
+
+    def _pumped(self, pumping: asyncio.Task[None]) -> None:
+        if not pumping.cancelled() and (error := pumping.exception()):
+            self._on_loss(str(error) or type(error).__name__)
+
+    async def _write(self, message: Outgoing) -> None:
+        if isinstance(message, _Barrier):
+            self._unmarked.append(message)
+            await self._mark()
+        elif message.is_stored:
+            number = self._next()
+            self._unconfirmed[number] = _Written([message])
+            await self.client.publish(
+                message.subject, message.data, reply=f"{self._confirmations}.{number}"
+            )
+        else:
+            if message.confirmed is not None:
+                self._unmarked.append(message)
+            await self.client.publish(message.subject, message.data, message.reply)
+
+    async def _mark(self) -> None:
+        """Have the server tell when it has read what was written."""
+        number = self._next()
+        self._unconfirmed[number] = _Written(self._unmarked)
+        self._unmarked = []
+        await self.client.publish(f"{self._confirmations}.{number}")
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    async def _confirmation(self, told: Msg) -> None:
+        """A marker is back, or JetStream answers."""
+        number = int(told.subject.rpartition(".")[2])
+        written = self._unconfirmed.pop(number)
+        if not told.data and written.messages and written.messages[0].is_stored:
+            # "No responders": there is no stream, or nobody who leads it. It may be back soon, and
+            # what is not confirmed is published again on the next connection.
+            self._unconfirmed[number] = written
+            self._on_loss("JetStream does not answer for its stream")
+            return
+        self._confirmed.set()
+        for message in written.messages:
+            if isinstance(message, _Barrier):
+                if not message.drained.done():
+                    message.drained.set_result(None)
+            elif message.is_stored:
+                self._answered(message, told)
+            else:
+                _settle(message)
+
+    def _answered(self, message: Outgoing, told: Msg) -> None:
+        error = json.loads(told.data).get("error")
+        if error is None:
+            _settle(message)
+            return
+        refused = TransportError(
+            f"The NATS server did not keep a message on {message.subject}:"
+            f" {error.get('description', error)}.",
+            broker=self._broker.url,
+        )
+        self._refuse(message, refused)
+
+    async def _told(self, error: Exception) -> None:
+        """What nats-py or the server complains of."""
+        self._last_error = error
+        if self._client is None:
+            raise error  # nats-py would try again
+        found = _FORBIDDEN.search(str(error).lower())
+        if found is None:
+            _log.debug("nats-py says: %s", error)
+            return
+        kind, subject = found.groups()
+        self._forbidden.add((kind, subject))
+        if kind == "publish":
+            self._fail_forbidden(subject)
+
+    def _fail_forbidden(self, subject: str) -> None:
+        for written in list(self._unconfirmed.values()):
+            for message in [one for one in written.messages if one.subject.lower() == subject]:
+                written.messages.remove(message)
+                self._refuse(message, forbidden(self._broker, f"publishing to {message.subject}"))
+
+    async def _closed(self) -> None:
+        self._on_loss(self._why())
+
+    def _why(self) -> str:
+        error = self.client.last_error or self._last_error
+        return "the connection is gone" if error is None else str(error) or type(error).__name__
+
+    def _refuse(self, message: Outgoing, error: TransportError) -> None:
+        if message.confirmed is not None:
+            message.confirmed.set_exception(error)
+        else:
+            _log.warning("%s", error)
+
+    def _fail(self, message: Outgoing, reason: str) -> None:
+        if message.confirmed is not None:
+            message.confirmed.set_exception(
+                not_connected(self._broker, f"A message on {message.subject}", reason)
+            )
+
+
+def _settle(message: Outgoing) -> None:
+    if message.confirmed is not None:
+        message.confirmed.set_result(None)
