@@ -16,6 +16,7 @@ NAMES = (
     "wire",
     "flood",
     "quiet",
+    "nats",
     "testing",
     "throughput",
 )
