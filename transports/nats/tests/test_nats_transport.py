@@ -1,0 +1,355 @@
+"""What is particular to NATS: what the contract cannot know."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import json
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import evolve
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pye2_nats.settings import NatsSettings
+from pye2_nats.transport import NatsTransport
+from pye2_testing import NatsServer
+from pye2_testing.contracts import ProcessBench
+from pye2_testing.nats_server import find_program
+from pye2core import installed_plugins
+from pye2core.abc import Channel, ConnectionState, TransportOptions
+from pye2core.errors import (
+    BrokerUnreachable,
+    CredentialsRefused,
+    MessageTooLarge,
+    SettingsError,
+    TransportError,
+)
+from pye2core.settings import TlsSettings, parse_broker_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(find_program() is None, reason="nats-server is not installed")
+
+CONFIG = Channel.config("0xai_node")
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[ProcessBench]:
+    with ProcessBench(NatsTransport, NatsServer(tmp_path)) as running:
+        yield running
+
+
+def _transport(url: str, **tls: Any) -> NatsTransport:
+    broker = evolve(parse_broker_url(url), **tls)
+    return NatsTransport(TransportOptions(broker, "client"), lambda _: None, lambda *_: None)
+
+
+# --- the descriptor ---
+
+
+def test_its_features_are_the_same_in_the_descriptor_and_on_the_class() -> None:
+    descriptor = installed_plugins().transport("nats")
+
+    assert descriptor.features == NatsTransport.features
+
+
+@pytest.mark.parametrize("scheme", ["nats", "tls", "nats+tls"])
+def test_every_scheme_has_the_port_of_nats(scheme: str) -> None:
+    transport = _transport(f"{scheme}://nowhere.invalid")
+
+    assert transport.options.broker.port == 4222
+
+
+# --- sizes ---
+
+
+def test_a_server_that_takes_less_says_so_and_how_to_change_it(tmp_path: Path) -> None:
+    with ProcessBench(NatsTransport, NatsServer(tmp_path, max_payload=1024 * 1024)) as bench:
+        receiver = bench.client("receiver").subscribe(Channel.payloads())
+        sender = bench.client("sender")
+
+        error = sender.transport.publish(Channel.payloads(), bytes(1024 * 1024 + 1)).exception(1)
+        sender.publish(Channel.payloads(), b"x" * 1024 * 1024)
+
+        assert isinstance(error, MessageTooLarge)
+        assert error.limit == 1024 * 1024
+        assert "max_payload" in str(error)
+        assert len(receiver.data()[0]) == 1024 * 1024
+
+
+def test_an_owner_that_cannot_be_in_a_subject_harms_nothing(bench: ProcessBench) -> None:
+    client = bench.client("client").subscribe(CONFIG)
+    impossible = Channel.config("\ud800")
+
+    error = client.transport.publish(impossible, b"").exception(PATIENCE)
+    with pytest.raises(TransportError, match="no such channel"):
+        client.transport.subscribe(impossible, PATIENCE)
+    client.publish(CONFIG, b"still here")
+
+    assert type(error) is TransportError
+    assert client.data() == [b"still here"]
+
+
+# --- JetStream ---
+
+
+def test_a_server_without_jetstream_cannot_be_used_and_the_remedy_is_told(tmp_path: Path) -> None:
+    with NatsServer(tmp_path, jetstream=False) as server:
+        transport = _transport(server.url)
+
+        with pytest.raises(BrokerUnreachable, match=r"-js"):
+            transport.connect(PATIENCE)
+
+
+def test_a_session_that_the_server_has_forgotten_is_told(
+    bench: ProcessBench, tmp_path: Path
+) -> None:
+    client = bench.client("keeper", persistent=True).subscribe(CONFIG)
+    bench.stop()
+    client.wait_for_loss()
+    shutil.rmtree(tmp_path / "store")
+    bench.restart()
+
+    client.transport.connect(PATIENCE)
+
+    state, reason = client.states.get(timeout=PATIENCE)
+    assert state is ConnectionState.FORGOTTEN
+    assert "PYE2_NATS_KEEP_DAYS" in reason
+    client.transport.connect(PATIENCE)
+    assert client.states.empty()
+
+
+def test_commands_of_two_networks_on_one_server_do_not_meet(bench: ProcessBench) -> None:
+    client = bench.client("keeper", persistent=True, connected=False)
+    client.transport = NatsTransport(
+        evolve(client.transport.options, root="other.network"), client.deliveries.put, _ignore
+    )
+    client.transport.connect(PATIENCE)
+    client.subscribe(CONFIG)
+
+    bench.client("sender").publish(CONFIG, b"for the first network")
+    client.publish(CONFIG, b"for the other")
+
+    assert client.data() == [b"for the other"]
+    client.transport.close(PATIENCE)
+
+
+def test_an_owners_own_stream_is_taken_as_it_is(bench: ProcessBench) -> None:
+    bench.client("first").transport.close(PATIENCE)
+    other = NatsTransport(
+        TransportOptions(bench.address, "second", settings=NatsSettings(keep_days=1)),
+        _ignore,
+        _ignore,
+    )
+
+    other.connect(PATIENCE)
+
+    assert other.publish(CONFIG, b"kept").result(PATIENCE) is None
+    other.close(PATIENCE)
+
+
+def test_a_command_that_is_held_for_long_does_not_come_twice(bench: ProcessBench) -> None:
+    holder = bench.client("holder", persistent=True, acknowledges=False).subscribe(CONFIG)
+    bench.client("sender").publish(CONFIG, b"slow")
+    (held,) = holder.take()
+
+    with pytest.raises(queue.Empty):  # the server would send it again after an `ack_wait` of 4 s
+        holder.deliveries.get(timeout=6)
+
+    held.ack()
+    holder.settle()
+
+
+# --- permissions ---
+
+
+@pytest.fixture
+def restricted(tmp_path: Path) -> Iterator[ProcessBench]:
+    deny = f"{{ deny: {json.dumps(['naeural.payloads', 'naeural.ctrl'])} }}"
+    users = (
+        f'[{{ user: "me", password: "pw", permissions: {{ publish: {deny}, subscribe: {deny} }} }}]'
+    )
+    server = NatsServer(tmp_path, options=[f"authorization {{ users: {users} }}"])
+    with ProcessBench(NatsTransport, server, user="me", password="pw") as running:
+        yield running
+
+
+def test_a_subscription_that_is_forbidden_is_refused_and_the_connection_goes_on(
+    restricted: ProcessBench,
+) -> None:
+    client = restricted.client("client")
+
+    with pytest.raises(CredentialsRefused, match=r"naeural\.payloads"):
+        client.transport.subscribe(Channel.payloads(), PATIENCE)
+
+    client.subscribe(CONFIG).publish(CONFIG, b"goes on")
+    assert client.data() == [b"goes on"]
+
+
+def test_a_publication_that_is_forbidden_fails_and_the_connection_goes_on(
+    restricted: ProcessBench,
+) -> None:
+    client = restricted.client("client").subscribe(CONFIG)
+
+    error = client.transport.publish(Channel.payloads(), b"").exception(PATIENCE)
+
+    assert isinstance(error, CredentialsRefused)
+    client.publish(CONFIG, b"goes on")
+    assert client.data() == [b"goes on"]
+
+
+def test_a_token_is_a_user_without_a_password(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path, options=['authorization { token: "s3cret" }'])
+    with ProcessBench(NatsTransport, server, user="s3cret") as bench:
+        client = bench.client("client").subscribe(CONFIG)
+
+        client.publish(CONFIG, b"let in")
+
+        assert client.data() == [b"let in"]
+
+
+# --- TLS ---
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that is its own authority, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate_file, key_file
+
+
+def _tls(certificate: Path, key: Path, *more: str) -> str:
+    return f"tls {{ cert_file: '{certificate}', key_file: '{key}'{''.join(more)} }}"
+
+
+@pytest.mark.parametrize("scheme", ["tls", "nats+tls"])
+@pytest.mark.parametrize("tls_first", [False, True], ids=["asked for", "from the start"])
+def test_messages_pass_over_tls(tmp_path: Path, scheme: str, *, tls_first: bool) -> None:
+    certificate, key = _certificate(tmp_path)
+    more = [", handshake_first: true"] if tls_first else []
+    with NatsServer(tmp_path, options=[_tls(certificate, key, *more)]) as server:
+        address = evolve(parse_broker_url(server.url), scheme=scheme, tls=TlsSettings(certificate))
+        arrived: list[bytes] = []
+        came = threading.Event()
+
+        def arrive(delivery: Any) -> None:
+            arrived.append(delivery.data)
+            came.set()
+
+        settings = NatsSettings(tls_first=tls_first)
+        transport = NatsTransport(
+            TransportOptions(address, "client", settings=settings), arrive, _ignore
+        )
+        transport.connect(PATIENCE)
+        transport.subscribe(CONFIG, PATIENCE)
+        transport.publish(CONFIG, b"in private").result(PATIENCE)
+
+        assert came.wait(PATIENCE)
+        assert arrived == [b"in private"]
+        transport.close(PATIENCE)
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_and_the_remedy_named(
+    tmp_path: Path,
+) -> None:
+    certificate, key = _certificate(tmp_path)
+    with NatsServer(tmp_path, options=[_tls(certificate, key)]) as server:
+        transport = _transport(server.url, scheme="tls", tls=TlsSettings())
+
+        with pytest.raises(BrokerUnreachable, match="ca_file"):
+            transport.connect(PATIENCE)
+
+
+def test_a_file_of_no_authority_is_a_mistake_in_the_settings(tmp_path: Path) -> None:
+    missing = TlsSettings(tmp_path / "missing.pem")
+    transport = _transport("nats://127.0.0.1", scheme="tls", tls=missing)
+
+    with pytest.raises(SettingsError) as refused:
+        transport.connect(PATIENCE)
+
+    assert refused.value.setting == "ca_file"
+
+
+@pytest.mark.parametrize("who", ["me:secret@", "token@", ""])
+def test_a_server_that_offers_no_tls_is_not_told_the_password(who: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        told: list[bytes] = []
+
+        def pretend_to_be_a_server() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b'INFO {"max_payload": 1048576, "auth_required": true}\r\n')
+                while data := connection.recv(4096):
+                    told.append(data)
+                    if b"PING" in data:
+                        connection.sendall(b"PONG\r\n")
+
+        server = threading.Thread(target=pretend_to_be_a_server)
+        server.start()
+        port = listener.getsockname()[1]
+        transport = _transport(f"nats://{who}127.0.0.1:{port}", scheme="tls", tls=TlsSettings())
+
+        with pytest.raises(BrokerUnreachable, match="does not offer TLS"):
+            transport.connect(PATIENCE)
+
+        server.join(PATIENCE)
+        assert not any(secret in b"".join(told) for secret in (b"secret", b"token"))
+
+
+# --- the hello world ---
+
+
+@pytest.mark.slow
+def test_the_hello_world_runs_over_nats(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as server:
+        program = Path(sys.executable).parent / "pye2"
+
+        demo = subprocess.run(
+            [program, "demo", "primes", "--broker", server.url],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+        assert "168 found" in demo.stdout, demo.stdout
+        assert demo.returncode == 0
+
+
+def _ignore(*_: object) -> None: ...
