@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import json
 import queue
 import shutil
 import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,10 +30,11 @@ from pye2core.errors import (
     SettingsError,
     TransportError,
 )
-from pye2core.settings import TlsSettings, parse_broker_url
+from pye2core.settings import BrokerAddress, TlsSettings, parse_broker_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(find_program() is None, reason="nats-server is not installed")
 
@@ -94,7 +91,7 @@ def test_an_owner_that_cannot_be_in_a_subject_harms_nothing(bench: ProcessBench)
     impossible = Channel.config("\ud800")
 
     error = client.transport.publish(impossible, b"").exception(PATIENCE)
-    with pytest.raises(TransportError, match="no such channel"):
+    with pytest.raises(TransportError, match="No config channel"):
         client.transport.subscribe(impossible, PATIENCE)
     client.publish(CONFIG, b"still here")
 
@@ -172,16 +169,38 @@ def test_a_command_that_is_held_for_long_does_not_come_twice(bench: ProcessBench
     holder.settle()
 
 
+def test_a_callback_of_a_publication_may_close_and_what_was_published_is_sent(
+    bench: ProcessBench,
+) -> None:
+    receiver = bench.client("receiver").subscribe(Channel.payloads())
+    sender = bench.client("sender")
+    closed = threading.Event()
+
+    def close(_: Any) -> None:
+        sender.transport.close(PATIENCE)
+        closed.set()
+
+    sender.transport.publish(Channel.payloads(), b"first").add_done_callback(close)
+    second = sender.transport.publish(Channel.payloads(), b"second")
+
+    assert closed.wait(PATIENCE)
+    second.exception(PATIENCE)
+    assert receiver.data()[0] == b"first"
+
+
 # --- permissions ---
+
+
+def _user(permissions: str) -> str:
+    """A line of the server's configuration: who may connect, and what that user may do."""
+    user = f'user: "me", password: "pw", permissions: {{ {permissions} }}'
+    return f"authorization {{ users: [{{ {user} }}] }}"
 
 
 @pytest.fixture
 def restricted(tmp_path: Path) -> Iterator[ProcessBench]:
-    deny = f"{{ deny: {json.dumps(['naeural.payloads', 'naeural.ctrl'])} }}"
-    users = (
-        f'[{{ user: "me", password: "pw", permissions: {{ publish: {deny}, subscribe: {deny} }} }}]'
-    )
-    server = NatsServer(tmp_path, options=[f"authorization {{ users: {users} }}"])
+    deny = '{ deny: ["naeural.payloads", "naeural.ctrl"] }'
+    server = NatsServer(tmp_path, options=[_user(f"publish: {deny}, subscribe: {deny}")])
     with ProcessBench(NatsTransport, server, user="me", password="pw") as running:
         yield running
 
@@ -210,14 +229,47 @@ def test_a_publication_that_is_forbidden_fails_and_the_connection_goes_on(
     assert client.data() == [b"goes on"]
 
 
-def test_a_token_is_a_user_without_a_password(tmp_path: Path) -> None:
+def test_a_command_that_is_forbidden_fails_and_holds_up_no_goodbye(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    users = (
+        '[{ user: "me", password: "pw", permissions: { publish: { deny: "naeural.config.>" } } }]'
+    )
+    server = NatsServer(tmp_path, options=[f"authorization {{ users: {users} }}"])
+    with ProcessBench(NatsTransport, server, user="me", password="pw") as bench:
+        client = bench.client("client")
+
+        error = client.transport.publish(CONFIG, b"").exception(PATIENCE)
+
+        assert isinstance(error, CredentialsRefused)
+        client.transport.close(PATIENCE)
+        assert not caplog.records
+
+
+@pytest.mark.parametrize("subject", ["_INBOX.>", "$JS.API.>"])
+def test_permissions_without_which_nothing_works_are_named_at_once(
+    tmp_path: Path, subject: str
+) -> None:
+    users = (
+        f'[{{ user: "me", password: "pw", permissions: {{ publish: {{ deny: "{subject}" }} }} }}]'
+    )
+    with NatsServer(tmp_path, options=[f"authorization {{ users: {users} }}"]) as server:
+        transport = _transport(server.url, user="me", password="pw")
+
+        with pytest.raises(BrokerUnreachable, match=r"permissions.*(_inbox|\$js\.api)"):
+            transport.connect(PATIENCE)
+
+
+def test_a_token_lets_in(tmp_path: Path) -> None:
     server = NatsServer(tmp_path, options=['authorization { token: "s3cret" }'])
-    with ProcessBench(NatsTransport, server, user="s3cret") as bench:
+    settings = NatsSettings(token="s3cret")
+    with ProcessBench(NatsTransport, server, settings=settings) as bench:
         client = bench.client("client").subscribe(CONFIG)
 
         client.publish(CONFIG, b"let in")
 
         assert client.data() == [b"let in"]
+    assert "s3cret" not in repr(settings)
 
 
 # --- TLS ---
@@ -305,8 +357,8 @@ def test_a_file_of_no_authority_is_a_mistake_in_the_settings(tmp_path: Path) -> 
     assert refused.value.setting == "ca_file"
 
 
-@pytest.mark.parametrize("who", ["me:secret@", "token@", ""])
-def test_a_server_that_offers_no_tls_is_not_told_the_password(who: str) -> None:
+@pytest.mark.parametrize("user", ["me", None])
+def test_a_server_that_offers_no_tls_is_told_neither_password_nor_token(user: str | None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         told: list[bytes] = []
 
@@ -322,34 +374,61 @@ def test_a_server_that_offers_no_tls_is_not_told_the_password(who: str) -> None:
         server = threading.Thread(target=pretend_to_be_a_server)
         server.start()
         port = listener.getsockname()[1]
-        transport = _transport(f"nats://{who}127.0.0.1:{port}", scheme="tls", tls=TlsSettings())
+        address = BrokerAddress("tls", "127.0.0.1", port, user, user and "secret", TlsSettings())
+        settings = NatsSettings(token=None if user else "secret")
+        options = TransportOptions(address, "client", settings=settings)
+        transport = NatsTransport(options, _ignore, _ignore)
 
         with pytest.raises(BrokerUnreachable, match="does not offer TLS"):
             transport.connect(PATIENCE)
 
         server.join(PATIENCE)
-        assert not any(secret in b"".join(told) for secret in (b"secret", b"token"))
+        assert b"secret" not in b"".join(told)
 
 
-# --- the hello world ---
+# --- no server ---
 
 
-@pytest.mark.slow
-def test_the_hello_world_runs_over_nats(tmp_path: Path) -> None:
-    with NatsServer(tmp_path) as server:
-        program = Path(sys.executable).parent / "pye2"
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"\x20\x02\x00\x00", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"INFO {]\r\n"],
+    ids=["nothing", "MQTT", "HTTP", "no JSON"],
+)
+def test_what_is_no_nats_server_is_unreachable(said: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        demo = subprocess.run(
-            [program, "demo", "primes", "--broker", server.url],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(said)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(4096)
 
-        assert "168 found" in demo.stdout, demo.stdout
-        assert demo.returncode == 0
+        server = threading.Thread(target=answer)
+        server.start()
+        transport = _transport(f"nats://127.0.0.1:{listener.getsockname()[1]}")
+
+        with pytest.raises(BrokerUnreachable):
+            transport.connect(PATIENCE)
+
+        server.join(PATIENCE)
+
+
+def test_what_stays_silent_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transport = _transport(f"nats://127.0.0.1:{listener.getsockname()[1]}")
+
+        with pytest.raises(BrokerUnreachable, match="did not answer"):
+            transport.connect(0.2)
+
+
+def test_without_an_authority_of_one_s_own_the_system_s_are_asked(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+    with NatsServer(tmp_path, options=[_tls(certificate, key)]) as server:
+        transport = _transport(server.url, scheme="nats+tls", tls=None)
+
+        with pytest.raises(BrokerUnreachable, match="not who it should be"):
+            transport.connect(PATIENCE)
 
 
 def _ignore(*_: object) -> None: ...

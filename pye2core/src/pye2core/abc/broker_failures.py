@@ -111,11 +111,19 @@ def disconnected(broker: BrokerAddress, what: str, reason: str) -> NotConnected:
     )
 
 
-def too_large(broker: BrokerAddress, size: int, limit: int) -> MessageTooLarge:
-    """A message has more bytes than the transport carries."""
+def too_large(
+    broker: BrokerAddress, size: int, limit: int, *, remedy: str = "Send it in parts."
+) -> MessageTooLarge:
+    """A message has more bytes than the transport carries.
+
+    Args:
+        broker: the broker's address.
+        size: bytes of the message.
+        limit: bytes that are allowed.
+        remedy: a sentence with what to do.
+    """
     return MessageTooLarge(
-        f"A message of {size:,} bytes was not sent: at most {limit:,} are allowed."
-        " Send it in parts.",
+        f"A message of {size:,} bytes was not sent: at most {limit:,} are allowed. {remedy}",
         broker=broker.url,
         size=size,
         limit=limit,

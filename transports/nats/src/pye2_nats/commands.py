@@ -22,7 +22,7 @@ from nats.errors import Error
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType
 from nats.js.errors import APIError, NotFoundError
 
-from pye2_nats.faults import no_jetstream
+from pye2_nats import failures
 from pye2_nats.lane import Arrival
 from pye2_nats.line import Outgoing
 from pye2_nats.plugin import MAX_UNACKNOWLEDGED
@@ -98,7 +98,7 @@ class Commands:
         except NotFoundError:
             await self._make_stream()
         except Error as error:
-            raise no_jetstream(self._broker, str(error)) from error
+            raise failures.no_jetstream(self._broker, str(error)) from error
 
     async def find(self) -> bool:
         """Whether the server has this client's consumer; pulls from it if so."""
@@ -151,9 +151,13 @@ class Commands:
                 max_age=self._settings.keep_days * _DAY,
                 max_bytes=self._settings.keep_mib * _MIB,
             )
+        except APIError as error:
+            if error.err_code != _STREAM_EXISTS:
+                said = error.description or str(error)
+                stream = self._names.stream
+                raise failures.stream_refused(self._broker, stream, said) from error
         except Error as error:
-            if not (isinstance(error, APIError) and error.err_code == _STREAM_EXISTS):
-                raise no_jetstream(self._broker, str(error)) from error
+            raise failures.no_jetstream(self._broker, str(error)) from error
 
     def _configuration(self, filters: list[str]) -> ConsumerConfig:
         return ConsumerConfig(

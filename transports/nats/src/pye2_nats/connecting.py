@@ -7,29 +7,25 @@ not ask would be told the password in the open. So the password is given only on
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.client import Client
-from nats.errors import Error
 
-from pye2_nats.plugin import DEFAULT_PORT
-from pye2core.errors import SettingsError
+from pye2_nats import failures
+from pye2core.settings import TlsSettings
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
-    from pye2core.settings import BrokerAddress, TlsSettings
+    from pye2_nats.settings import NatsSettings
+    from pye2core.settings import BrokerAddress
 
 _TLS_SCHEMES = frozenset({"tls", "nats+tls"})
 _NO_LIMIT = 3600  # the link has its own for all of it
 _PING_SECONDS = 20
 _PINGS_UNANSWERED = 3
 """A message of 16 MiB on a slow line holds up pings; a minute is its time."""
-
-
-class NotSecured(Error):
-    """The server does not offer the TLS that we were told to use."""
 
 
 class RememberingLoop(asyncio.SelectorEventLoop):
@@ -68,20 +64,9 @@ def tls_context(broker: BrokerAddress) -> ssl.SSLContext | None:
     Raises:
         SettingsError: the file of the authority cannot be used.
     """
-    if broker.tls is not None:
-        return _context(broker.tls)
-    return ssl.create_default_context() if broker.scheme in _TLS_SCHEMES else None
-
-
-def _context(tls: TlsSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=tls.ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise SettingsError(
-            f"The authority's file {tls.ca_file} cannot be used: {error}. Name a PEM file with the"
-            " certificate of whoever signed the server's.",
-            setting="ca_file",
-        ) from error
+    if broker.tls is None and broker.scheme not in _TLS_SCHEMES:
+        return None
+    return (broker.tls or TlsSettings()).context()
 
 
 async def connected_client(
@@ -90,7 +75,7 @@ async def connected_client(
     name: str,
     *,
     tls: ssl.SSLContext | None,
-    tls_first: bool,
+    settings: NatsSettings,
     on_error: Callable[[Exception], Awaitable[None]],
     on_closed: Callable[[], Awaitable[None]],
 ) -> Client:
@@ -102,25 +87,27 @@ async def connected_client(
 
     def check_secured() -> None:
         if tls is not None and loop.upgrades == upgrades:
-            raise NotSecured("it does not offer TLS, and its address says that it must")
+            raise failures.not_secured(broker)
 
     def once_secured(secret: str | None) -> Callable[[], str] | None:
+        if secret is None:
+            return None
+
         def tell() -> str:
             check_secured()
-            return secret or ""
+            return secret
 
-        return None if secret is None else tell
+        return tell
 
-    is_token = broker.password is None  # nats://token@host, as NATS's own clients read it
     client = Client()
     await client.connect(
-        [f"nats://{_quoted(broker.host)}:{broker.port or DEFAULT_PORT}"],
+        [f"nats://{_quoted(broker.host)}:{broker.port}"],
         name=name,
         tls=tls,
-        tls_handshake_first=tls is not None and tls_first,
-        user=None if is_token else once_secured(broker.user or ""),
-        password=once_secured(broker.password),
-        token=once_secured(broker.user) if is_token else None,
+        tls_handshake_first=tls is not None and settings.tls_first,
+        user=once_secured(broker.user),
+        password=once_secured(None if broker.user is None else broker.password or ""),
+        token=once_secured(settings.token),
         allow_reconnect=False,
         connect_timeout=_NO_LIMIT,
         ping_interval=_PING_SECONDS,

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from pye2_nats import failures
 from pye2_nats.connecting import connected_client
-from pye2_nats.faults import forbidden, not_connected
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import TransportError
 
 if TYPE_CHECKING:
     import ssl
@@ -34,15 +33,20 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from pye2_nats.connecting import RememberingLoop
+    from pye2_nats.settings import NatsSettings
+    from pye2core.errors import TransportError
     from pye2core.settings import BrokerAddress
 
 _log = logging.getLogger(__name__)
 
-_MOST_UNMARKED = 256
+_MOST_UNMARKED = 1024
 """Messages that one marker may stand for, so that confirmations come while much is published."""
 
 _PATIENCE = 60.0
 """Seconds within which JetStream answers, or its answer was lost with one of its servers."""
+
+_NEEDED = ("_inbox.", "$js.")
+"""How subjects begin, in small letters, without which nothing works."""
 
 _FORBIDDEN = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
 
@@ -122,14 +126,14 @@ class Line:
         self._is_awake = False
         self._ended: str | None = None  # why nothing more is taken
 
-    async def open(self, tls: ssl.SSLContext | None, *, tls_first: bool) -> None:
+    async def open(self, tls: ssl.SSLContext | None, settings: NatsSettings) -> None:
         """Connect; what has been sent is then written, and confirmed."""
         client = await connected_client(
             self._loop,
             self._broker,
             self._name,
             tls=tls,
-            tls_first=tls_first,
+            settings=settings,
             on_error=self._told,
             on_closed=self._closed,
         )
@@ -184,7 +188,7 @@ class Line:
         )
         await self.drain()
         if ("subscription", subject.lower()) in self._forbidden:
-            raise forbidden(self._broker, f"a subscription to {subject}")
+            raise failures.forbidden(self._broker, f"a subscription to {subject!r}")
 
     async def drain(self) -> None:
         """Wait until the server has read all that was sent before."""
@@ -273,7 +277,9 @@ class Line:
     async def _confirmation(self, told: Msg) -> None:
         """A marker is back, or JetStream answers."""
         number = int(told.subject.rpartition(".")[2])
-        written = self._unconfirmed.pop(number)
+        written = self._unconfirmed.pop(number, None)
+        if written is None:
+            return  # all that it stands for was forbidden
         if not told.data and written.messages and written.messages[0].is_stored:
             # "No responders": there is no stream, or nobody who leads it. It may be back soon, and
             # what is not confirmed is published again on the next connection.
@@ -295,12 +301,8 @@ class Line:
         if error is None:
             _settle(message)
             return
-        refused = TransportError(
-            f"The NATS server did not keep a message on {message.subject}:"
-            f" {error.get('description', error)}.",
-            broker=self._broker.url,
-        )
-        self._refuse(message, refused)
+        said = str(error.get("description", error))
+        self._refuse(message, failures.not_kept(self._broker, message.subject, said))
 
     async def _told(self, error: Exception) -> None:
         """What nats-py or the server complains of."""
@@ -312,15 +314,26 @@ class Line:
             _log.debug("nats-py says: %s", error)
             return
         kind, subject = found.groups()
+        if subject.startswith(_NEEDED):
+            self._on_loss(f"its permissions do not let us use {subject!r} ({kind}), which we need")
+            return
         self._forbidden.add((kind, subject))
         if kind == "publish":
             self._fail_forbidden(subject)
 
     def _fail_forbidden(self, subject: str) -> None:
-        for written in list(self._unconfirmed.values()):
-            for message in [one for one in written.messages if one.subject.lower() == subject]:
-                written.messages.remove(message)
-                self._refuse(message, forbidden(self._broker, f"publishing to {message.subject}"))
+        for number, written in list(self._unconfirmed.items()):
+            self._fail_those_to(subject, written.messages)
+            if not written.messages:  # JetStream answers nothing where it was told nothing
+                del self._unconfirmed[number]
+                self._confirmed.set()
+        self._fail_those_to(subject, self._unmarked)
+
+    def _fail_those_to(self, subject: str, messages: list[Outgoing]) -> None:
+        for message in [one for one in messages if one.subject.lower() == subject]:
+            messages.remove(message)
+            what = f"publishing to {message.subject!r}"
+            self._refuse(message, failures.forbidden(self._broker, what))
 
     async def _closed(self) -> None:
         self._on_loss(self._why())
@@ -338,7 +351,7 @@ class Line:
     def _fail(self, message: Outgoing, reason: str) -> None:
         if message.confirmed is not None:
             message.confirmed.set_exception(
-                not_connected(self._broker, f"A message on {message.subject}", reason)
+                failures.disconnected(self._broker, f"A message on {message.subject!r}", reason)
             )
 
 

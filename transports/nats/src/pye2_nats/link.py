@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from nats.errors import Error
 
+from pye2_nats import failures
 from pye2_nats.commands import Commands
-from pye2_nats.connecting import RememberingLoop
-from pye2_nats.faults import not_connected, refusal, unreachable
+from pye2_nats.connecting import RememberingLoop, tls_context
 from pye2_nats.lane import Arrival, Lane
 from pye2_nats.line import Line, Outgoing
 from pye2core.abc import ChannelKind
-from pye2core.errors import Pye2Error
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.errors import NotConnected
 
 if TYPE_CHECKING:
     import ssl
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pye2_nats.names import Names
     from pye2_nats.settings import NatsSettings
     from pye2core.abc import Channel, Delivery, TransportOptions
+    from pye2core.errors import TransportError
 
 _BULKY = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
 _TICK = 0.5
@@ -55,14 +57,18 @@ class _End:
 
 
 class Link:
-    """A connection, from :meth:`open` to :meth:`drop` or its loss.
+    """A connection, from :meth:`open` to :meth:`leave`, :meth:`drop` or its loss.
 
     Args:
         options: where and as whom to connect.
         settings: this transport's own.
         names: what things are called.
-        on_message: called by the lanes.
-        on_loss: called by the loop's thread as its last act, if it was open and is lost.
+        on_message: called for each message by the thread of its lane.
+        on_loss: called once with this link and the reason when it is lost after it was open.
+
+    Attributes:
+        limit: bytes that the server takes as a message, once the link is open.
+        was_taken_over: whether another connection has come under the same client id.
     """
 
     def __init__(
@@ -71,12 +77,14 @@ class Link:
         settings: NatsSettings,
         names: Names,
         on_message: Callable[[Delivery], None],
-        on_loss: Callable[[str], None],
+        on_loss: Callable[[Link, str], None],
     ) -> None:
         self._options = options
+        self._broker = options.broker
         self._settings = settings
         self._names = names
         self._on_loss = on_loss
+        self.limit = 0
         self.was_taken_over = False
         name = f"pye2-nats-{options.client_id}"
         self._lanes = [Lane(name, on_message), Lane(f"{name}-payloads", on_message)]
@@ -89,11 +97,12 @@ class Link:
         self._thread = threading.Thread(target=self._run, name=f"{name}-loop", daemon=True)
         self._lock = threading.Lock()  # guards what follows
         self._loop: RememberingLoop | None = None
+        self._was_open = False
         self._end: _End | None = None
 
-    # --- from any thread ---
+    # --- for the transport, from any thread -----------------------------------------------------
 
-    def open(self, timeout: float, tls: ssl.SSLContext | None) -> bool:
+    def open(self, timeout: float) -> bool:
         """Connect.
 
         Returns:
@@ -103,36 +112,37 @@ class Link:
             BrokerUnreachable: no server can be used.
             CredentialsRefused: it does not let us in.
             NotConnected: the link was dropped meanwhile.
+            SettingsError: the file with the server's authority cannot be used.
         """
-        self._timeout, self._tls = timeout, tls
+        self._timeout, self._tls = timeout, tls_context(self._broker)
         with self._lock:
             if self._end is None:
                 self._loop = RememberingLoop()
                 self._ending = self._loop.create_future()
                 self._thread.start()
         if self._loop is None:
-            raise not_connected(self._options.broker, "A new connection", self._why())
-        try:
-            found = self._opened.result()
-        except Pye2Error:
-            self._thread.join()
-            raise
+            raise self._not_opened()
+        was_found = self._opened.result()
+        with self._lock:
+            self._was_open = self._end is None
+        if not self._was_open:
+            raise self._not_opened()
         for lane in self._lanes:
             lane.start()
-        return found
+        return was_found
 
     @property
-    def has_ended(self) -> bool:
-        """Whether it is of no more use."""
-        return self._end is not None
+    def is_open(self) -> bool:
+        """Whether it is there, and not lost or ended yet."""
+        return self._was_open and self._end is None
 
     @property
-    def limit(self) -> int:
-        """Bytes that the server takes as a message."""
-        return min(line.limit for line in self._lines)
+    def runs_here(self) -> bool:
+        """Whether this is asked from within the loop, where nobody may wait for it."""
+        return self._thread is threading.current_thread()
 
     def publish(self, channel: Channel, subject: str, data: bytes) -> Future[None]:
-        """Have a message written; done when the server has taken it."""
+        """Have a message written; the future is done when the server has taken it."""
         published: Future[None] = Future()
         published.set_running_or_notify_cancel()  # what is under way cannot be cancelled
         is_stored = channel.kind is ChannelKind.CONFIG
@@ -143,51 +153,56 @@ class Link:
         """Receive what is published on a channel; returns when the server has confirmed.
 
         Raises:
-            NotConnected: the link has ended, or the server does not confirm in time.
+            NotConnected: the connection was lost, or the server did not confirm in time.
             CredentialsRefused: its permissions forbid it.
         """
-        what = f"The subscription to {channel}"
         is_kept = channel.kind is ChannelKind.CONFIG and self._options.persistent
-        try:
-            self._wait_for(
-                partial(self._take, subject) if is_kept else partial(self._hear, channel, subject),
-                timeout,
-            )
-        except TimeoutError as error:
-            why = f"no answer within {timeout:g} s"
-            raise not_connected(self._options.broker, what, why) from error
-        except CancelledError as error:
-            raise not_connected(self._options.broker, what, self._why()) from error
-        except Error as error:
-            raise not_connected(self._options.broker, what, str(error)) from error
+        take = partial(self._take, subject) if is_kept else partial(self._hear, channel, subject)
+        self._ask(f"The subscription to {subject!r}", take, timeout)
 
-    def finish(self, timeout: float, *, forget: bool) -> None:
-        """Have all that was published confirmed; with ``forget``, end the session.
+    def forget(self, timeout: float) -> None:
+        """End the session: the server keeps nothing more for this client.
 
         Raises:
-            TimeoutError: that took too long.
-            CancelledError: the link has ended.
-            nats.errors.Error: the server does not want to.
+            NotConnected: the connection was lost, or the server did not confirm in time.
         """
-        self._wait_for(partial(self._finish, forget=forget), timeout)
+        self._ask("The end of the session", self._forget, timeout)
 
-    def stop_lanes(self, timeout: float) -> None:
-        """Call no handler any more; waits for one that runs, unless called from within it."""
+    def silence(self) -> None:
+        """Hand over nothing more but what is being handed over now."""
         for lane in self._lanes:
             lane.stop()
-        for lane in self._lanes:
-            lane.join(timeout)
 
-    def drop(self, reason: str, *, timeout: float = _PATIENCE_WITH_LANES) -> None:
+    def leave(self, timeout: float) -> bool:
+        """Send what was published, say goodbye and end; not from within the loop.
+
+        Returns:
+            Whether all of it was confirmed. After at most ``timeout`` seconds, nothing is called
+            any more but what is running now.
+        """
+        deadline = SYSTEM_CLOCK.monotonic() + timeout
+        self.silence()
+        self._join_lanes(deadline)
+        try:
+            if self.is_open:
+                self._ask("What was published", self._settle, _left(deadline))
+        except NotConnected:
+            return False
+        finally:
+            self._stop(_End("the connection is closed", is_loss=False))
+            self._join_loop()
+        return True
+
+    def drop(self, reason: str) -> None:
         """End it at once; what is not confirmed fails before this returns.
 
         What has arrived is still handed over, if the server will not send it again.
         """
         self._stop(_End(reason, is_loss=False))
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        for lane in self._lanes:
-            lane.join(timeout)
+        self._join_loop()
+        self._join_lanes(SYSTEM_CLOCK.monotonic() + _PATIENCE_WITH_LANES)
+
+    # --- anywhere -------------------------------------------------------------------------------
 
     def _stop(self, end: _End) -> None:
         with self._lock:
@@ -199,25 +214,51 @@ class Link:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._ending.set_result, None)
 
+    def _join_loop(self) -> None:
+        if self._thread.ident is not None and not self.runs_here:
+            self._thread.join()
+
+    def _join_lanes(self, deadline: float) -> None:
+        for lane in self._lanes:
+            lane.join(_left(deadline))
+
     def _why(self) -> str:
         return "there is no connection" if self._end is None else self._end.reason
 
+    def _not_opened(self) -> TransportError:
+        """Why it ended before it was open."""
+        if self._end is not None and self._end.is_loss:
+            return failures.hung_up(self._broker, self._end.reason)
+        return failures.disconnected(self._broker, "A new connection", self._why())
+
     def _line_of(self, channel: Channel) -> Line:
         return self._lines[channel.kind in _BULKY]
+
+    def _ask(
+        self, what: str, task: Callable[[], Coroutine[Any, Any, None]], timeout: float
+    ) -> None:
+        """Have something done by the loop, and wait for it."""
+        try:
+            self._wait_for(task, timeout)
+        except TimeoutError:
+            why = f"no answer within {timeout:g} s"
+            raise failures.disconnected(self._broker, what, why) from None
+        except CancelledError:
+            raise failures.disconnected(self._broker, what, self._why()) from None
+        except Error as error:
+            raise failures.disconnected(self._broker, what, str(error)) from error
 
     def _wait_for(self, task: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
         with self._lock:
             if self._end is not None or self._loop is None:
                 raise CancelledError
-            if self._thread is threading.current_thread():
-                raise Error("the callback of a future cannot wait for the thread that calls it")
             done = asyncio.run_coroutine_threadsafe(task(), self._loop)
         try:
             done.result(timeout)
         finally:
             done.cancel()
 
-    # --- the loop's thread ---
+    # --- the loop's thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
         assert self._loop is not None
@@ -231,8 +272,8 @@ class Link:
         assert self._end is not None
         for line in self._lines:
             line.fail_all()
-        if self._end.is_loss:
-            self._on_loss(self._end.reason)
+        if self._was_open and self._end.is_loss:
+            self._on_loss(self, self._end.reason)
 
     async def _live(self) -> None:
         opening = asyncio.create_task(self._open())
@@ -250,36 +291,31 @@ class Link:
         if failure is not None:
             self._opened.set_exception(failure)
 
-    def _failure_of(self, opening: asyncio.Task[bool]) -> Exception | None:
-        broker = self._options.broker
+    def _failure_of(self, opening: asyncio.Task[bool]) -> BaseException | None:
         if self._end is not None:
-            if self._end.is_loss:
-                return unreachable(broker, self._end.reason)
-            return not_connected(broker, "A new connection", self._end.reason)
+            return self._not_opened()
         if not opening.done():
-            return unreachable(broker, f"no answer within {self._timeout:g} s")
+            return failures.no_answer(self._broker, self._timeout)
         error = opening.exception()
-        if error is None:
-            return None
-        if isinstance(error, OSError | Error | ValueError | TimeoutError):
-            return refusal(broker, error)
-        return error if isinstance(error, Exception) else None
+        if isinstance(error, OSError | Error | ValueError):
+            return failures.not_opened(self._broker, error)
+        return error
 
     async def _open(self) -> bool:
         assert self._loop is not None
         for suffix in ("", " payloads"):
-            line = Line(
-                self._loop, self._options.broker, f"{self._options.client_id}{suffix}", self._lost
-            )
+            name = f"{self._options.client_id}{suffix}"
+            line = Line(self._loop, self._broker, name, self._lost)
             self._lines.append(line)
-            await line.open(self._tls, tls_first=self._settings.tls_first)
+            await line.open(self._tls, self._settings)
+        self.limit = min(line.limit for line in self._lines)
         await self._claim()
         self._commands = Commands(
             self._lines[0],
             self._lanes[0],
             self._names,
             self._options.client_id,
-            self._options.broker,
+            self._broker,
             self._settings,
         )
         await self._commands.prepare()
@@ -341,12 +377,17 @@ class Link:
 
         await self._line_of(channel).listen(subject, arrive)
 
-    async def _finish(self, *, forget: bool) -> None:
-        assert self._commands is not None
+    async def _settle(self) -> None:
         for line in self._lines:
             await line.settle()
-        if forget:
-            await self._commands.forget()
+
+    async def _forget(self) -> None:
+        assert self._commands is not None
+        await self._commands.forget()
 
     def _lost(self, reason: str) -> None:
         self._stop(_End(reason, is_loss=True))
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - SYSTEM_CLOCK.monotonic(), 0)

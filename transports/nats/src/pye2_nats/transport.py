@@ -1,24 +1,26 @@
-"""What the kernel uses: channels, errors and states. What nats-py does is below, in ``link``."""
+"""The transport that the kernel uses.
+
+Channels, sizes and states are dealt with here; ``link`` holds the connections. Nothing is queued,
+repeated or reconnected here: that is the kernel's.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from attrs import evolve
-from nats.errors import Error
 
-from pye2_nats.connecting import tls_context
-from pye2_nats.faults import not_connected, unreachable
+from pye2_nats import failures
 from pye2_nats.link import Link
 from pye2_nats.names import Names
 from pye2_nats.plugin import DEFAULT_PORT, FEATURES
 from pye2_nats.settings import NatsSettings
 from pye2core.abc import ChannelKind, ConnectionState, Transport
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import MessageTooLarge, TransportError
+from pye2core.errors import Pye2Error, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +29,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FORGOTTEN = (
-    "The NATS server no longer knows this client: commands that were published meanwhile may be"
-    " lost. It forgets clients that are away for PYE2_NATS_KEEP_DAYS, and everything if the"
-    " folder of its JetStream (store_dir) does not outlive a restart."
-)
+_CLOSED = "the transport is closed"
+_NOT_OPEN = "there is no connection"
 
 
 class NatsTransport(Transport):
-    """Carries bytes over a NATS server; commands are kept by its JetStream.
+    """A NATS server: commands are kept by its JetStream, all else passes.
 
-    There is a new link for every attempt to connect. What an old one tells changes nothing.
+    ``on_message`` is called by two threads: one brings payloads and what goes to inboxes, the other
+    all else.
     """
 
     features = FEATURES
@@ -48,67 +48,73 @@ class NatsTransport(Transport):
         on_message: Callable[[Delivery], None],
         on_state: Callable[[ConnectionState, str], None],
     ) -> None:
-        super().__init__(options, on_message, on_state)
-        if options.broker.port is None:
-            self.options = evolve(options, broker=evolve(options.broker, port=DEFAULT_PORT))
-        self._broker = self.options.broker
+        broker = evolve(options.broker, port=options.broker.port or DEFAULT_PORT)
+        super().__init__(evolve(options, broker=broker), on_message, on_state)
         self._settings: NatsSettings = options.settings or NatsSettings()
         self._names = Names(options.root)
-        self._has_session = False
-        self._lock = threading.Lock()  # guards what follows
+        self._clock = SYSTEM_CLOCK
+        self._lock = threading.Lock()
         self._link: Link | None = None
-        self._is_open = False
-        self._is_closed = False
+        self._has_session = False
+        self._closed = False
 
     def connect(self, timeout: float) -> None:
-        """Connect, or connect again.
+        """Connect, or connect again after a loss.
 
         Raises:
             BrokerUnreachable: no NATS server with JetStream answers within ``timeout`` seconds.
             CredentialsRefused: it does not let us in.
-            NotConnected: the transport is closed.
-            SettingsError: the authority's file cannot be used.
+            NotConnected: the transport was closed.
+            SettingsError: the file with the server's authority cannot be used.
         """
-        deadline = SYSTEM_CLOCK.monotonic() + timeout
-        tls = tls_context(self._broker)
-        link = self._new_link()
-        with self._lock:
-            if self._is_closed:
-                raise not_connected(self._broker, "A new connection", "the transport is closed")
-            before, self._link, self._is_open = self._link, link, False
-        if before is not None:
-            before.drop("a new connection replaces it")
-        was_found = link.open(max(deadline - SYSTEM_CLOCK.monotonic(), 0.01), tls)
-        if self._has_session and not was_found:
-            self._has_session = False
-            self.on_state(ConnectionState.FORGOTTEN, _FORGOTTEN)
-        with self._lock:
-            if self._is_closed:
-                raise not_connected(self._broker, "A new connection", "the transport is closed")
-            if link.has_ended:
-                raise unreachable(self._broker, "it was there, and is gone again")
-            self._is_open = True
+        deadline = self._clock.monotonic() + timeout
+        link = self._make_link()
+        try:
+            before = self._adopt(link)
+            if before is not None:
+                before.drop("a new connection replaces it")
+            was_found = link.open(self._left(deadline))
+        except Pye2Error:
+            self._forget(link)
+            link.drop("the connection could not be made")
+            if self._closed:
+                raise self._refuse_connecting() from None
+            raise
+        was_kept, self._has_session = self._has_session, was_found
+        if was_kept and not was_found:
+            self.on_state(ConnectionState.FORGOTTEN, failures.forgotten(self.options.broker))
 
     def subscribe(self, channel: Channel, timeout: float) -> None:
         """Receive what is published on ``channel``; returns when the server has confirmed.
 
         Raises:
-            NotConnected: the connection is lost, or the server did not confirm in time.
+            NotConnected: the connection was lost, or the server did not confirm in time.
             CredentialsRefused: its permissions forbid it.
-            TransportError: there cannot be such a channel.
+            TransportError: the channel's owner cannot be part of a subject.
         """
-        subject = self._subject(channel)
-        self._open_link(f"The subscription to {channel}").subscribe(channel, subject, timeout)
+        subject = self._subject_of(channel)
+        self._current(channel).subscribe(channel, subject, timeout)
         if channel.kind is ChannelKind.CONFIG and self.options.persistent:
             self._has_session = True
 
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
-        """Hand ``data`` to the server, without waiting for it."""
+        """Hand ``data`` to the server.
+
+        Returns:
+            A future that is done when the server has read the message (commands: when JetStream
+            has stored it), and fails with ``NotConnected`` when the connection is lost before that,
+            with ``MessageTooLarge``, with ``CredentialsRefused`` where its permissions forbid it,
+            or, for a wildcard and for a channel that NATS cannot have, with ``TransportError``.
+        """
         try:
-            subject = self._subject(channel)
+            subject = self._subject_of(channel)
             if channel.is_wildcard:
-                raise self._no_such_publication(channel)
-            link = self._open_link(f"A message on {channel}")
+                raise failures.impossible(
+                    self.options.broker,
+                    channel,
+                    "it stands for all owners at once, to whom nothing is published",
+                )
+            link = self._current(channel)
             self._check_size(data, link)
         except TransportError as error:
             failed: Future[None] = Future()
@@ -117,112 +123,117 @@ class NatsTransport(Transport):
         return link.publish(channel, subject, data)
 
     def close(self, timeout: float) -> None:
-        """Send what was published, then disconnect for good; the session ends."""
-        self._leave(timeout, forget=self.options.persistent)
+        """Send what was published, then disconnect for good; a persistent session ends as well.
+
+        ``on_message`` and ``on_state`` are not called after it has returned. Takes at most
+        ``timeout`` seconds; what could not be sent or ended by then is logged.
+        """
+        self._disconnect(timeout, forget=self._has_session)
 
     def detach(self, timeout: float) -> None:
-        """Like :meth:`close`, but the server goes on keeping commands for this client."""
-        self._leave(timeout, forget=False)
+        """Like :meth:`close`, but the server goes on keeping commands for the next start."""
+        self._disconnect(timeout, forget=False)
 
-    def _new_link(self) -> Link:
-        def on_loss(reason: str) -> None:
-            self._lost(link, reason)
+    # --- making and ending connections --------------------------------------------------------
 
-        link = Link(self.options, self._settings, self._names, self.on_message, on_loss)
-        return link
+    def _make_link(self) -> Link:
+        return Link(self.options, self._settings, self._names, self.on_message, self._lost)
+
+    def _adopt(self, link: Link) -> Link | None:
+        """Make ``link`` the current one; returns the one before it."""
+        with self._lock:
+            if self._closed:
+                raise self._refuse_connecting()
+            before, self._link = self._link, link
+            return before
+
+    def _forget(self, link: Link) -> bool:
+        """Whether ``link`` was the current one, which it is no more."""
+        with self._lock:
+            if self._link is not link:
+                return False
+            self._link = None
+            return True
 
     def _lost(self, link: Link, reason: str) -> None:
+        if link.was_taken_over:
+            self._has_session = False  # it is the other's now
+        if self._forget(link):
+            self.on_state(ConnectionState.LOST, reason)
+
+    def _refuse_connecting(self) -> TransportError:
+        return failures.disconnected(self.options.broker, "A new connection", _CLOSED)
+
+    def _disconnect(self, timeout: float, *, forget: bool) -> None:
         with self._lock:
-            if self._link is not link or not self._is_open:
-                return  # of no interest any more, or `connect` tells it
-            self._is_open = False
-        self.on_state(ConnectionState.LOST, reason)
+            self._closed = True
+            self._has_session = False
+            link, self._link = self._link, None
+        if link is not None and link.runs_here:
+            # The callback that we are in must return before its loop can send the rest.
+            link.silence()
+            threading.Thread(
+                target=self._leave,
+                args=(link, timeout),
+                kwargs={"forget": forget},
+                name=f"pye2-nats-{self.options.client_id}-leaving",
+            ).start()
+        else:
+            self._leave(link, timeout, forget=forget)
 
-    def _leave(self, timeout: float, *, forget: bool) -> None:
-        deadline = SYSTEM_CLOCK.monotonic() + timeout
-        with self._lock:
-            was_closed, self._is_closed = self._is_closed, True
-            link, was_open, self._is_open = self._link, self._is_open, False
-        if link is None:
-            return
-        link.stop_lanes(timeout)
-        if was_open and not was_closed:
-            self._say_goodbye(link, max(deadline - SYSTEM_CLOCK.monotonic(), 0.01), forget=forget)
-        link.drop("the transport is closed")
-        needs_another = forget and self._has_session and not link.was_taken_over
-        if needs_another and not was_closed and not was_open:
-            self._forget_anew(max(deadline - SYSTEM_CLOCK.monotonic(), 0.01))
+    def _leave(self, link: Link | None, timeout: float, *, forget: bool) -> None:
+        deadline = self._clock.monotonic() + timeout
+        if link is not None and not link.leave(timeout):
+            _log.warning(
+                "Closed the connection to %s before all messages were confirmed",
+                self.options.broker.url,
+            )
+        if forget:
+            self._end_session(deadline)
 
-    def _say_goodbye(self, link: Link, timeout: float, *, forget: bool) -> None:
-        try:
-            link.finish(timeout, forget=forget)
-        except (TimeoutError, CancelledError, Error) as error:
-            if forget and self._has_session:
-                self._log_unforgotten(error)
-
-    def _forget_anew(self, timeout: float) -> None:
-        """Connect once more, only to end the session."""
-        deadline = SYSTEM_CLOCK.monotonic() + timeout
+    def _end_session(self, deadline: float) -> None:
+        """Connect as ourselves once more, to have the server forget us."""
         link = Link(self.options, self._settings, self._names, _ignore, _ignore)
-        link.stop_lanes(0)
         try:
-            link.open(timeout, tls_context(self._broker))
-            link.finish(max(deadline - SYSTEM_CLOCK.monotonic(), 0.01), forget=True)
-        except (TransportError, TimeoutError, CancelledError, Error) as error:
-            self._log_unforgotten(error)
+            link.open(self._left(deadline))
+            link.forget(self._left(deadline))
+        except Pye2Error as error:
+            _log.warning(
+                "The NATS server %s still keeps commands for %s: %s",
+                self.options.broker.url,
+                self.options.client_id,
+                error,
+            )
         finally:
-            link.drop("the session is ended")
+            link.drop(_CLOSED)
 
-    def _log_unforgotten(self, error: BaseException) -> None:
-        _log.warning(
-            "The NATS server could not be told that %s is gone for good (%s): it keeps commands for"
-            " it for %d days",
-            self.options.client_id,
-            str(error) or type(error).__name__,
-            self._settings.keep_days,
-        )
+    def _left(self, deadline: float) -> float:
+        return max(deadline - self._clock.monotonic(), 0)
 
-    def _open_link(self, what: str) -> Link:
+    # --- messages -----------------------------------------------------------------------------
+
+    def _current(self, channel: Channel) -> Link:
+        """The connection for something on ``channel``."""
         link = self._link
-        if link is None or not self._is_open:
-            why = "the transport is closed" if self._is_closed else "there is no connection"
-            raise not_connected(self._broker, what, why)
+        if link is None or not link.is_open:
+            raise failures.disconnected(
+                self.options.broker,
+                f"What was asked on {channel}",
+                _CLOSED if self._closed else _NOT_OPEN,
+            )
         return link
 
-    def _subject(self, channel: Channel) -> str:
+    def _subject_of(self, channel: Channel) -> str:
         try:
             return self._names.subject(channel)
         except ValueError as error:  # UnicodeError is one
-            raise TransportError(
-                f"There can be no such channel on NATS, {channel.kind.value} of"
-                f" {channel.owner!r:.80}: {error}.",
-                broker=self._broker.url,
-            ) from error
-
-    def _no_such_publication(self, channel: Channel) -> TransportError:
-        return TransportError(
-            f"Nothing can be published on the {channel.kind.value} channels of all owners at once."
-            " Publish on that of one owner.",
-            broker=self._broker.url,
-        )
+            raise failures.impossible(self.options.broker, channel, str(error)) from None
 
     def _check_size(self, data: bytes, link: Link) -> None:
         limit = min(self.features.max_message, link.limit)
-        if len(data) <= limit:
-            return
-        remedy = (
-            " Set max_payload in the server's configuration."
-            if limit < self.features.max_message
-            else ""
-        )
-        raise MessageTooLarge(
-            f"A message of {len(data):,} bytes was not sent: {self._broker.url} takes at most"
-            f" {limit:,}.{remedy}",
-            broker=self._broker.url,
-            size=len(data),
-            limit=limit,
-        )
+        if len(data) > limit:
+            raise failures.too_large(self.options.broker, len(data), limit)
 
 
-def _ignore(_: object) -> None:
-    """Nothing is told by a connection that only ends a session."""
+def _ignore(*_: object) -> None:
+    """Nothing is told of a connection that only ends a session."""
