@@ -263,6 +263,7 @@ def test_a_conflict_is_a_warning_from_the_start(
     [
         (lambda r: r.transport("amqp"), UnknownTransport, "pye2-amqp"),
         (lambda r: r.transport("MQTTS"), UnknownTransport, "pye2-mqtt"),
+        (lambda r: r.transport("tls"), UnknownTransport, "pye2-nats"),
         (lambda r: r.signature("custom_exec_01"), UnknownSignature, "pye2-custom-code"),
         (lambda r: r.signature_for(Role.CHAIN_JOB), UnknownSignature, "pye2-chain-job"),
         (lambda r: r.preset("primes-sieve"), UnknownPreset, "pye2-primes"),

@@ -1,4 +1,4 @@
-"""The hello world over RabbitMQ, whose nodes can leave no last will there."""
+"""The hello world over RabbitMQ and NATS, where nodes can leave no last will."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pye2_cli.fleet import Fleet
-from pye2_testing.fixtures import require_rabbitmq
-from pye2_testing.rabbitmq import RabbitMq
+from pye2_testing import NatsServer, RabbitMq
+from pye2_testing.fixtures import require_nats_server, require_rabbitmq
 from pye2core import Session
 from pye2core.identity import load_or_create_key
 from pye2core.messages import Capability
@@ -21,17 +21,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMq]:
-    """A private RabbitMQ."""
-    require_rabbitmq()
-    with RabbitMq(tmp_path_factory.mktemp("rabbitmq")) as running:
+KINDS = {
+    "rabbitmq": (require_rabbitmq, RabbitMq),
+    "nats": (require_nats_server, NatsServer),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RabbitMq | NatsServer]:
+    """A private broker of each kind."""
+    require, kind = KINDS[request.param]
+    require()
+    with kind(tmp_path_factory.mktemp(request.param)) as running:
         yield running
 
 
-def test_the_demo_finds_the_primes_over_rabbitmq(rabbitmq: RabbitMq, tmp_path: Path) -> None:
+def test_the_demo_finds_the_primes(broker: RabbitMq | NatsServer, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pye2_cli", "demo", "primes", "--broker", rabbitmq.url, "--json"],
+        [sys.executable, "-m", "pye2_cli", "demo", "primes", "--broker", broker.url, "--json"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -44,13 +53,13 @@ def test_the_demo_finds_the_primes_over_rabbitmq(rabbitmq: RabbitMq, tmp_path: P
 
 
 def test_a_node_on_a_broker_without_last_wills_says_so_and_runs(
-    rabbitmq: RabbitMq, tmp_path: Path
+    broker: RabbitMq | NatsServer, tmp_path: Path
 ) -> None:
     key = tmp_path / "client.pem"
     client = load_or_create_key(key).address
     with (
-        Fleet(tmp_path, 1, rabbitmq.url, (client,)) as fleet,
-        Session(broker=rabbitmq.url, key_file=key, silent=True) as session,
+        Fleet(tmp_path, 1, broker.url, (client,)) as fleet,
+        Session(broker=broker.url, key_file=key, silent=True) as session,
     ):
         node = fleet.nodes[0].address
         assert session.wait_for_node(node, timeout=20, verbose=False)

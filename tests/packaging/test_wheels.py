@@ -41,8 +41,8 @@ def test_every_wheel_has_its_type_marker(wheels: dict[str, Path]) -> None:
 
 @pytest.fixture(scope="session")
 def usual_set(clean_python: CleanPython) -> Path:
-    """The interpreter of an environment with what most users install, and AMQP."""
-    return clean_python(f"{SUITE}[amqp]")
+    """The interpreter of an environment with what most users install, and the other transports."""
+    return clean_python(f"{SUITE}[amqp,nats]")
 
 
 def hello_world(run: Run, python: Path, folder: Path) -> int:
@@ -92,4 +92,4 @@ def test_all_plugins_load_from_the_wheels(run: Run, usual_set: Path, tmp_path: P
     states = {json.loads(line)["name"]: json.loads(line)["state"] for line in out.splitlines()}
     assert set(states.values()) == {"loaded"}
     assert {"mqtt", "wire", "node", "custom-code", "chain-job", "collect", "primes"} <= set(states)
-    assert "amqp" in states
+    assert {"amqp", "nats"} <= set(states)

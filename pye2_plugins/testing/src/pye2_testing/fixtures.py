@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pye2_testing import nats_server as nats_server_program
 from pye2_testing import rabbitmq as rabbitmq_program
 from pye2_testing.memory_broker import MemoryBroker
 from pye2_testing.mosquitto import Mosquitto, find_program
+from pye2_testing.nats_server import NatsServer
 from pye2_testing.rabbitmq import RabbitMq
 
 if TYPE_CHECKING:
@@ -33,6 +35,12 @@ def require_rabbitmq() -> None:
     """Skip the test that asks where the program is missing, and say so."""
     if rabbitmq_program.find_program() is None:
         pytest.skip("RabbitMQ is not installed (apt-get install rabbitmq-server)")
+
+
+def require_nats_server() -> None:
+    """Skip the test that asks where the program is missing, and say so."""
+    if nats_server_program.find_program() is None:
+        pytest.skip("nats-server is not installed (pip install pye2-broker)")
 
 
 @pytest.fixture
@@ -76,6 +84,14 @@ def rabbitmq(tmp_path: Path) -> Iterator[RabbitMq]:
     """A private RabbitMQ that lets in the user ``guest``."""
     require_rabbitmq()
     with RabbitMq(tmp_path / "rabbitmq") as running:
+        yield running
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """A private nats-server with JetStream that lets everybody in."""
+    require_nats_server()
+    with NatsServer(tmp_path / "nats-server") as running:
         yield running
 
 

@@ -8,6 +8,8 @@ _SCHEMES = {
     "amqp": "pye2-amqp",
     "amqps": "pye2-amqp",
     "nats": "pye2-nats",
+    "tls": "pye2-nats",
+    "nats+tls": "pye2-nats",
     "memory": "pye2-testing",
 }
 _SIGNATURES = {
