@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pye2_testing import NatsServer
+from pye2_testing.fixtures import require_nats_server
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,6 +56,16 @@ def hello_world(run: Run, python: Path, folder: Path) -> int:
     return found
 
 
+def hello_world_over_nats(run: Run, python: Path, folder: Path) -> int:
+    """The same over a nats-server that lets nobody in without a password."""
+    require_nats_server()
+    with NatsServer(folder / "nats", user="me", password="pw") as server:
+        url = server.url.replace("://", "://me:pw@")
+        demo = ("demo", "primes", "--broker", url, "--json")
+        found: int = json.loads(run(python.parent / "pye2", *demo, cwd=folder))["count"]
+    return found
+
+
 @pytest.mark.slow
 def test_the_wheels_alone_run_the_hello_world(run: Run, usual_set: Path, tmp_path: Path) -> None:
     assert hello_world(run, usual_set, tmp_path) == 168
@@ -62,9 +75,10 @@ def test_the_wheels_alone_run_the_hello_world(run: Run, usual_set: Path, tmp_pat
 def test_the_lowest_versions_that_are_allowed_run_the_hello_world(
     run: Run, clean_python: CleanPython, tmp_path: Path
 ) -> None:
-    python = clean_python(SUITE, "--resolution", "lowest-direct")
+    python = clean_python(f"{SUITE}[amqp,nats]", "--resolution", "lowest-direct")
 
     assert hello_world(run, python, tmp_path) == 168
+    assert hello_world_over_nats(run, python, tmp_path) == 168
 
 
 @pytest.mark.slow
