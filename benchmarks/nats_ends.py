@@ -1,12 +1,15 @@
 """A sender or a receiver on a NATS server, in a process of its own: nats-py's, or our transport.
 
-``python -m benchmarks.nats_ends send|receive raw|ours core|kept URL``. Each line on standard input
-is a number of messages of 1 KiB. A sender publishes them at once; when the server has taken them
-all, it answers with the moment of the first. A receiver answers with the moment of the last.
+``python -m benchmarks.nats_ends send|receive raw|ours core|kept|threaded URL``. Each line on
+standard input is a number of messages of 1 KiB. A sender publishes them at once; when the server
+has taken them all, it answers with the moment of the first. A receiver answers with the moment of
+the last.
 
-What nats-py does alone is the fastest way to the same guarantees that it offers. On core subjects:
-publish all, then one ``flush``. With JetStream: ``publish_async``, as many at once as it allows,
-and a pull consumer whose messages are acknowledged each.
+What nats-py does alone is the fastest way to the same guarantees that it offers. On core subjects,
+which nobody confirms: a marker to oneself behind every thousand messages, since its ``flush``
+overtakes what it has not written yet. With JetStream: ``publish_async``, as many at once as it
+allows, and a pull consumer whose messages are acknowledged each. A sender of the kind ``threaded``
+publishes on core subjects from another thread than the loop's, as programs with threads do.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import nats
@@ -24,6 +28,9 @@ from pye2core.abc import Channel, TransportOptions
 from pye2core.settings import parse_broker_url
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future
+
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
@@ -31,10 +38,11 @@ if TYPE_CHECKING:
 
 _MESSAGE = bytes(1024)
 _TIMEOUT = 60.0
-_SUBJECT = {"core": "naeural.raw", "kept": "naeural.config.raw"}
-_CHANNEL = {"core": Channel.payloads(), "kept": Channel.config("benchmark")}
+_PAYLOADS, _COMMANDS = "naeural.payloads", "naeural.config.raw"
+_KEPT = Channel.config("benchmark")
 _STREAM = "naeural-config"
 _AT_ONCE = 64
+_MARKED = 1_000
 
 
 def _answer(moment: float) -> None:
@@ -47,17 +55,58 @@ async def _next_count() -> int:
 
 
 async def _send_raw(client: Client, kind: str) -> None:
-    stream = client.jetstream()
+    publish = _publish_kept if kind == "kept" else await _confirmed_publishing(client)
     while count := await _next_count():
         start = time.perf_counter()
-        if kind == "core":
-            for _ in range(count):
-                await client.publish(_SUBJECT[kind], _MESSAGE)
-            await client.flush()
-        else:
-            for _ in range(count):
-                await stream.publish_async(_SUBJECT[kind], _MESSAGE, wait_stall=_TIMEOUT)
-            await stream.publish_async_completed()
+        await publish(client, count)
+        _answer(start)
+
+
+async def _publish_kept(client: Client, count: int) -> None:
+    stream = client.jetstream()
+    for _ in range(count):
+        await stream.publish_async(_COMMANDS, _MESSAGE, wait_stall=_TIMEOUT)
+    await stream.publish_async_completed()
+
+
+async def _confirmed_publishing(client: Client) -> Callable[[Client, int], Awaitable[None]]:
+    """A future for each message, done when a marker behind it has come back."""
+    inbox = client.new_inbox()
+    unconfirmed: deque[list[asyncio.Future[None]]] = deque()
+
+    async def confirm(_marker: Msg) -> None:
+        for published in unconfirmed.popleft():
+            published.set_result(None)
+
+    await client.subscribe(inbox, cb=confirm)
+
+    async def publish(client: Client, count: int) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(0, count, _MARKED):
+            unmarked = []
+            for _ in range(_MARKED):
+                unmarked.append(loop.create_future())
+                await client.publish(_PAYLOADS, _MESSAGE)
+            unconfirmed.append(unmarked)
+            await client.publish(inbox)
+            await asyncio.sleep(0)  # what waits is written
+        await unmarked[-1]
+
+    return publish
+
+
+def _send_from_a_thread(url: str) -> None:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    client = asyncio.run_coroutine_threadsafe(nats.connect(url), loop).result(_TIMEOUT)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        published = [
+            asyncio.run_coroutine_threadsafe(client.publish(_PAYLOADS, _MESSAGE), loop)
+            for _ in range(int(line))
+        ]
+        published[-1].result(_TIMEOUT)
+        asyncio.run_coroutine_threadsafe(client.flush(), loop).result(_TIMEOUT)
         _answer(start)
 
 
@@ -74,7 +123,7 @@ async def _receive_raw(client: Client, kind: str) -> None:
         if left == 0:
             last.set()
 
-    await client.subscribe(_SUBJECT[kind], cb=count_down)
+    await client.subscribe(_PAYLOADS, cb=count_down)
     await client.flush()
     _answer(0)
     while left := await _next_count():
@@ -86,7 +135,7 @@ async def _receive_raw(client: Client, kind: str) -> None:
 
 async def _pull_raw(client: Client) -> None:
     pulling = await client.jetstream().pull_subscribe(
-        _SUBJECT["kept"], "raw", stream=_STREAM, pending_msgs_limit=0
+        _COMMANDS, "raw", stream=_STREAM, pending_msgs_limit=0
     )
     _answer(0)
     while left := await _next_count():
@@ -104,12 +153,30 @@ async def _raw(role: str, kind: str, url: str) -> None:
     await client.close()
 
 
-def _send_ours(transport: NatsTransport, kind: str) -> None:
+class _Countdown:
+    """Waits for so many confirmations, as the kernel takes them: none is held once it is there."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._all = threading.Event()
+
+    def note(self, published: Future[None]) -> None:
+        published.result(0)
+        self._left -= 1
+        if self._left == 0:
+            self._all.set()
+
+    def wait(self) -> None:
+        assert self._all.wait(_TIMEOUT)
+
+
+def _send_ours(transport: NatsTransport, channel: Channel) -> None:
     for line in sys.stdin:
         start = time.perf_counter()
-        published = [transport.publish(_CHANNEL[kind], _MESSAGE) for _ in range(int(line))]
-        for one in published:
-            one.result(_TIMEOUT)
+        confirmations = _Countdown(int(line))
+        for _ in range(int(line)):
+            transport.publish(channel, _MESSAGE).add_done_callback(confirmations.note)
+        confirmations.wait()
         _answer(start)
 
 
@@ -124,13 +191,14 @@ def _ours(role: str, kind: str, url: str) -> None:
         if left == 0:
             last.set()
 
+    channel = _KEPT if kind == "kept" else Channel.payloads()
     options = TransportOptions(parse_broker_url(url), f"benchmark-{role}", persistent=True)
     transport = NatsTransport(options, count_down, lambda *_: None)
     transport.connect(_TIMEOUT)
     if role == "send":
-        _send_ours(transport, kind)
+        _send_ours(transport, channel)
     else:
-        transport.subscribe(_CHANNEL[kind], _TIMEOUT)
+        transport.subscribe(channel, _TIMEOUT)
         _answer(0)
         for line in sys.stdin:
             left = int(line)
@@ -144,7 +212,9 @@ def _ours(role: str, kind: str, url: str) -> None:
 def main() -> None:
     """Play one part until the input ends."""
     role, whose, kind, url = sys.argv[1:]
-    if whose == "raw":
+    if (role, whose, kind) == ("send", "raw", "threaded"):
+        _send_from_a_thread(url)
+    elif whose == "raw":
         asyncio.run(_raw(role, kind, url))
     else:
         _ours(role, kind, url)
