@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from pye2_testing import NatsServer
 from pye2_testing.fixtures import require_nats_server
@@ -71,12 +73,38 @@ def test_the_wheels_alone_run_the_hello_world(run: Run, usual_set: Path, tmp_pat
     assert hello_world(run, usual_set, tmp_path) == 168
 
 
+def required_of_others(wheels: dict[str, Path]) -> list[Requirement]:
+    """What our distributions require of what is not ours, without their extras."""
+    found = []
+    for wheel in wheels.values():
+        archive = zipfile.ZipFile(wheel)
+        (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
+        told = archive.read(name).decode().splitlines()
+        asked = [line.partition(": ")[2] for line in told if line.startswith("Requires-Dist: ")]
+        found += [Requirement(each) for each in asked]
+    return [each for each in found if each.name not in wheels and each.marker is None]
+
+
+def is_lowest(version: str, requirement: Requirement) -> bool:
+    """Whether that version is the first that is allowed: 2.1.0 of >=2.1."""
+    (bound,) = [each.version for each in requirement.specifier if each.operator == ">="]
+    release = Version(bound).release
+    return Version(version).release[: len(release)] == release
+
+
 @pytest.mark.slow
 def test_the_lowest_versions_that_are_allowed_run_the_hello_world(
-    run: Run, clean_python: CleanPython, tmp_path: Path
+    run: Run, clean_python: CleanPython, wheels: dict[str, Path], tmp_path: Path
 ) -> None:
-    python = clean_python(f"{SUITE}[amqp,nats]", "--resolution", "lowest-direct")
+    required = required_of_others(wheels)
+    direct = tmp_path / "direct.txt"  # or only what the usual set itself requires would be lowest
+    direct.write_text("".join(f"{each}\n" for each in required))
+    lowest = ("--resolution", "lowest-direct", "--requirements", str(direct))
+    python = clean_python(f"{SUITE}[amqp,nats]", *lowest)
 
+    for each in required:
+        ask = f"import importlib.metadata as m; print(m.version({each.name!r}), end='')"
+        assert is_lowest(run(python, "-c", ask, cwd=tmp_path), each), each
     assert hello_world(run, python, tmp_path) == 168
     assert hello_world_over_nats(run, python, tmp_path) == 168
 
