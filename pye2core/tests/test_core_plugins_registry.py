@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MQTT = TransportDescriptor("mqtt", ("mqtt", "MQTTS"), "nowhere:Mqtt")
-PYE2 = SerializerDescriptor("pye2", "nowhere:Pye2")
+PYE2 = SerializerDescriptor("pye2", "nowhere:Pye2", strength=0)
 CUSTOM = SignatureDescriptor("CUSTOM_EXEC_01", role=Role.CUSTOM_CODE)
 KEEP = PresetDescriptor("KEEP_ALL", Stage.PROCESS, "nowhere:keep")
 
@@ -106,6 +106,34 @@ def test_the_strongest_dialect_comes_last(plugin: MakePlugin) -> None:
     registry = PluginRegistry([plugin("a", serializers=[strong]), plugin("b", serializers=[PYE2])])
 
     assert registry.serializers() == (PYE2, strong)
+    assert registry.serializer("strong") is strong
+
+
+def test_a_dialect_that_says_nothing_of_its_strength_is_not_what_everybody_is_sent(
+    plugin: MakePlugin,
+) -> None:
+    registry = PluginRegistry(
+        [
+            plugin("a", serializers=[SerializerDescriptor("any", "nowhere:Any")]),
+            plugin("b", serializers=[PYE2]),
+        ]
+    )
+
+    assert registry.serializers()[0] is PYE2
+
+
+def test_a_dialect_that_two_plugins_offer_costs_no_other(plugin: MakePlugin) -> None:
+    twins = [SerializerDescriptor("cbor", f"nowhere:Cbor{each}") for each in (1, 2)]
+    registry = PluginRegistry(
+        [
+            plugin("first", serializers=[twins[0]]),
+            plugin("second", serializers=[twins[1], PYE2]),
+        ]
+    )
+
+    assert registry.serializers() == (PYE2,)
+    with pytest.raises(PluginConflict, match="first and second"):
+        registry.serializer("cbor")
 
 
 @frozen
@@ -273,6 +301,7 @@ def test_a_conflict_is_a_warning_from_the_start(
             "pye2-collect",
         ),
         (lambda r: r.serializers(), NotProvided, "pye2-wire"),
+        (lambda r: r.serializer("pye2"), NotProvided, "pye2-wire"),
     ],
 )
 def test_what_no_plugin_offers_is_an_error_that_says_what_to_install(

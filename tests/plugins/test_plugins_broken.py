@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def hook(body: str, kind: str = "transports", arguments: str = "") -> str:
     return f"""
-        from pye2core import SignatureDescriptor, TransportDescriptor, hookimpl
+        from pye2core import (
+            SerializerDescriptor, SignatureDescriptor, TransportDescriptor, hookimpl
+        )
 
         @hookimpl
         def pye2_register_{kind}({arguments}):
@@ -28,6 +30,16 @@ def hook(body: str, kind: str = "transports", arguments: str = "") -> str:
 
 def transport(name: str, scheme: str) -> str:
     return hook(f"return [TransportDescriptor({name!r}, ({scheme!r},), 'loft_of_{name}:Loft')]")
+
+
+def dialect(name: str, implementation: str) -> Throwaway:
+    """A plugin whose dialect comes before all others, and cannot be used."""
+    offer = f"SerializerDescriptor({name!r}, 'tongue_of_{name}:Tongue', strength=-1)"
+    return Throwaway(
+        name,
+        hook(f"return [{offer}]", "serializers"),
+        modules={f"tongue_of_{name}": implementation},
+    )
 
 
 FINE = Throwaway(
@@ -48,6 +60,12 @@ BROKEN = [
     Throwaway("mistakes", hook("return ['pigeon']")),
     Throwaway("off", "raise AssertionError('imported')"),
 ]
+DIALECTS = [
+    dialect("stammer", "raise ValueError('it is too dark to read')"),
+    dialect("stutter", "class Tongue:\n    def __init__(self):\n        self.moon = moon\n"),
+    dialect("mumble", "class Tongue:\n    def __init__(self, node_name=None):\n        pass\n"),
+    dialect("lisp", "from pye2core.abc import Serializer\nclass Tongue(Serializer):\n    pass\n"),
+]
 RIVALS = [
     Throwaway("rival-one", transport("one", "pigeon")),
     Throwaway("rival-two", transport("two", "PIGEON")),
@@ -64,7 +82,7 @@ def environment(new_environment: Callable[[list[str]], Environment]) -> Environm
     """One with all of them."""
     made = new_environment(with_workspace())
     lofts = Throwaway("lofts", "", modules=RIVALS_BRING)
-    made.install(FINE, *BROKEN, *RIVALS, lofts)
+    made.install(FINE, *BROKEN, *DIALECTS, *RIVALS, lofts)
     return made
 
 
@@ -173,6 +191,69 @@ def test_the_doctor_tells_of_plugins_that_offer_one_name(
     assert problem["phase"] == "conflict"
     assert conflict in problem["error"]
     assert "uninstall one" in problem["advice"]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "subject", "error"),
+    [
+        ("stammer-dist", "implementation of serializer stammer", "too dark to read"),
+        ("stutter-dist", "making the serializer stutter", "NameError: name 'moon'"),
+        ("mumble-dist", "making the serializer mumble", "no pye2core.abc.Serializer"),
+        ("lisp-dist", "making the serializer lisp", "abstract"),
+    ],
+)
+def test_the_doctor_tells_of_a_dialect_that_cannot_be_used(
+    told: dict[str, dict[str, Any]], distribution: str, subject: str, error: str
+) -> None:
+    said = told[distribution]
+
+    (problem,) = said["problems"]
+    assert (said["state"], said["ok"], problem["phase"]) == ("loaded", False, "use")
+    assert problem["subject"].startswith(subject)
+    assert error in problem["error"]
+    assert distribution in problem["advice"]
+
+
+def test_a_session_and_a_node_speak_what_is_left_and_warn_of_what_is_not(
+    environment: Environment,
+) -> None:
+    said = environment.runs("""
+        import logging, sys
+        logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
+        from pye2core import installed_plugins
+        from pye2core.connection import Dialects
+        for name in (None, "attic"):
+            spoken = Dialects.installed(installed_plugins(), node_name=name)
+            print("speaks:", type(spoken.for_peer(None)).__name__)
+    """)
+
+    lines = said.splitlines()
+    assert [each for each in lines if "speaks:" in each] == ["speaks: Pye2Serializer"] * 2
+    for plugin in ("stammer", "stutter", "mumble", "lisp"):
+        warnings = [
+            each
+            for each in lines
+            if each.startswith("WARNING") and f"the plugin {plugin!r}" in each
+        ]
+        assert len(warnings) == 2, said
+
+
+def test_where_a_dialect_is_offered_by_a_broken_plugin_alone_the_error_names_it(
+    environment: Environment,
+) -> None:
+    every = "wire,mumble,stutter,lisp"
+    said = environment.runs(
+        """
+        from pye2core import Pye2Error, Session
+        try:
+            Session("memory://lab")
+        except Pye2Error as error:
+            print(type(error).__name__, error.plugin, error)
+        """,
+        PYE2_DISABLE_PLUGINS=every,
+    )
+
+    assert said.startswith("PluginBroken stammer the plugin 'stammer' offers")
 
 
 def test_all_others_are_loaded_and_well(told: dict[str, dict[str, Any]]) -> None:

@@ -63,8 +63,8 @@ class Plugins:
     def transport(self, scheme: str) -> Any:
         return installed_plugins().transport(scheme)
 
-    def load(self, descriptor: Any, implementation: str) -> Any:
-        return self._transport
+    def make(self, descriptor: Any, *given: Any) -> Any:
+        return self._transport(*given)
 
     def settings_of(self, descriptor: Any, environment: Any) -> None:
         return None

@@ -67,14 +67,15 @@ class SerializerDescriptor:
         name: "pye2".
         implementation: import string of a ``pye2core.abc.Serializer``.
         strength: of two dialects that a peer is known to speak, the higher one is used; of all that
-            are installed, the lowest is used for peers of whom nothing is known. PyE2's has 0.
+            are installed, the lowest is used for peers of whom nothing is known. PyE2's has 0, so
+            that a dialect that does not say is used only with peers that speak it.
         settings: import string of an attrs class with its own settings, if it has any; they are
             read from ``PYE2_<PLUGIN>_<FIELD>``.
     """
 
     name: str = field(validator=_NAME)
     implementation: str = field(validator=_IMPORT_STRING)
-    strength: int = 0
+    strength: int = 1
     settings: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
 
 

@@ -191,8 +191,8 @@ class Registry:
         assert scheme == "memory"
         return self.descriptor
 
-    def load(self, descriptor: TransportDescriptor, import_string: str) -> type[Transport]:
-        return ScriptedTransport
+    def make(self, descriptor: TransportDescriptor, *given: Any) -> Transport:
+        return ScriptedTransport(*given)
 
     def settings_of(self, descriptor: TransportDescriptor, environment: object = None) -> None:
         return None

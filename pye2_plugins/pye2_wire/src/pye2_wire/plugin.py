@@ -12,6 +12,7 @@ def pye2_register_serializers() -> list[SerializerDescriptor]:
         SerializerDescriptor(
             "pye2",
             "pye2_wire.serializer:Pye2Serializer",
+            strength=0,
             settings="pye2_wire.settings:WireSettings",
         )
     ]

@@ -175,7 +175,6 @@ class Connection:
     def _make_transport(self) -> Transport:
         broker = self.settings.broker
         descriptor = self._registry.transport(broker.scheme)
-        implementation = self._registry.load(descriptor, descriptor.implementation)
         options = TransportOptions(
             broker=evolve(broker, port=broker.port or descriptor.default_ports.get(broker.scheme)),
             client_id=self.settings.client_id,
@@ -184,7 +183,9 @@ class Connection:
             settings=self._registry.settings_of(descriptor, self.settings.environment),
             last_will=self._seal_last_will if self._last_will else None,
         )
-        transport: Transport = implementation(options, self._inbound.receive, self._on_state)
+        transport: Transport = self._registry.make(
+            descriptor, options, self._inbound.receive, self._on_state
+        )
         if self._last_will and not transport.features.last_will:
             _log.info(
                 "the transport for %s leaves no last will: should this connection be lost, others"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from pye2core.errors import MessageRejected
+from pye2core.abc import Serializer
+from pye2core.errors import MessageRejected, PluginBroken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pye2core.abc import SealedMessage, Serializer
+    from pye2core.abc import SealedMessage
     from pye2core.descriptors import SerializerDescriptor
     from pye2core.plugins import PluginRegistry
+
+_log = logging.getLogger("pye2core.connection")
 
 
 class Dialects:
@@ -19,11 +23,16 @@ class Dialects:
 
     Args:
         serializers: the dialects, the weakest first; that one is used where nothing is known.
+        missing: those that are installed and cannot be used, by name, each with its plugin.
     """
 
-    def __init__(self, serializers: Sequence[Serializer]) -> None:
+    def __init__(
+        self, serializers: Sequence[Serializer], missing: Mapping[str, str] | None = None
+    ) -> None:
         self._serializers = tuple(serializers)
+        self._missing = missing or {}
         self._spoken: dict[str, int] = {}
+        self._reported: set[int] = set()
 
     @classmethod
     def installed(
@@ -33,7 +42,7 @@ class Dialects:
         node_name: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Dialects:
-        """All that plugins offer.
+        """All that plugins offer and that can be used; what cannot be is a warning.
 
         Args:
             registry: the plugins.
@@ -43,19 +52,22 @@ class Dialects:
 
         Raises:
             NotProvided: none is offered.
-            PluginBroken: the only one, or what it names, is broken.
-            PluginConflict: two plugins offer the same.
+            PluginBroken: of those that are, none can be used; of several the first is told.
+            PluginConflict: none is offered by one plugin alone.
             SettingsError: a setting cannot be used.
         """
-        given = {} if node_name is None else {"node_name": node_name}
-
-        def make(descriptor: SerializerDescriptor) -> Serializer:
-            settings = registry.settings_of(descriptor, environment)
-            own = given if settings is None else {**given, "settings": settings}
-            made: Serializer = registry.load(descriptor, descriptor.implementation)(**own)
-            return made
-
-        return cls([make(each) for each in registry.serializers()])
+        made: list[Serializer] = []
+        broken: dict[str, PluginBroken] = {}
+        for descriptor in registry.serializers():
+            try:
+                made.append(made_serializer(registry, descriptor, node_name, environment))
+            except PluginBroken as error:
+                broken[descriptor.name] = error
+        if not made:
+            raise next(iter(broken.values()))
+        for name, why in broken.items():
+            _log.warning("the wire dialect %r is neither spoken nor understood: %s", name, why)
+        return cls(made, {name: why.plugin for name, why in broken.items()})
 
     def for_peer(self, address: str | None) -> Serializer:
         """The strongest dialect that this peer is known to speak."""
@@ -71,11 +83,65 @@ class Dialects:
             MessageRejected: no dialect recognises it, or the one that does cannot read it.
         """
         for place, serializer in enumerate(self._serializers):
-            if serializer.recognises(data):
+            if self._is_recognised(place, serializer, data):
                 return place, serializer.parse(data)
-        raise MessageRejected("no installed wire dialect recognises it", reason="shape")
+        raise MessageRejected(
+            f"no wire dialect that is in use here recognises it{self._suspects()}", reason="shape"
+        )
+
+    def _is_recognised(self, place: int, serializer: Serializer, data: bytes) -> bool:
+        try:
+            return serializer.recognises(data)
+        except MessageRejected:
+            raise
+        except Exception as error:  # noqa: BLE001 - the dialects after it may well know these bytes
+            if place not in self._reported:
+                self._reported.add(place)
+                _log.exception(
+                    "%s raised %s in recognises(), which must not be: what it would have read may"
+                    " be lost (reported once)",
+                    type(serializer).__qualname__,
+                    type(error).__name__,
+                )
+            return False
+
+    def _suspects(self) -> str:
+        if not self._missing:
+            return ""
+        told = ", ".join(f"{name!r} of the plugin {self._missing[name]}" for name in self._missing)
+        return f"; what cannot be used here is {told}: see `pye2 plugins doctor`"
 
     def heard(self, sender: str, place: int) -> None:
         """Remember that a verified message of ``sender`` came in this dialect."""
         if place > self._spoken.get(sender, 0):
             self._spoken[sender] = place
+
+
+def made_serializer(
+    registry: PluginRegistry,
+    descriptor: SerializerDescriptor,
+    node_name: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Serializer:
+    """One dialect, as a node or a client uses it.
+
+    Args:
+        registry: the plugins.
+        descriptor: which dialect.
+        node_name: the name of the node that speaks; None for a client.
+        environment: what its settings are read from; None for the variables of this process and of
+            ``.env``.
+
+    Raises:
+        PluginBroken: it cannot be imported, or not be made; names the plugin and what to do.
+        SettingsError: a setting cannot be used.
+    """
+    settings = registry.settings_of(descriptor, environment)
+    own = {"node_name": node_name, "settings": settings}
+    given = {name: each for name, each in own.items() if each is not None}
+    made = registry.make(descriptor, **given)
+    if isinstance(made, Serializer):
+        return made
+    raise registry.broken_in_use(
+        descriptor, f"made a {type(made).__qualname__}, which is no pye2core.abc.Serializer"
+    )

@@ -210,7 +210,7 @@ def _record(
     )
 
 
-def against_a_defect(candidate: Candidate) -> str:
+def against_a_defect(candidate: Candidate | PluginRecord) -> str:
     """What to do about a plugin that does what none may do."""
     return (
         f"this is a defect of {candidate.distribution} {candidate.version}:"

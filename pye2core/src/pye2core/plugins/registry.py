@@ -18,20 +18,26 @@ from pye2core.errors import (
     NotProvided,
     PluginBroken,
     PluginConflict,
+    Pye2Error,
     UnknownPreset,
     UnknownSignature,
     UnknownTransport,
 )
 from pye2core.plugins.discovery import LoadPolicy, canonical, installed_candidates, policy_from
 from pye2core.plugins.known import distribution_for
-from pye2core.plugins.loader import Loader, import_object, names_of, told
+from pye2core.plugins.loader import (
+    Loader,
+    against_a_defect,
+    import_object,
+    names_of,
+    told,
+)
 from pye2core.plugins.records import PluginRecord, PluginState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pye2core.descriptors import Descriptor, Role
-    from pye2core.errors import Pye2Error
     from pye2core.plugins.discovery import Candidate
     from pye2core.plugins.records import Phase
 
@@ -126,15 +132,26 @@ class PluginRegistry:
         every = self.transports().values()
         return {plain: secured for each in every for plain, secured in each.secured_schemes.items()}
 
+    def serializer(self, name: str) -> SerializerDescriptor:
+        """The wire dialect of that name.
+
+        Raises:
+            NotProvided: no plugin offers it; says what to install.
+            PluginBroken: the plugin that does is broken.
+            PluginConflict: two do.
+        """
+        return self._one(SerializerDescriptor, name)
+
     def serializers(self) -> tuple[SerializerDescriptor, ...]:
-        """All wire dialects, the strongest last.
+        """All wire dialects, the strongest last, without those that two plugins offer.
 
         Raises:
             NotProvided: none is installed.
             PluginBroken: the only one is broken.
-            PluginConflict: two plugins offer the same.
+            PluginConflict: there is none that only one plugin offers.
         """
-        names = self._offered(SerializerDescriptor) or ("pye2",)
+        alone = self._all(SerializerDescriptor)
+        names = alone or self._offered(SerializerDescriptor) or ("pye2",)
         found = [self._one(SerializerDescriptor, name) for name in names]
         return tuple(sorted(found, key=lambda each: each.strength))
 
@@ -246,14 +263,49 @@ class PluginRegistry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            plugin = self.plugin_of(descriptor)
-            record = next(each for each in self.records if each.name == plugin)
-            message = (
-                f"the plugin {plugin!r} offers {import_string}, but importing it failed:"
-                f" {told(error)}; `pip install --force-reinstall {record.distribution}` brings what"
-                " it requires"
-            )
-            raise PluginBroken(message, plugin=plugin, phase="use") from error
+            record = self._record_of(descriptor)
+            raise self.broken_in_use(
+                descriptor,
+                f"offers {import_string}, but importing it failed: {told(error)}",
+                f"`pip install --force-reinstall {record.distribution}` brings what it requires",
+            ) from error
+
+    def make(
+        self, descriptor: TransportDescriptor | SerializerDescriptor, *given: Any, **named: Any
+    ) -> Any:
+        """Import an implementation and call it with these arguments.
+
+        Raises:
+            PluginBroken: either fails; names the plugin and what to do.
+            Pye2Error: what it raises itself, such as that a setting cannot be used.
+        """
+        implementation = self.load(descriptor, descriptor.implementation)
+        try:
+            return implementation(*given, **named)
+        except (KeyboardInterrupt, Pye2Error):
+            raise
+        except BaseException as error:
+            what = f"offers {descriptor.implementation}, but making one failed: {told(error)}"
+            raise self.broken_in_use(descriptor, what) from error
+
+    def broken_in_use(
+        self, descriptor: Descriptor, what: str, advice: str | None = None
+    ) -> PluginBroken:
+        """The error that says what is wrong with what a plugin offers.
+
+        Args:
+            descriptor: what it is about.
+            what: what the plugin did: "offers …, but …".
+            advice: what to do; None where nothing is better than what helps against any defect.
+        """
+        record = self._record_of(descriptor)
+        told_advice = advice or against_a_defect(record)
+        message = f"the plugin {record.name!r} {what}; {told_advice}"
+        return PluginBroken(message, plugin=record.name, phase="use")
+
+    def _record_of(self, descriptor: Descriptor) -> PluginRecord:
+        plugin = self.plugin_of(descriptor)
+        return next(each for each in self.records if each.name == plugin)
 
     def settings_of(
         self,
@@ -270,7 +322,7 @@ class PluginRegistry:
             An object of the class that the descriptor names; None if it names none.
 
         Raises:
-            PluginBroken: the class cannot be imported.
+            PluginBroken: the class cannot be imported, or is none that settings can be read into.
             SettingsError: a value is missing or cannot be used; names the variable.
         """
         if descriptor.settings is None:
@@ -279,7 +331,13 @@ class PluginRegistry:
 
         settings_class = self.load(descriptor, descriptor.settings)
         name = self.plugin_of(descriptor)
-        return load_plugin_settings(name, settings_class, environment=environment)
+        try:
+            return load_plugin_settings(name, settings_class, environment=environment)
+        except (KeyboardInterrupt, Pye2Error):
+            raise
+        except BaseException as error:
+            what = f"offers the settings {descriptor.settings}, which cannot be made: {told(error)}"
+            raise self.broken_in_use(descriptor, what) from error
 
     def _offered(self, kind: type[_D]) -> dict[str, list[_D]]:
         return self._offers.get(kind, {})  # type: ignore[return-value]  # keyed by their type

@@ -181,6 +181,9 @@ def _uses(
     if isinstance(descriptor, TransportDescriptor | SerializerDescriptor) and descriptor.settings:
         subject = f"settings of {kind} {descriptor.name}"
         yield _Step(name, subject, _settings_check(subject, descriptor, registry))
+    if isinstance(descriptor, SerializerDescriptor):
+        subject = f"making the {kind} {descriptor.name}"
+        yield _Step(name, subject, _making_check(subject, descriptor, registry))
 
 
 def _kind_of(descriptor: Descriptor) -> str:
@@ -211,10 +214,10 @@ def _settings_check(
     plugin = registry.plugin_of(descriptor)
 
     def check() -> Iterator[Problem]:
+        if not _is_importable(descriptor.settings, descriptor, registry):
+            return
         try:
             registry.settings_of(descriptor)
-        except PluginBroken:
-            return  # that the class cannot be imported is told where it is tried
         except SettingsError as error:
             advice = (
                 f"give {error.setting} a value that can be used, in the environment or in .env;"
@@ -223,9 +226,43 @@ def _settings_check(
             yield Problem("settings", subject, str(error), advice)
         except BaseException as error:  # noqa: BLE001 - whatever it raises is what is looked for
             advice = f"tell the makers of the plugin {plugin}; its settings refuse like this"
-            yield Problem("settings", subject, told(error), advice)
+            yield Problem("settings", subject, told(error.__cause__ or error), advice)
 
     return check
+
+
+def _making_check(
+    subject: str, descriptor: SerializerDescriptor, registry: PluginRegistry
+) -> Callable[[], Iterator[Problem]]:
+    """Whether a session and a node would get one: that takes no broker, unlike a transport."""
+
+    def check() -> Iterator[Problem]:
+        from pye2core.connection.dialects import made_serializer
+
+        if not _is_importable(descriptor.implementation, descriptor, registry):
+            return
+        for node_name in (None, "doctor"):
+            try:
+                made_serializer(registry, descriptor, node_name)
+            except PluginBroken as error:
+                what, _, advice = str(error).partition("; ")
+                yield Problem("use", subject, what, advice)
+                return
+            except SettingsError:
+                return  # told where its settings are tried
+
+    return check
+
+
+def _is_importable(
+    import_string: str | None, descriptor: Descriptor, registry: PluginRegistry
+) -> bool:
+    """Whether it can be; if not, that is told where importing it is tried."""
+    try:
+        registry.load(descriptor, import_string or "")
+    except PluginBroken:
+        return False
+    return True
 
 
 def _own_standard_output() -> TextIO:

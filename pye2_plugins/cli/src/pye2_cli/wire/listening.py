@@ -98,8 +98,7 @@ class Listener:
             root=settings.root_topic,
             settings=registry.settings_of(descriptor, settings.environment),
         )
-        implementation = registry.load(descriptor, descriptor.implementation)
-        made: Transport = implementation(options, self._events.put, self._on_state)
+        made: Transport = registry.make(descriptor, options, self._events.put, self._on_state)
         return made
 
     def _on_state(self, state: ConnectionState, reason: str) -> None:
