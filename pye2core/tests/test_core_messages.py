@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pye2core import messages
 from pye2core.messages import (
     Action,
     Command,
@@ -140,3 +142,19 @@ def test_a_heartbeat_that_says_nothing_else_takes_commands_only_from_those_it_al
 
     assert beat.secured
     assert beat.allowed == ()
+
+
+def test_the_annotations_of_all_models_can_be_had_as_types() -> None:
+    messages.resolve_types()
+
+    named = [getattr(messages, name) for name in messages.__all__]
+    models = [each for each in named if isinstance(each, type) and attrs.has(each)]
+    texts = [
+        f"{model.__name__}.{each.name}"
+        for model in models
+        for each in attrs.fields(model)
+        if isinstance(each.type, str)
+    ]
+    assert {Command, Heartbeat} <= set(models)
+    assert texts == []
+    assert attrs.fields(Heartbeat).report.type == messages.NodeReport | None

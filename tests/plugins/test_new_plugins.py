@@ -57,6 +57,13 @@ MISTAKES = [
         "test_the_same_bytes_have_the_same_digest_and_others_another",
     ),
     (
+        "serializer",
+        "serializer.py",
+        "sent_at=self._head.sent_at",
+        "sent_at=self._head.sent_at.replace(year=1999)",
+        "test_when_it_was_sent_is_told_with_it",
+    ),
+    (
         "signature",
         "plugin.py",
         "from pye2core import SignatureDescriptor, hookimpl\n",

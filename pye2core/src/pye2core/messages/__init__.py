@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         NodeReport,
         Speaker,
     )
+    from pye2core.messages.typed import resolve_types
 
 __all__ = [
     "EVERY_NODE",
@@ -72,15 +73,17 @@ __all__ = [
     "Provenance",
     "Requester",
     "Speaker",
+    "resolve_types",
 ]
 
-_REPORTS = frozenset({"Circumstances", "InstanceReport", "MachineFigures", "NodeReport", "Speaker"})
-"""What only nodes write: imported when it is first asked for."""
+_REPORTS = ("Circumstances", "InstanceReport", "MachineFigures", "NodeReport", "Speaker")
+_LAZY = {**dict.fromkeys(_REPORTS, "reports"), "resolve_types": "typed"}
+"""What only nodes write, and what only serializers ask for: imported when it is first asked for."""
 
 if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
 
     def __getattr__(name: str) -> object:
-        if name not in _REPORTS:
+        if name not in _LAZY:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        return getattr(import_module(f"{__name__}.reports"), name)
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

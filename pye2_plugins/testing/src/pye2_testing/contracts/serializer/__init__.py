@@ -1,26 +1,25 @@
 """What every wire dialect promises the kernel: meaning arrives, and nothing else gets through.
 
-You are at the entrance and in the only room of tests; ``messages`` beside it makes what is said.
+You are at the entrance and in the room of tests of meaning, signatures and encryption; ``facts``
+beside it tests what is told of senders, ``messages`` makes what is said.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pye2_testing.contracts.contract import Contract
 from pye2_testing.contracts.serializer import messages
+from pye2_testing.contracts.serializer.facts import TellsWhatItIsTold
 from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER, STRANGER
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.messages import Action, Command, InstancePath, PayloadMessage, Requester
 
 if TYPE_CHECKING:
-    from pye2core.abc import SealedMessage, Serializer
-    from pye2core.identity import Identity
     from pye2core.messages import Heartbeat, Message, Notification
 
 _SECRET = "the stone under the third step"  # noqa: S105 - what must not be seen, in a test
@@ -42,7 +41,7 @@ _COMMAND = Command(
 )
 
 
-class SerializerContract(Contract):
+class SerializerContract(TellsWhatItIsTold):
     """The tests of a wire dialect; a subclass names the class.
 
     A subclass is called ``Test…``. A test that it replaces has a reason: ``@departs("…")``, or
@@ -57,33 +56,6 @@ class SerializerContract(Contract):
             class TestCborDialect(SerializerContract):
                 serializer = CborSerializer
     """
-
-    serializer: ClassVar[type[Serializer]]
-
-    def node(self) -> Serializer:
-        """The dialect as a node speaks it."""
-        make: Any = self.serializer  # what an implementation takes is not in the abstract class
-        made: Serializer = make(node_name="attic")
-        return made
-
-    def seal(
-        self, message: Message, encrypt_for: str | None = None, by: Identity = SENDER
-    ) -> bytes:
-        """The bytes of a message."""
-        return self.node().seal(message, by, encrypt_for=encrypt_for)
-
-    def parsed(self, data: bytes) -> SealedMessage:
-        """What a client makes of bytes, as far as nobody vouches for them."""
-        return self.serializer().parse(data)
-
-    def arrived(self, message: Message, encrypt_for: str | None = None) -> Any:
-        """What a message says to the one who receives it."""
-        sealed = self.parsed(self.seal(message, encrypt_for))
-        sealed.verify()
-        opened = sealed.open(RECEIVER)
-        assert opened.origin is not None
-        assert (opened.origin.sender, opened.origin.verified) == (SENDER.address, True)
-        return opened
 
     # --- meaning arrives ---
 
@@ -201,10 +173,10 @@ class SerializerContract(Contract):
         self, where: float, bit: int, encrypt_for: str | None, message: Message
     ) -> None:
         sealed = bytearray(self.seal(message, encrypt_for))
-        before = self._understood(bytes(sealed))
+        before = self.understood(bytes(sealed))
         sealed[int(where * len(sealed))] ^= 1 << bit
 
-        after = self._understood(bytes(sealed))
+        after = self.understood(bytes(sealed))
 
         assert isinstance(after, MessageRejected) or after == before
 
@@ -214,7 +186,7 @@ class SerializerContract(Contract):
         disguised = forged.replace(STRANGER.address.encode(), SENDER.address.encode())
 
         if disguised != forged:  # an address may be written in another way
-            assert isinstance(self._understood(disguised), MessageRejected)
+            assert isinstance(self.understood(disguised), MessageRejected)
         assert self.parsed(forged).sender == STRANGER.address
         assert self.parsed(honest).sender == SENDER.address
 
@@ -255,7 +227,7 @@ class SerializerContract(Contract):
     def test_whatever_the_bytes_they_are_read_or_rejected(self, noise: bytes) -> None:
         self.serializer().recognises(noise)
 
-        understood = self._understood(noise)
+        understood = self.understood(noise)
 
         assert isinstance(understood, MessageRejected)
         assert understood.reason
@@ -270,13 +242,4 @@ class SerializerContract(Contract):
 
         cut = sealed[: int(where * len(sealed))]
 
-        assert isinstance(self._understood(cut), MessageRejected)
-
-    def _understood(self, data: bytes) -> Any:
-        """What bytes say to the one who receives them, without where they came from."""
-        try:
-            sealed = self.parsed(data)
-            sealed.verify()
-            return evolve(sealed.open(RECEIVER), origin=None)
-        except MessageRejected as rejection:
-            return rejection
+        assert isinstance(self.understood(cut), MessageRejected)

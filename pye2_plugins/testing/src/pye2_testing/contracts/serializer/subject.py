@@ -1,0 +1,69 @@
+"""What all parts of the contract do with the dialect under test.
+
+You are below the tests of dialects; nothing here is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from attrs import evolve
+
+from pye2_testing.contracts.contract import Contract
+from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER
+from pye2core.errors import MessageRejected
+
+if TYPE_CHECKING:
+    from pye2core.abc import SealedMessage, Serializer
+    from pye2core.identity import Identity
+    from pye2core.messages import Message
+
+NODE_NAME = "attic"
+
+
+class DialectContract(Contract):
+    """Seals and opens.
+
+    Attributes:
+        serializer: the class under test.
+    """
+
+    serializer: ClassVar[type[Serializer]]
+
+    def node(self) -> Serializer:
+        """The dialect as a node speaks it."""
+        make: Any = self.serializer  # what an implementation takes is not in the abstract class
+        made: Serializer = make(node_name=NODE_NAME)
+        return made
+
+    def seal(
+        self, message: Message, encrypt_for: str | None = None, by: Identity = SENDER
+    ) -> bytes:
+        """The bytes of a message."""
+        return self.node().seal(message, by, encrypt_for=encrypt_for)
+
+    def parsed(self, data: bytes) -> SealedMessage:
+        """What a client makes of bytes, as far as nobody vouches for them."""
+        return self.serializer().parse(data)
+
+    def arrived(self, message: Message, encrypt_for: str | None = None) -> Any:
+        """What a message says to the one who receives it."""
+        return self.opened(self.seal(message, encrypt_for))
+
+    def opened(self, data: bytes) -> Any:
+        """What good bytes say to the one who receives them."""
+        sealed = self.parsed(data)
+        sealed.verify()
+        opened = sealed.open(RECEIVER)
+        assert opened.origin is not None
+        assert (opened.origin.sender, opened.origin.verified) == (SENDER.address, True)
+        return opened
+
+    def understood(self, data: bytes) -> Any:
+        """What any bytes say to the one who receives them, without where they came from."""
+        try:
+            sealed = self.parsed(data)
+            sealed.verify()
+            return evolve(sealed.open(RECEIVER), origin=None)
+        except MessageRejected as rejection:
+            return rejection
