@@ -254,6 +254,14 @@ def test_a_lambda_among_others_is_told_by_its_place(captured):
     assert captured(text).source == "return 2"
 
 
+def test_a_conditional_lambda_among_others_is_told_by_its_place(captured):
+    text = (
+        "jobs = lambda plugin: 1 if plugin else 2, lambda plugin: 1 if plugin else 3\njob = jobs[1]"
+    )
+
+    assert captured(text).source == "return 1 if plugin else 3"
+
+
 def test_a_lambda_that_cannot_be_told_from_others_is_refused(load, monkeypatch):
     job, _ = load("job = lambda plugin: 1, lambda plugin: 1")
     job.__code__ = job.__code__.replace(co_linetable=b"")  # as Python does with -X no_debug_ranges

@@ -70,7 +70,7 @@ def test_loops_that_pye2_corrupts_run(functions):
     sources = {
         "x = [i\n  for i in range(3)]\nreturn x": [0, 1, 2],
         "format_s = 'a:b'\nreturn format_s": "a:b",
-        "y = {}\nfor i in [1]: y[i:2] = 3\nreturn 1": TypeError,
+        "y = ()\nfor i in [1]: y[i:2] = 3\nreturn 1": TypeError,
         "n = 0\nwhile n < 3:\n\n  n += 1\nreturn n": 3,
     }
     for source, expected in sources.items():

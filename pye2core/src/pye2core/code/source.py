@@ -204,8 +204,22 @@ def _find_lambda(tree: ast.Module, code: CodeType) -> ast.Lambda | None:
     ]
     places = set(code.co_positions())
     at_place = [node for node in on_line if _place(node.body) in places]
-    found = at_place if len(on_line) > 1 else on_line
+    # Python 3.12 keeps no place of some expressions, such as constants.
+    alike = at_place or [node for node in on_line if _traits(_compiled(node)) == _traits(code)]
+    found = alike if len(on_line) > 1 else on_line
     return found[0] if len(found) == 1 else None
+
+
+def _compiled(node: ast.Lambda) -> CodeType:
+    expression = compile(ast.Expression(node), "<lambda>", "eval")
+    return next(each for each in expression.co_consts if isinstance(each, CodeType))
+
+
+def _traits(code: CodeType) -> tuple[object, ...]:
+    """What two codes of one lambda have in common, whether its names are global or around it."""
+    places = {place for place in code.co_positions() if None not in place}
+    constants = [(type(each), each) for each in code.co_consts if not isinstance(each, CodeType)]
+    return places, constants, {*code.co_names, *code.co_freevars}, code.co_varnames
 
 
 def _place(node: ast.expr) -> tuple[int | None, int | None, int | None, int | None]:
