@@ -188,10 +188,28 @@ class Runner(ABC):
         await self.start()
 
     async def on_command(self, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        """Answer an instance command.
+        """Answer an instance command (PyE2 wire protocol, section 6).
 
-        Unless overridden: a payload that echoes ``data`` as ``COMMAND_PARAMS`` (PyE2 wire protocol,
-        section 6).
+        Unless overridden: a payload that echoes ``data`` as ``COMMAND_PARAMS``. A client that waits
+        for an answer knows it by that field.
+
+        Args:
+            data: what the client gave as ``payload``, and what it marked its question with; keys
+                as it wrote them.
+            parameters: what the client gave as ``command_params``, and the command's name with the
+                value True. **Keys are in lower case**: after ``send_instance_command("RESET",
+                command_params={"From": 3})`` they are ``{"from": 3, "reset": True}``.
+
+        Raises:
+            Exception: whatever it is, the client is told that the command failed, and why.
+
+        Example:
+            ::
+
+                async def on_command(self, data, parameters):
+                    if "reset" in parameters:
+                        self._count = parameters.get("from", 0)
+                    await super().on_command(data, parameters)
         """
         del parameters
         await self.context.emit({"COMMAND_PARAMS": dict(data)})
