@@ -88,7 +88,7 @@ class PresetContract(Contract):
                 calls = [StageCall((0, {0: [3]}, [5, 2]), gives=[5])]
     """
 
-    plugin: ClassVar[ModuleType]
+    plugin: ModuleType  # not a ClassVar: mypy takes a module that is assigned to one for an error
     preset: ClassVar[str]
     calls: ClassVar[Sequence[StageCall]] = ()
     parameters: ClassVar[Mapping[str, Any]] = {}

@@ -58,7 +58,7 @@ class SignatureContract(Contract):
                 wrong = [{"SENSOR": 5}]
     """
 
-    plugin: ClassVar[ModuleType]
+    plugin: ModuleType  # not a ClassVar: mypy takes a module that is assigned to one for an error
     signature: ClassVar[str]
     settings: ClassVar[Mapping[str, Any]] = {}
     change: ClassVar[Mapping[str, Any]] = {}
