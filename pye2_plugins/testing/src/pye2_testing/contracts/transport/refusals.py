@@ -34,14 +34,15 @@ class Refusals(Promises):
             client.transport.connect(PATIENCE)
 
         assert refused.value.broker == nowhere.url
-        assert str(nowhere.port or nowhere.host) in str(refused.value)
 
     def test_a_host_name_that_does_not_exist_is_unreachable(self, bench: Bench) -> None:
         address = evolve(bench.address, host="no-such-host.invalid")
         client = bench.client("client", connected=False, address=address)
 
-        with pytest.raises(BrokerUnreachable, match=r"no-such-host\.invalid"):
+        with pytest.raises(BrokerUnreachable) as refused:
             client.transport.connect(PATIENCE)
+
+        assert refused.value.broker == address.url
 
     def test_good_credentials_are_accepted(self, guarded_bench: Bench) -> None:
         receiver = guarded_bench.client("receiver").subscribe(CONFIG)
@@ -59,7 +60,6 @@ class Refusals(Promises):
             client.transport.connect(PATIENCE)
 
         assert refused.value.broker == address.url
-        assert "user:password@" in str(refused.value)
         assert not address.password or address.password not in str(refused.value)
 
     def test_a_refused_client_connects_once_it_is_let_in(self, guarded_bench: Bench) -> None:
