@@ -40,6 +40,23 @@ def test_each_cause_says_what_to_do_next_and_no_password(error, words):
 
 
 @pytest.mark.parametrize(
+    ("code", "advice"),
+    [(20, "name that one's file"), (85, "made anew"), (92, "made anew")],
+    ids=["unknown authority", "no key identifier", "no key usage"],
+)
+def test_a_certificate_says_whether_its_authority_is_unknown_or_it_is_not_as_it_must_be(
+    code, advice
+):
+    error = ssl.SSLCertVerificationError("it does not verify")
+    error.verify_code, error.verify_message = code, "something is wrong"
+
+    told = broker_failures.not_reached(BROKER, error, plain_scheme="pigeon", how_to_start="")
+
+    assert "something is wrong" in str(told)
+    assert advice in str(told)
+
+
+@pytest.mark.parametrize(
     ("address", "who"),
     [
         (BROKER, "user 'me' with the given password"),

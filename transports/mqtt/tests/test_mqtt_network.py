@@ -66,6 +66,10 @@ def make_certificate(subject, key, issuer, issuer_key):
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
         )
+        .add_extension(  # Python 3.13 and later insist on it
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
         .sign(issuer_key, hashes.SHA256())
     )
 

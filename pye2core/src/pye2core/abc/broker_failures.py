@@ -15,6 +15,9 @@ from pye2core.errors import BrokerUnreachable, CredentialsRefused, MessageTooLar
 if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress
 
+_STRICTLY_CHECKED = range(80, 94)
+"""What OpenSSL calls certificates that verify, but are not made as RFC 5280 has it."""
+
 _CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
 
 
@@ -63,8 +66,8 @@ def _why_unreachable(
         why = f"Nothing listens at {at}. Start the broker there, or check host and port{here}."
     elif isinstance(error, ssl.SSLCertVerificationError):
         why = (
-            f"The broker at {at} is not who it should be: {error.verify_message}. Where its"
-            " certificate is signed by an authority of your own, name that one's file (ca_file)."
+            f"The broker at {at} is not who it should be: {error.verify_message}."
+            f" {_against_certificate(error)}"
         )
     elif isinstance(error, ssl.SSLError):
         why = (
@@ -77,6 +80,18 @@ def _why_unreachable(
         what = str(error) or type(error).__name__
         why = f"The broker at {at} cannot be reached ({what}). {_CHECK_NETWORK}"
     return why
+
+
+def _against_certificate(error: ssl.SSLCertVerificationError) -> str:
+    if getattr(error, "verify_code", 0) in _STRICTLY_CHECKED:
+        return (
+            "Python 3.13 and later insist on that (RFC 5280): have the certificate, or its"
+            " authority's, made anew with what it lacks."
+        )
+    return (
+        "Where its certificate is signed by an authority of your own, name that one's file"
+        " (ca_file)."
+    )
 
 
 def no_answer(broker: BrokerAddress, timeout: float) -> BrokerUnreachable:
