@@ -10,7 +10,7 @@ demo: sync
 
 test: sync
 	$(UV) run --no-sync python tests/prepare_system.py
-	$(UV) run --no-sync python tests/check.py && $(UV) run --no-sync pytest
+	$(UV) run --no-sync python tests/check.py && $(UV) run --no-sync python tests/run.py
 
 check: sync
 	$(UV) run --no-sync python tests/check.py
