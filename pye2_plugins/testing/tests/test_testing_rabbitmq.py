@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from pye2_testing import fixtures, rabbitmq
+from pye2_testing.child import free_port
 from pye2_testing.rabbitmq import RabbitMq, RabbitMqFailed
 
 PATIENCE = 30.0
@@ -107,3 +108,28 @@ def test_a_missing_program_skips_the_test_with_a_reason(monkeypatch):
 def test_it_has_no_port_before_it_is_started(tmp_path):
     with pytest.raises(RabbitMqFailed, match=r"start\(\)"):
         _ = RabbitMq(tmp_path).port
+
+
+def test_a_port_that_was_taken_meanwhile_is_left_to_whoever_has_it(tmp_path, monkeypatch):
+    outputs = ["Failed to start listener (eaddrinuse)", None]
+    tried = []
+
+    def start(_self, _server, _names, port):
+        tried.append(port)
+        return outputs[len(tried) - 1]
+
+    monkeypatch.setattr(rabbitmq, "find_program", str)
+    monkeypatch.setattr(RabbitMq, "_try", start)
+    broker = RabbitMq(tmp_path)
+
+    broker.start()
+
+    assert len(tried) == 2
+    assert broker.port == tried[1]
+
+
+def test_ports_are_none_that_connections_are_given():
+    ports = {free_port() for _ in range(50)}
+
+    assert len(ports) > 40
+    assert max(ports) < 32_768  # Linux gives those above; other systems give higher ones

@@ -6,12 +6,14 @@ What is the same for Mosquitto and RabbitMQ; nothing here knows either.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,12 +34,21 @@ def find_program(name: str, *more_folders: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join((*more_folders, usual, *_SYSTEM_FOLDERS)))
 
 
+_PORTS = (15_000, 32_000)
+_random = random.SystemRandom()
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 where nothing listens at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 where nothing listens at this moment.
+
+    It is none of those that systems give to outgoing connections: a broker that starts slowly, or
+    again, would find it taken.
+    """
+    while True:
+        port = _random.randrange(*_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Child:

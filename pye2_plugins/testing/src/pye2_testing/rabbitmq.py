@@ -147,7 +147,8 @@ class RabbitMq:
             if output is None:
                 self._port = port
                 return
-            if "in_use" not in output or attempt == _ATTEMPTS or self._port:
+            is_taken = "eaddrinuse" in output or "in_use" in output
+            if not is_taken or attempt == _ATTEMPTS or self._port:
                 raise RabbitMqFailed(f"RabbitMQ did not start:\n{output}", output=output)
 
     def stop(self) -> None:
