@@ -124,8 +124,8 @@ def test_info_says_what_an_instance_of_a_signature_can_be_told(tmp_path: Path) -
 
     assert "pye2-custom-code" in told
     assert "offers    signature CUSTOM_EXEC_01" in told
-    assert "setting   CODE [required]" in told
-    assert "setting   PROCESS_DELAY [0.05]" in told
+    assert "setting   CODE: str [required]" in told
+    assert "setting   PROCESS_DELAY: float [0.05]" in told
 
 
 @pytest.mark.parametrize("name", ["custom-code", "CUSTOM_EXEC_01", "chain-job"])
@@ -290,9 +290,9 @@ def test_plugins_breaks_no_name_over_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("primes-sieve", "parameter upto [1000]"),
+        ("primes-sieve", "parameter upto: int [1000]"),
         ("FINISH_CONDITION___AGGREGATED_DATA_MORE_THAN_X", "parameter X [required]"),
-        ("custom_exec_01", "setting   PROCESS_DELAY [0.05]"),
+        ("custom_exec_01", "setting   PROCESS_DELAY: float [0.05]"),
         ("mqtts", "transport mqtts, from mqtt (pye2-mqtt)"),
     ],
 )

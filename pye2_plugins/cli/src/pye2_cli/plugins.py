@@ -183,9 +183,7 @@ def _parameters(preset: PresetDescriptor, registry: PluginRegistry) -> Iterator[
     """What a preset can be told: a whole job its class's fields, one function what it names."""
     if preset.stage is Stage.JOB:
         job = registry.load(preset, preset.implementation)
-        told = [
-            f"{each.name} [{_default(each.default)}]" for each in attrs.fields(job) if each.init
-        ]
+        told = [f"{name}{rest}" for name, rest in _fields_of(job)]
     else:
         told = [f"{each} [{_default(attrs.NOTHING)}]" for each in preset.parameters]
     if told:
@@ -219,9 +217,23 @@ def _instance_settings(signature: SignatureDescriptor, registry: PluginRegistry)
     if signature.settings is None:
         return
     yield f"settings of an instance of {signature.name}:"
-    settings_class = registry.load(signature, signature.settings)
-    for each in attrs.fields(settings_class):
-        yield f"setting   {each.name.upper()} [{_default(each.default)}]"
+    for name, told in _fields_of(registry.load(signature, signature.settings)):
+        yield f"setting   {name.upper()}{told}"
+
+
+def _fields_of(told: type) -> Iterator[tuple[str, str]]:
+    """Each field of an attrs class that can be given: its name, and its type, default and help."""
+    from pye2core.settings import plugin_settings
+
+    try:
+        known = plugin_settings("", told)
+    except NameError:  # its annotations name what only type checkers import
+        for each in attrs.fields(told):
+            if each.init:
+                yield each.name, f" [{_default(each.default)}]"
+        return
+    for its in known:
+        yield its.name, f": {its.type_name} [{_default(its.default)}] {its.help}".rstrip()
 
 
 def _common_settings() -> Iterator[str]:
