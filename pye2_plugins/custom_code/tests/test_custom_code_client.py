@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -223,10 +224,27 @@ def test_results_that_did_not_arrive_are_told_with_their_place_and_what_helps(
     hear(there, 1, 2, 6)
 
     text = there.reported.get(timeout=30)
+    there.instance.ended()
     assert text.startswith("3 results of pipe/CUSTOM_EXEC_01/inst on attic (0xai_attic)")
     assert "max_queued_messages 0" in text
     assert text in caplog.messages
     assert there.instance.missing_results == 3
+
+
+def test_an_instance_that_has_ended_tells_nothing_of_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(missing, "LATE_SECONDS", 3600.0)
+    there = Surroundings()
+    there.instance.temporary_attach(lambda *arguments: None)
+    hear(there, 1, 3)
+    waiting = [each for each in threading.enumerate() if each.name == "pye2-missing results"]
+
+    there.instance.ended()
+
+    assert len(waiting) == 1
+    waiting[0].join(30)
+    assert not waiting[0].is_alive()
 
 
 def test_results_that_came_while_nobody_listened_are_not_missing() -> None:

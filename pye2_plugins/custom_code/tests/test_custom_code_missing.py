@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,19 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2_custom_code import missing
-from pye2_custom_code.missing import MissingResults, Numbering
+from pye2_custom_code.missing import LATE_SECONDS, MissingResults, Numbering
 from pye2core.clock import ManualClock, SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    Watching = Callable[[Callable[[int], object]], MissingResults]
 
 PATIENCE = 30.0
 
 
-def numbering(*arrived: tuple[object, object]) -> Numbering:
-    """Where these have arrived, in this order."""
-    made = Numbering(ManualClock())
-    for run, number in arrived:
+def numbering(*arrived: tuple[object, object], seconds: float = 0) -> Numbering:
+    """Where these have arrived, in this order; ``seconds`` after the first of them the others."""
+    clock = ManualClock()
+    made = Numbering(clock)
+    for place, (run, number) in enumerate(arrived):
+        if place == 1:
+            clock.advance(seconds)
         made.take(run, number)
     return made
 
@@ -51,7 +57,23 @@ def test_a_new_process_begins_anew() -> None:
 
 
 def test_the_first_of_a_new_process_are_missing_where_the_one_before_was_heard() -> None:
-    assert numbering(*of_run("a", [734, 735]), *of_run("b", [4, 5])).missing == 3
+    arrived = of_run("a", [734, 735]) + of_run("b", [4, 5])
+
+    assert numbering(*arrived, seconds=LATE_SECONDS).missing == 3
+
+
+@pytest.mark.parametrize(
+    "arrived",
+    [
+        [*of_run("b", [734]), *of_run("a", [50]), *of_run("b", [735])],
+        [*of_run("a", [50]), *of_run("b", [734, 735])],
+    ],
+    ids=["after another", "first"],
+)
+def test_what_comes_late_of_an_earlier_process_is_no_gap_of_either(
+    arrived: list[tuple[object, object]],
+) -> None:
+    assert numbering(*arrived).missing == 0
 
 
 def test_what_comes_again_means_nothing() -> None:
@@ -97,7 +119,7 @@ def test_whatever_the_order_the_missing_are_those_between_that_never_came(
 ) -> None:
     arrived = [number for number in order if number not in lost]
 
-    made = numbering(("before", 1), *of_run("a", arrived))
+    made = numbering(("before", 1), *of_run("a", arrived), seconds=LATE_SECONDS)
 
     assert made.missing == max(arrived, default=0) - len(arrived)
 
@@ -113,8 +135,24 @@ def told(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[int]:
     return queue.Queue()
 
 
-def test_what_is_missing_for_long_is_told_with_all_that_is(told: queue.Queue[int]) -> None:
-    watch = MissingResults(SystemClock(), told.put)
+@pytest.fixture
+def watching() -> Iterator[Watching]:
+    """Begins to watch, and ends it with the test."""
+    made: list[MissingResults] = []
+
+    def watch(tell: Callable[[int], object]) -> MissingResults:
+        made.append(MissingResults(SystemClock(), tell))
+        return made[-1]
+
+    yield watch
+    for each in made:
+        each.end()
+
+
+def test_what_is_missing_for_long_is_told_with_all_that_is(
+    told: queue.Queue[int], watching: Watching
+) -> None:
+    watch = watching(told.put)
 
     for number in (1, 5):
         watch.take("a", number)
@@ -125,8 +163,8 @@ def test_what_is_missing_for_long_is_told_with_all_that_is(told: queue.Queue[int
     assert watch.count == 5
 
 
-def test_what_is_only_late_is_not_told(told: queue.Queue[int]) -> None:
-    watch = MissingResults(SystemClock(), told.put)
+def test_what_is_only_late_is_not_told(told: queue.Queue[int], watching: Watching) -> None:
+    watch = watching(told.put)
 
     for number in (1, 3, 2):
         watch.take("a", number)
@@ -138,10 +176,10 @@ def test_what_is_only_late_is_not_told(told: queue.Queue[int]) -> None:
 
 
 def test_a_flood_of_gaps_is_told_of_once_for_a_while(
-    told: queue.Queue[int], monkeypatch: pytest.MonkeyPatch
+    told: queue.Queue[int], monkeypatch: pytest.MonkeyPatch, watching: Watching
 ) -> None:
     monkeypatch.setattr(missing, "TELL_SECONDS", 3600.0)
-    watch = MissingResults(SystemClock(), told.put)
+    watch = watching(told.put)
     watch.take("a", 1)
     watch.take("a", 3)
     assert told.get(timeout=PATIENCE) == 1
@@ -162,9 +200,10 @@ def test_a_process_that_still_speaks_is_not_forgotten_for_one_that_does_not() ->
     assert heard.missing == 0
 
 
-def test_what_is_lost_after_late_ones_came_is_told(told: queue.Queue[int]) -> None:
-    clock = SystemClock()
-    results = MissingResults(clock, told.put)
+def test_what_is_lost_after_late_ones_came_is_told(
+    told: queue.Queue[int], watching: Watching
+) -> None:
+    results = watching(told.put)
     results.take("a", 1)
     results.take("a", 3)
     assert told.get(timeout=PATIENCE) == 1
@@ -173,3 +212,59 @@ def test_what_is_lost_after_late_ones_came_is_told(told: queue.Queue[int]) -> No
     results.take("a", 5)
 
     assert told.get(timeout=PATIENCE) == 1
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+def waiting_threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "pye2-missing results"]
+
+
+def test_when_it_ends_no_thread_is_left_and_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, watching: Watching
+) -> None:
+    monkeypatch.setattr(missing, "LATE_SECONDS", 3600.0)
+    told: queue.Queue[int] = queue.Queue()
+    watch = watching(told.put)
+    watch.take("a", 1)
+    watch.take("a", 3)
+    (thread,) = waiting_threads()
+
+    watch.end()
+
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert told.empty()
+    assert watch.count == 1
+
+
+def test_what_is_left_out_after_its_end_starts_no_thread(watching: Watching) -> None:
+    watch = watching(print)
+    watch.end()
+
+    watch.take("a", 1)
+    watch.take("a", 3)
+
+    assert waiting_threads() == []
+
+
+def test_an_end_while_it_is_told_is_the_end(told: queue.Queue[int], watching: Watching) -> None:
+    ended = threading.Event()
+
+    def tell(count: int) -> None:
+        watch.end()
+        told.put(count)
+        ended.set()
+
+    watch = watching(tell)
+    watch.take("a", 1)
+    watch.take("a", 3)
+    assert ended.wait(PATIENCE)
+    for thread in waiting_threads():
+        thread.join(PATIENCE)
+
+    watch.take("a", 5)
+
+    assert waiting_threads() == []
+    assert told.get_nowait() == 1

@@ -74,6 +74,11 @@ class CustomExecInstance(Instance):
             self._missing.begin_anew()
         return super().calls_for_payload(message)
 
+    def ended(self) -> None:
+        """As every instance's; nobody is told any more of what is missing."""
+        self._missing.end()
+        super().ended()
+
     def _tell_of_missing(self, count: int) -> None:
         node = self.pipeline.node_addr
         text = (

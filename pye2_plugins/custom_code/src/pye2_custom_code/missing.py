@@ -1,7 +1,8 @@
 """Which results of an instance did not arrive though later ones did.
 
 You are on the client's side of CUSTOM_EXEC_01. ``Numbering`` is sans-I/O: it is asked for every
-payload, from the transport's threads, and reads the time only when a number was left out.
+payload, from the transport's threads, and reads the time only for a process that it does not know
+and when a number was left out.
 ``MissingResults`` waits until what is missing can no longer be just late, and then says so.
 """
 
@@ -48,16 +49,19 @@ class Numbering:
     """The numbers of an instance's payloads, and those that were left out; from any thread.
 
     Each process of the instance numbers its payloads from 1. Where the numbers of the first process
-    that is heard begin says nothing: it may have run before. Those of later processes begin with 1.
+    that is heard begin says nothing: it may have run before. Nor do those of others that are heard
+    within ``LATE_SECONDS`` of it, as either may be late, and have been sent before anybody listened
+    here. Those of later processes begin with 1.
 
     Args:
-        clock: says since when a number is missing.
+        clock: says since when a number is missing, and how long one has listened.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._next: dict[str, int] = {}
+        self._since = 0.0
         self._gaps: deque[_Gap] = deque()
         self._given_up = 0
 
@@ -109,7 +113,10 @@ class Numbering:
             return bool(news)
 
     def _begin(self, run: str, number: int) -> int:
-        first = 1 if self._next else number
+        now = self._clock.monotonic()
+        if not self._next:
+            self._since = now
+        first = number if now - self._since < LATE_SECONDS else 1
         self._next[run] = first
         if len(self._next) > _MOST_RUNS:
             del self._next[next(iter(self._next))]
@@ -146,6 +153,8 @@ class MissingResults:
         self._numbering = Numbering(clock)
         self._lock = threading.Lock()
         self._waiting = False
+        self._ended = False
+        self._timer: threading.Timer | None = None
 
     def take(self, run: object, number: object) -> None:
         """Note that a payload has arrived; costs next to nothing while none is missing."""
@@ -155,6 +164,13 @@ class MissingResults:
     def begin_anew(self) -> None:
         """What comes next may begin with any number: nobody has listened."""
         self._numbering.begin_anew()
+
+    def end(self) -> None:
+        """Tell of nothing any more, and leave no thread behind."""
+        with self._lock:
+            self._ended = True
+            if self._timer is not None:
+                self._timer.cancel()
 
     @property
     def count(self) -> int:
@@ -166,11 +182,13 @@ class MissingResults:
             if self._waiting:
                 return
             self._waiting = True
-        self._start_timer(LATE_SECONDS)
+            self._start_timer(LATE_SECONDS)
 
     def _judge(self) -> None:
         too_late = self._clock.monotonic() - LATE_SECONDS
         with self._lock:
+            if self._ended:
+                return
             is_news = self._numbering.news_since(too_late)
             lost = self._numbering.missing_since(too_late)
             self._waiting = is_waiting = is_news or self._numbering.missing > lost
@@ -179,9 +197,13 @@ class MissingResults:
                 self._tell(lost)
         finally:
             if is_waiting:
-                self._start_timer(TELL_SECONDS if is_news else LATE_SECONDS)
+                with self._lock:
+                    self._start_timer(TELL_SECONDS if is_news else LATE_SECONDS)
 
     def _start_timer(self, seconds: float) -> None:
-        timer = threading.Timer(seconds, self._judge)
-        timer.daemon = True
-        timer.start()
+        if self._ended:
+            return
+        self._timer = threading.Timer(seconds, self._judge)
+        self._timer.name = "pye2-missing results"
+        self._timer.daemon = True
+        self._timer.start()

@@ -290,7 +290,7 @@ class DeployedPipeline(CodeTools):
     def _drop_removed(self) -> None:
         left = {key_of(each) for each in self.configurations.proposed.instances}
         for key in self._instances.keys() - left - self.configurations.temporary.keys():
-            self._instances.pop(key).callback_thread.finish()
+            self._instances.pop(key).end_callbacks()
 
     # --- closing ----------------------------------------------------------------------------------
 
@@ -348,14 +348,21 @@ class DeployedPipeline(CodeTools):
         with self._lock:
             self._closed = True
             self.configurations.gone = True
-        for thread in self.callback_threads():
-            thread.finish()
+        self.end_callbacks()
         self.session.forget_pipeline(self, said_at)
 
     def callback_threads(self) -> list[CallbackThread]:
         """The threads of its callbacks and of its instances'."""
         with self._lock:
             return [self._thread, *(each.callback_thread for each in self._instances.values())]
+
+    def end_callbacks(self) -> None:
+        """Take no more calls, for its instances neither; those that wait are still run."""
+        with self._lock:
+            instances = list(self._instances.values())
+        self._thread.finish()
+        for instance in instances:
+            instance.end_callbacks()
 
     # --- commands ---------------------------------------------------------------------------------
 

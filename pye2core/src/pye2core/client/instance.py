@@ -136,6 +136,13 @@ class Instance:
         """As :meth:`wrap_on_data`, for notifications."""
         return on_notification
 
+    def ended(self) -> None:
+        """Let go of what this object holds, such as timers: nothing is given to it any more.
+
+        Called when its session, its pipeline or itself was closed, or another object has taken its
+        place; maybe more than once, and on any thread. To be overridden; does nothing.
+        """
+
     def fail(self, error: JobFailedError) -> None:
         """Say that the job of this instance cannot succeed; ``session.run`` raises the error."""
         self.pipeline.session.fail_job(error)
@@ -280,6 +287,11 @@ class Instance:
         for attachment in self._attachments:
             if (on_notification := attachment.on_notification) is not None:
                 yield self._thread, _call(on_notification, self.pipeline, message)
+
+    def end_callbacks(self) -> None:
+        """Take no more calls; those that wait are still run."""
+        self._thread.finish()
+        self.ended()
 
     @property
     def callback_thread(self) -> CallbackThread:

@@ -436,7 +436,10 @@ class Pipeline(TemporaryInstances):
     def replace_instance(self, instance: Instance) -> None:
         """Let an object take the place of the one for the same instance."""
         with self._lock:
+            before = self._instances.get(instance.key)
             self._instances[instance.key] = instance
+        if before is not None and before is not instance:
+            before.ended()
 
     def remove_plugin_instance(self, instance: Instance) -> None:
         """Propose that an instance is gone.

@@ -49,8 +49,7 @@ class KnownPipelines:
             replaced = here.get(pipeline.name)
             here[pipeline.name] = pipeline
         if replaced is not None:
-            for thread in replaced.callback_threads():
-                thread.finish()
+            replaced.end_callbacks()
         return pipeline
 
     def add_if_new(self, pipeline: Pipeline) -> Pipeline:
@@ -96,6 +95,7 @@ class KnownPipelines:
             pipeline.note_report(report)
             if pipeline.is_gone and not (pipeline.is_own or pipeline.is_listened_to):
                 self._drop(pipeline)
+                pipeline.end_callbacks()
 
     def report_of(self, node: str) -> Report | None:
         """What a node last said that it runs."""

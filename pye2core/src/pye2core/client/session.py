@@ -384,10 +384,10 @@ class Session(SessionPipelines, SessionWaiting):
 
     def _end_callbacks(self) -> None:
         threads = [self._thread]
+        self._thread.finish()
         for pipeline in self.known_pipelines.all():
             threads += pipeline.callback_threads()
-        for thread in threads:
-            thread.finish()
+            pipeline.end_callbacks()
         deadline = self.clock.monotonic() + DRAINING_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - self.clock.monotonic()))

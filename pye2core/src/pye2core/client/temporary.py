@@ -104,7 +104,7 @@ class TemporaryInstances(DeployedPipeline):
         with self._lock:
             was_there = self.configurations.take_away(instance.key)
             self._instances.pop(instance.key, None)
-        instance.callback_thread.finish()
+        instance.end_callbacks()
         return was_there
 
     def end_temporary(self, error: Exception) -> None:
