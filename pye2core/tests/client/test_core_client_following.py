@@ -342,3 +342,117 @@ def test_a_new_pipeline_that_is_confirmed_late_runs() -> None:
 
     assert staging.on_node == pipeline("Other", one={"V": 1})
     assert staging.stage() is None
+
+
+def test_what_the_node_was_told_last_has_a_change_in_it_that_may_be_made_yet(
+    unanswered: Staging,
+) -> None:
+    unanswered.note_report(pipeline(one={"V": 1}, theirs={}))
+
+    assert settings_in(unanswered.as_told()) == {"one": {"V": 4}, "theirs": {}}
+    assert settings_in(unanswered.on_node) == {"one": {"V": 1}, "theirs": {}}
+
+
+# --- what nobody waits for ------------------------------------------------------------------------
+
+
+def sent_off(staging: Staging, session_id: str = "s1") -> Staging:
+    """With what is proposed sent, and nobody waiting for its confirmation."""
+    assert staging.stage() is not None
+    staging.assume(session_id)
+    return staging
+
+
+@pytest.fixture
+def unawaited() -> Staging:
+    """A pipeline of which a change from 1 to 4 was sent, and nobody waits for its confirmation."""
+    staging = deployed(pipeline(one={"V": 1}))
+    change(staging, "one", V=4)
+    return sent_off(staging)
+
+
+def test_what_nobody_waits_for_counts_as_made(unawaited: Staging) -> None:
+    assert settings_in(unawaited.on_node) == {"one": {"V": 4}}
+    assert unawaited.running
+
+
+def test_a_new_pipeline_that_the_node_may_not_have_read_of_is_not_gone() -> None:
+    staging = sent_off(Staging(pipeline(one={"V": 1})))
+    assert staging.running
+
+    staging.note_report(None)
+
+    assert not staging.gone
+    assert not staging.running
+    again = staging.stage()
+    assert again is not None
+    assert again.body == pipeline(one={"V": 1})
+
+
+def test_it_runs_as_soon_as_the_node_shows_it() -> None:
+    staging = sent_off(Staging(pipeline(one={"V": 1})))
+    staging.note_report(None)
+
+    staging.note_report(pipeline(one={"V": 1}))
+    assert staging.running
+    assert staging.stage() is None
+    staging.note_report(None)
+
+    assert staging.gone
+
+
+def test_once_the_node_has_answered_its_absence_means_that_it_is_gone() -> None:
+    staging = sent_off(Staging(pipeline(one={"V": 1})))
+    staging.note_late_answer(said(1, InstancePath("p")), is_news=True)
+
+    staging.note_report(None)
+
+    assert staging.gone
+
+
+def test_a_report_from_before_it_leaves_the_change_proposed(unawaited: Staging) -> None:
+    unawaited.note_report(pipeline(one={"V": 1}, theirs={}))
+
+    assert settings_in(unawaited.on_node) == {"one": {"V": 1}, "theirs": {}}
+    assert settings_in(unawaited.proposed) == {"one": {"V": 4}, "theirs": {}}
+    unawaited.note_report(pipeline(one={"V": 4}))
+    assert unawaited.stage() is None
+
+
+def test_its_late_confirmation_ends_the_doubt(unawaited: Staging) -> None:
+    assert not unawaited.note_late_answer(said(1), is_news=True)
+    assert unawaited.note_late_answer(said(100), is_news=True)
+
+    assert settings_in(unawaited.on_node) == {"one": {"V": 4}}
+    assert unawaited.stage() is None
+
+
+def test_its_refusal_leaves_it_proposed(unawaited: Staging) -> None:
+    assert unawaited.note_late_answer(said(-100), is_news=False)
+
+    assert settings_in(unawaited.on_node) == {"one": {"V": 1}}
+    plan = unawaited.stage()
+    assert plan is not None
+    assert plan.body == (InstanceUpdate("p", "S", "one", {"V": 4}),)
+
+
+def test_what_could_not_be_sent_after_all_is_proposed_again() -> None:
+    staging = Staging(pipeline(one={"V": 1}))
+    sent_off(staging)
+
+    staging.unstage()
+
+    assert not staging.running
+    assert staging.stage() is not None
+
+
+def test_of_two_that_nobody_waits_for_a_report_from_before_both_leaves_both_proposed(
+    unawaited: Staging,
+) -> None:
+    change(unawaited, "one", W=5)
+    sent_off(unawaited, "s2")
+
+    unawaited.note_report(pipeline(one={"V": 1}))
+
+    assert settings_in(unawaited.on_node) == {"one": {"V": 1}}
+    assert settings_in(unawaited.proposed) == {"one": {"V": 4, "W": 5}}

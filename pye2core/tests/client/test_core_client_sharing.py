@@ -274,8 +274,10 @@ def test_a_brief_heartbeat_says_that_all_is_still_as_the_full_one_said(
     session = open_session(clock=clock)
     assert session.wait_for_node(node.address, PATIENCE, verbose=False)
     pipeline = session.create_pipeline(node=node.address, name="p")
+    answered = Calls()
+    pipeline.attach(on_notification=answered)
     pipeline.deploy(with_confirmation=False)
-    node.next_command()
+    answered.next()
     node.running.clear()
     full = node.heartbeat()
     node.send(full)
@@ -286,6 +288,46 @@ def test_a_brief_heartbeat_says_that_all_is_still_as_the_full_one_said(
     node.send(brief_after(full))
 
     assert so(session, lambda: pipeline.is_gone)
+
+
+@pytest.fixture
+def sent_to_one_who_is_away(
+    open_session: Callable[..., Session], node: FakeNode, clock: ManualClock
+) -> Pipeline:
+    """A new pipeline whose node has not read of it; nobody waits until it has."""
+    session = open_session(clock=clock)
+    assert session.wait_for_node(node.address, PATIENCE, verbose=False)
+    pipeline = session.create_pipeline(node=node.address, name="p")
+    pipeline.create_plugin_instance(signature=PLAIN, instance_id="i", speed=1)
+    node.answer = node.ignore
+    pipeline.deploy(with_confirmation=False)
+    return pipeline
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+def test_what_a_node_has_not_read_of_yet_is_not_gone_because_it_does_not_run_it(
+    sent_to_one_who_is_away: Pipeline, node: FakeNode, clock: ManualClock
+) -> None:
+    pipeline = sent_to_one_who_is_away
+    reported = pipeline.session.known_pipelines.reported
+    clock.advance(100)
+
+    node.running["sign"] = PipelineConfig("sign")
+    node.beat()
+
+    assert so(pipeline.session, lambda: "sign" in reported(node.address))
+    assert not pipeline.is_gone
+    node.confirm(node.next_command())
+    clock.advance(100)
+    node.beat()
+    assert so(pipeline.session, lambda: pipeline.is_deployed)
+    del node.running["p"]
+    node.beat()
+    assert so(pipeline.session, lambda: pipeline.is_gone)
 
 
 # --- the end of a pipeline ------------------------------------------------------------------------

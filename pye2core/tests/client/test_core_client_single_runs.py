@@ -532,6 +532,25 @@ def test_what_is_only_proposed_is_not_sent_with_it(fed: Pipeline, node: FakeNode
     assert [each.instance_id for each in node.next_command().body.instances] == ["i", "not yet"]
 
 
+@pytest.mark.usefixtures("responder")
+def test_a_change_that_may_be_made_late_is_not_taken_back_with_it(
+    fed: Pipeline, node: FakeNode
+) -> None:
+    (instance,) = fed.instances
+    answers, node.answer = node.answer, node.ignore
+    instance.update_instance_config(speed=4)
+    with pytest.raises(ConfirmationTimeout):
+        fed.deploy(timeout=0.05)
+    node.next_command()
+    node.answer = answers
+
+    fed.wait_exec("x", timeout=PATIENCE)
+
+    for sent in (node.next_command(), node.next_command()):
+        kept = sent.body.instance("PUPPET_PLAIN_01", "i")
+        assert kept.settings["SPEED"] == 4
+
+
 def test_a_pipeline_with_input_can_be_changed_meanwhile(
     fed: Pipeline, node: FakeNode, beside: ThreadPoolExecutor
 ) -> None:

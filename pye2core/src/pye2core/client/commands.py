@@ -81,7 +81,7 @@ class Commands:
         Raises:
             NotConnected, MessageTooLarge, InvalidAddress, TypeError: as ``Connection.send``.
         """
-        requester = self._requester(session_id or self._next_session_id())
+        requester = self._requester(session_id or self.new_session_id())
         command = Command(action, body, node, requester)
         if self._show is not None:
             self._show(f"{action.name} to {self._network.name_of(node) or node}")
@@ -153,7 +153,7 @@ class Commands:
         Raises:
             NotConnected, MessageTooLarge, InvalidAddress, TypeError: as ``Connection.send``.
         """
-        session_id = session_id or self._next_session_id()
+        session_id = session_id or self.new_session_id()
         # Opened first: the answer may arrive before send() has returned.
         transaction = self.transactions.open(
             node, pipeline, session_id, expected, timeout=timeout, grace=grace, on_end=on_end
@@ -172,7 +172,8 @@ class Commands:
         if not sent.cancelled() and (error := sent.exception()) is not None:
             self.transactions.fail(transaction, str(error))
 
-    def _next_session_id(self) -> str:
+    def new_session_id(self) -> str:
+        """A session id that no other command has."""
         return f"{self._client_id}_{next(self._numbers)}"
 
     # --- what came of it --------------------------------------------------------------------------

@@ -208,7 +208,8 @@ class DeployedPipeline(CodeTools):
         where they changed the same setting, the proposal counts.
 
         Args:
-            with_confirmation: whether the node's answer is expected at all.
+            with_confirmation: whether the node's answer is expected at all. Where it is not, the
+                change counts as made until the node shows otherwise; then it is proposed again.
             wait_confirmation: whether to wait for it.
             timeout: seconds; 0 for as long as it takes. A node that has begun to confirm a changed
                 instance is given that instance's ``PROCESS_DELAY`` longer.
@@ -255,6 +256,9 @@ class DeployedPipeline(CodeTools):
         return self._send(plan, timeout, expects=expects)
 
     def _send(self, plan: DeployPlan, timeout: float, *, expects: bool) -> Transaction:
+        session_id = self.session.commands.new_session_id()
+        if not expects:
+            self._assume(session_id)
         try:
             transaction = self.session.commands.ask(
                 self.node_addr,
@@ -264,6 +268,7 @@ class DeployedPipeline(CodeTools):
                 plan.expected if expects else (),
                 timeout=timeout,
                 grace=plan.grace,
+                session_id=session_id,
                 on_end=lambda outcome: self._settle(plan, outcome),
             )
         except BaseException:
@@ -273,10 +278,14 @@ class DeployedPipeline(CodeTools):
         self._was_sent = True
         return transaction
 
+    def _assume(self, session_id: str) -> None:
+        with self._lock:
+            self.configurations.assume(session_id)
+            self._last_told = Moment(None, self.session.clock.monotonic())
+
     def _settle(self, plan: DeployPlan, outcome: Outcome) -> None:
         with self._lock:
             self.configurations.settle(outcome)
-            # Where nothing was to be confirmed, the change counts as made at this moment.
             if outcome.said_at is not None or outcome.ok:
                 self._last_told = Moment(outcome.said_at, self.session.clock.monotonic())
             self._drop_removed()
@@ -504,6 +513,8 @@ class DeployedPipeline(CodeTools):
                 told = self.configurations.note_report(None)
             if told and is_news:
                 self._last_told = moment
+        if told:
+            self._look_again()
 
     def _tells_of_end(self, said: Notification) -> bool:
         ended = Expectation(NotificationCode.PIPELINE_ARCHIVE_OK, InstancePath(self.name))

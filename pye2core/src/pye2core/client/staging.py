@@ -66,19 +66,33 @@ class DeployPlan:
 
 @define
 class Unanswered:
-    """A change that the node did not confirm in time: it may have been made, or be made later.
+    """A change that the node has not confirmed: it may have been made, or be made later.
 
     Attributes:
         before: what was on the node when it was sent; None for a new pipeline.
         target: what it makes of that.
         session_id: under which it was sent.
-        missing: what the node did not confirm.
+        missing: what the node has not confirmed.
+        assumed: whether it counts as made until the node shows otherwise: nobody waits for its
+            confirmation.
     """
 
     before: PipelineConfig | None
     target: PipelineConfig
     session_id: str
     missing: list[Expectation]
+    assumed: bool = False
+
+    @property
+    def may_be_on_its_way(self) -> bool:
+        """Whether the node may not have read it yet, and does not run the pipeline for that."""
+        unread = any(each.path.instance_id is None for each in self.missing)
+        return self.before is None and unread
+
+    def over(self, on_node: PipelineConfig | None) -> PipelineConfig:
+        """What it makes of what is on the node now."""
+        before = self.before or PipelineConfig(self.target.name)
+        return rebased(before, self.target, on_node or self.target)
 
 
 @define
@@ -89,8 +103,8 @@ class Staging:
         proposed: what it is to become.
         on_node: what the node runs, as last heard; None if it never said that it does.
         gone: whether the node has since said that it does not run the pipeline any more.
-        unanswered: a change that may have been made, though the node did not confirm it in time.
-            Until it is known, the next deployment says everything.
+        unanswered: a change that may have been made, though the node has not confirmed it. Until it
+            is known, the next deployment says everything.
         staged: what was sent and awaits its confirmation.
         temporary: instances that run for a moment beside what is deployed: they are neither
             proposed nor confirmed, and nobody has to wait with a change until they are gone.
@@ -176,9 +190,25 @@ class Staging:
         self.staged = plan
         return plan
 
+    def assume(self, session_id: str) -> None:
+        """Let what is staged count as made, as nobody waits for its confirmation.
+
+        Args:
+            session_id: under which it is about to be sent: the answer may be there at once.
+        """
+        plan, self.staged = self.staged, None
+        if plan is None:
+            return
+        self._doubt_assumed()
+        self.unanswered = Unanswered(
+            self.on_node, plan.target, session_id, list(plan.expected), assumed=True
+        )
+        self.on_node = self.proposed = plan.target
+
     def unstage(self) -> None:
-        """Take what was staged as not sent after all."""
+        """Take what was staged, or is assumed, as not sent after all."""
         self.staged = None
+        self._doubt_assumed()
 
     def _plan(self) -> DeployPlan | None:
         if self.on_node is None or self.unanswered is not None:
@@ -241,8 +271,13 @@ class Staging:
 
         What was proposed since is not part of it: that is for the next deployment to say.
         """
-        told = self.staged.target if self.staged is not None else self.on_node
-        return self._with_temporary(told or self.proposed)
+        return self._with_temporary(self._told() or self.proposed)
+
+    def _told(self) -> PipelineConfig | None:
+        if self.staged is not None:
+            return self.staged.target
+        # It may be made yet: who left it out would take it back.
+        return self.unanswered.over(self.on_node) if self.unanswered is not None else self.on_node
 
     def _with_temporary(self, config: PipelineConfig) -> PipelineConfig:
         for instance in self.temporary.values():
@@ -293,6 +328,12 @@ class Staging:
         stored = any(each.path.instance_id is None for each in outcome.confirmed)
         self._keep_confirmed(plan.target, running, stored=stored)
 
+    def _doubt_assumed(self) -> None:
+        """Let a change that counts as made count as proposed: the node shows that it is not."""
+        if self.unanswered is not None and self.unanswered.assumed:
+            self.on_node = self.unanswered.before
+            self.unanswered.assumed = False
+
     def _keep_confirmed(
         self, target: PipelineConfig, running: set[InstanceKey], *, stored: bool
     ) -> None:
@@ -326,14 +367,20 @@ class Staging:
         if self.staged is not None:
             return False
         if reported is None:
-            self.gone = self.on_node is not None
-            self.leaving.clear()
+            self._note_absence()
             return True
         shown = in_own_words(self._without_temporary(reported), *self._own_words())
         if self.unanswered is not None and shows(shown, self.unanswered.target):
             self.unanswered = None
+        self._doubt_assumed()
         self._follow(shown)
         return True
+
+    def _note_absence(self) -> None:
+        self.leaving.clear()
+        if self.unanswered is not None and self.unanswered.may_be_on_its_way:
+            self._doubt_assumed()
+        self.gone = self.on_node is not None
 
     def _own_words(self) -> list[PipelineConfig]:
         unanswered = self.unanswered.target if self.unanswered is not None else None
@@ -356,10 +403,11 @@ class Staging:
         waiting.missing = [each for each in waiting.missing if not each.concerns(said)]
         if waiting.missing and not refused:
             return False
+        if refused:
+            self._doubt_assumed()
         self.unanswered = None
         if is_news and not refused:
-            before = waiting.before or PipelineConfig(self.name)
-            self._follow(rebased(before, waiting.target, self.on_node or waiting.target))
+            self._follow(waiting.over(self.on_node))
         return True
 
     def _follow(self, on_node: PipelineConfig) -> None:
