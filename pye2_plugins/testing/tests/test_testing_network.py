@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from pye2_testing import MemoryNetwork
-from pye2core.errors import DeployFailed
+from pye2_testing import MemoryNetwork, network
+from pye2core.errors import DeployFailed, NodeNotOnline
 
 PATIENCE = 30
 
@@ -72,6 +72,15 @@ def test_a_call_that_takes_too_long_is_given_up_and_does_not_hold_up_the_end() -
 
         while "0.2" not in notifications.get(timeout=PATIENCE):
             pass
+
+
+def test_a_session_that_does_not_hear_the_nodes_is_told_which(monkeypatch) -> None:
+    with MemoryNetwork(nodes=1) as there, monkeypatch.context() as patch:
+        patch.setattr(network, "_PATIENCE", 0.01)
+        with pytest.raises(NodeNotOnline, match=r"'node-1' has not been heard from") as refused:
+            there.session(root_topic="elsewhere")
+
+    assert refused.value.node == "node-1"
 
 
 def test_a_stranger_is_refused_as_on_any_network(tmp_path) -> None:

@@ -107,11 +107,19 @@ class MemoryNetwork:
 
         Args:
             options: as :class:`pye2core.Session` takes them.
+
+        Raises:
+            NodeNotOnline: a node of this network does not show itself to that session.
         """
         given = {"key_file": self._client_key, "silent": True, **options}
         session = Session(broker=self.broker.url, **given)
-        for name in self._names:
-            assert session.wait_for_node(name, timeout=_PATIENCE, verbose=False)
+        try:
+            for name in self._names:
+                session.wait_for_node(name, timeout=_PATIENCE, verbose=False)
+                session.peers.resolve(name)
+        except BaseException:
+            session.close()
+            raise
         return session
 
     @property
