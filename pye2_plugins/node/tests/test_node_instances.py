@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from node_support import CLIENT, InstanceStage, puppet
@@ -86,6 +87,21 @@ def test_payloads_tell_how_their_instance_stands(perform):
     assert second.frequency > 0
     assert first.sent_at <= second.sent_at
     assert 0 <= first.alive_seconds <= second.alive_seconds
+
+
+def test_how_often_an_instance_sends_is_by_the_node_s_clock(facilities, outlet, clock):
+    async def scenario():
+        stage = Stage(evolve(facilities, clock=clock), outlet, PATIENCE)
+        context = stage.instance(puppet(PROCESS_DELAY=0.25)).context
+        for _ in range(3):
+            await context.emit({})
+            clock.advance(0.25)
+        return [payload.circumstances for payload, _ in stage.outlet.payloads]
+
+    told = asyncio.run(scenario())
+
+    assert [each.frequency for each in told] == [None, 4.0, 4.0]
+    assert [each.alive_seconds for each in told] == [0.0, 0.25, 0.5]
 
 
 @given(st.lists(st.floats(0.001, 100), min_size=1, max_size=30))
