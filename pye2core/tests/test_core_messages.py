@@ -15,6 +15,7 @@ from pye2core.messages import (
     Heartbeat,
     InstanceConfig,
     InstancePath,
+    InstanceUpdate,
     Notification,
     NotificationCode,
     NotificationKind,
@@ -158,3 +159,11 @@ def test_the_annotations_of_all_models_can_be_had_as_types() -> None:
     assert {Command, Heartbeat} <= set(models)
     assert texts == []
     assert attrs.fields(Heartbeat).report.type == messages.NodeReport | None
+
+
+def test_an_update_tells_its_settings_from_the_command_that_comes_with_them() -> None:
+    sent = {"speed": 2, "instance_id": "i", "Instance_Command": {"STOP": True}}
+    update = InstanceUpdate("p", "S_01", "i", sent)
+
+    assert (update.settings, update.command) == ({"SPEED": 2}, {"STOP": True})
+    assert InstanceUpdate("p", "S_01", "i", {"SPEED": 2}).command is None

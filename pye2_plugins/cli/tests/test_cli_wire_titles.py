@@ -80,7 +80,7 @@ def test_a_payload_of_a_pye2_node_shows_only_what_is_its_own() -> None:
         for each in messages
         if each["topic"].endswith("/payloads")
     )
-    told = {reading.path.signature: title(reading.message) for reading in payloads}
+    told = {each.path.signature: title(each.message, each.own_fields) for each in payloads}
 
     assert "CURRENT_RANKING=[['real-2', 0.0, 1." in told["NET_MON_01"]
     for words in told.values():

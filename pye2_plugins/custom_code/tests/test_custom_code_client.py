@@ -57,9 +57,9 @@ class Surroundings:
         self.instance = CustomExecInstance(self.pipeline, "CUSTOM_EXEC_01", "inst")
         self.heard: list[tuple[Any, ...]] = []
 
-    def receive(self, **fields: Any) -> None:
+    def receive(self, message: str = "", **fields: Any) -> None:
         on_data = self.instance.wrap_on_data(lambda *arguments: self.heard.append(arguments))
-        on_data(self.pipeline, Payload(fields))
+        on_data(self.pipeline, Payload(fields, digest=message))
 
 
 def failure(line: int) -> dict[str, Any]:
@@ -174,10 +174,9 @@ def test_an_exception_is_shown_without_a_callback_too() -> None:
 
 def test_an_exception_is_shown_once_however_many_callbacks_there_are() -> None:
     there = Surroundings()
-    fields = {"EXEC_ERRORS": "no", "EXEC_RUN": "a", "EXEC_SEQ": 1}
     for _ in range(3):
-        there.receive(**fields)
-    there.receive(**{**fields, "EXEC_SEQ": 2})
+        there.receive("first", EXEC_ERRORS="no")
+    there.receive("second", EXEC_ERRORS="no")
     assert len(there.shown) == 2
 
 

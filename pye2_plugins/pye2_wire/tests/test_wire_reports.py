@@ -11,6 +11,7 @@ from attrs import evolve
 from pye2_wire.heartbeats import heartbeat_body
 from pye2_wire.notifications import notification_body
 from pye2_wire.payloads import payload_body
+from pye2_wire.reports import own_fields
 from pye2_wire.settings import HeartbeatVersion
 from pye2core.messages import (
     Circumstances,
@@ -209,3 +210,10 @@ def test_pipelines_are_told_with_who_made_and_changed_them() -> None:
     assert (told["MODIFIED_BY_ADDR"], told["MODIFIED_BY_ID"]) == ("0xai_changer", "changer")
     assert (told["SESSION_ID"], told["VALIDATED"]) == ("second", True)
     assert told["LAST_UPDATE_TIME"] == "2026-01-05 08:30:00"
+
+
+def test_what_every_payload_says_is_nobody_s_own() -> None:
+    said = {"EXEC_RESULT": 1, "EXEC_ITER": 3, "ID": 8, "_P_VERSION": "1", "TAGS": "x", "EE_ID": "n"}
+    standing = {"debug_payload_saved": False, "IS_ALERT": False, "STREAM": "p", "SESSION_ID": None}
+
+    assert own_fields({**said, **standing, "_C_FPS": 2, "PYE2_X": 1}) == {"EXEC_RESULT": 1}

@@ -13,12 +13,22 @@ import pytest
 from pye2core import CustomPluginTemplate, DistributedCustomCodePresets, Payload
 from pye2core.client.code_tools import CodeTools
 from pye2core.errors import CodeError, NotProvided, Pye2Error, UnknownPreset
-from pye2core.messages import InstancePath
+from pye2core.messages import InstancePath, Origin, PayloadMessage
 
 PATH = InstancePath("p", "SIG_01", "i")
 
 
 # --- payloads -------------------------------------------------------------------------------------
+
+
+def test_a_payload_of_a_message_can_be_told_from_others_with_the_same_fields() -> None:
+    first, second = (
+        Payload.of(PayloadMessage(PATH, {"A": 1}, origin=Origin("0xai_x", digest=digest)))
+        for digest in ("a1", "b2")
+    )
+
+    assert first == second
+    assert (first.digest, second.digest) == ("a1", "b2")
 
 
 def test_a_payload_is_a_dictionary_that_knows_its_sender() -> None:

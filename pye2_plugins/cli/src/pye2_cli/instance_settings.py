@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from pye2core.messages.configuration import FORMATTER
+
 
 @frozen
 class CommonSetting:
@@ -33,7 +35,7 @@ COMMON_SETTINGS = (
     ),
     CommonSetting("ENCRYPT_PAYLOAD", "False", "encrypt payloads for whoever created the pipeline"),
     CommonSetting(
-        "EE_FORMATTER", "None", "the formatter of its payloads: `pye2 plugins` lists formatters"
+        FORMATTER, "None", "the formatter of its payloads: `pye2 plugins` lists formatters"
     ),
     CommonSetting("TAGS", "''", "copied into payloads"),
     CommonSetting("ID_TAGS", "[]", "copied into payloads"),

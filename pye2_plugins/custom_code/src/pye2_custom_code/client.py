@@ -54,7 +54,7 @@ class CustomExecInstance(Instance):
 
     def __init__(self, pipeline: Pipeline, signature: str, instance_id: str) -> None:
         super().__init__(pipeline, signature, instance_id)
-        self._last_told: tuple[object, ...] = ()
+        self._last_told = ""
         self._missing = MissingResults(pipeline.session.clock, self._tell_of_missing)
 
     @property
@@ -151,9 +151,8 @@ class CustomExecInstance(Instance):
 
     def _was_told(self, payload: Payload) -> bool:
         """Whether another callback of this instance has shown the error of this payload."""
-        message = tuple(payload.get(key) for key in ("EE_MESSAGE_ID", "EXEC_RUN", "EXEC_SEQ"))
-        was_told = message == self._last_told and any(message)
-        self._last_told = message
+        was_told = payload.digest != "" and payload.digest == self._last_told
+        self._last_told = payload.digest
         return was_told
 
     def _key(self, setting: str, default: str) -> str:

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import InstanceConfig, PipelineConfig
-from pye2core.messages.configuration import VOID, upper_keys
+from pye2core.messages.configuration import VOID, settings_in
 from pye2core.messages.digests import digest_of, is_digest
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 ADMIN_PIPELINE: Final = "admin_pipeline"
 """A pipeline of that name belongs to the node itself (PyE2 wire protocol, section 7)."""
-
-INSTANCE_COMMAND: Final = "INSTANCE_COMMAND"
-"""Not a setting: an instance command on its way (PyE2 wire protocol, section 6)."""
 
 _DEEPEST_PLACE: Final = 16
 """Dots in a key that are looked at."""
@@ -103,7 +100,7 @@ def _instance_as_sent(
     known = pipeline.instance(sent.signature, sent.instance_id) if pipeline is not None else None
     settings = _with_what_is_kept(
         known.settings if known is not None else {},
-        _settings_in(sent.settings),
+        settings_in(sent.settings),
         sent.signature,
         is_confidential,
     )
@@ -131,16 +128,9 @@ def instance_after(
         InvalidConfiguration: a key addresses a place that is not there.
     """
     sent = _with_what_is_kept(
-        known.settings, _settings_in(changes), known.signature, is_confidential
+        known.settings, settings_in(changes), known.signature, is_confidential
     )
     return evolve(known, settings=_laid_over(known.settings, sent, pipeline.name))
-
-
-def _settings_in(sent: Mapping[str, Any]) -> dict[str, Any]:
-    settings = upper_keys(sent)
-    settings.pop(INSTANCE_COMMAND, None)
-    settings.pop("INSTANCE_ID", None)
-    return settings
 
 
 def _with_what_is_kept(

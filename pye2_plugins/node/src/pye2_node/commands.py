@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field, frozen
 
-from pye2_node.changes import INSTANCE_COMMAND, instance_after, updated
+from pye2_node.changes import instance_after, updated
 from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
 from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
@@ -27,7 +27,6 @@ from pye2core.messages import (
     PipelineConfig,
     Requester,
 )
-from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -289,9 +288,7 @@ class _Planner:
             self.plan.notices.append(self._answers.refused(path, _not_there(update, pipeline)))
             return None
         path = spelled_path_of(update.pipeline, known)
-        changes = upper_keys(update.changes)
-        command = changes.pop(INSTANCE_COMMAND, None)
-        changes.pop("INSTANCE_ID", None)
+        changes, command = update.settings, update.command
         try:
             if changes or command is None:
                 self._change_instance(pipeline, known, changes)

@@ -6,22 +6,19 @@ on who listens, so that here a name is known if any dialect has it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pye2core.errors import InvalidConfiguration
+from pye2core.messages.configuration import FORMATTER
 
 if TYPE_CHECKING:
     from pye2core.messages import InstanceConfig, InstancePath
     from pye2core.plugins import PluginRegistry
 
-FORMATTER_KEY: Final = "EE_FORMATTER"
-"""The setting that names it: the name that messages have for it (PyE2 wire protocol, section 5.2),
-with a prefix that keeps it apart from the settings of custom code."""
-
 
 def formatter_of(config: InstanceConfig) -> str | None:
     """The formatter that an instance asks for; None for none."""
-    return config.settings.get(FORMATTER_KEY) or None
+    return config.settings.get(FORMATTER) or None
 
 
 def refuse_unknown_formatter(
@@ -39,7 +36,7 @@ def refuse_unknown_formatter(
     known = {name for dialect in dialects for name in registry.formatters(dialect)}
     if not isinstance(wanted, str) or wanted not in known:
         raise InvalidConfiguration(
-            f"{FORMATTER_KEY} of the instance {path.instance_id!r} is {wanted!r}, which no plugin"
+            f"{FORMATTER} of the instance {path.instance_id!r} is {wanted!r}, which no plugin"
             f" on this node offers; it has {', '.join(sorted(known))}",
             pipeline=path.pipeline,
         )

@@ -50,6 +50,34 @@ _LOOP_RESOLUTION: Final = 20
 """Runs a second at most, of PyE2's instances that do not say (section 7)."""
 
 
+_OF_THE_MESSAGE: Final = frozenset(
+    {
+        *("INITIATOR_ADDR", "INITIATOR_ID", "MODIFIED_BY_ADDR", "MODIFIED_BY_ID", "SESSION_ID"),
+        *("INSTANCE_ID", "PIPELINE", "SIGNATURE", "STREAM", "STREAM_NAME", "SB_IMPLEMENTATION"),
+    }
+)
+_OF_THE_STANDING: Final = frozenset(
+    {
+        *("EXEC_ITER", "EXEC_RUN", "EXEC_SEQ", "ID", "ID_TAGS", "IMG_IN_PAYLOAD", "TAGS"),
+        *("FORCED_PAUSE", "IGNORE_WORKING_HOURS", "WORKING_HOURS", "WORKING_HOURS_TIMEZONE"),
+        "TIMESTAMP_EXECUTION",
+    }
+)
+_IN_EVERY_PAYLOAD: Final = (
+    frozenset(key.upper() for key in _OF_ALL_PAYLOADS) | _OF_THE_MESSAGE | _OF_THE_STANDING
+)
+_PREFIXES_IN_EVERY_PAYLOAD: Final = ("EE_", "PYE2_", "_P_", "_C_")
+
+
+def own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what a payload says, what neither tells of the message nor of its instance's standing."""
+    return {
+        key: value
+        for key, value in fields.items()
+        if key.upper() not in _IN_EVERY_PAYLOAD and not key.startswith(_PREFIXES_IN_EVERY_PAYLOAD)
+    }
+
+
 def payload_fields(payload: PayloadMessage) -> dict[str, Any]:
     """What a payload says by itself, and how its instance stands; the former counts more."""
     said = payload.fields

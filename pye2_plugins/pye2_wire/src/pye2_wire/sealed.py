@@ -28,6 +28,7 @@ from pye2_wire.reading import (
     text_at,
     text_or_none,
 )
+from pye2_wire.reports import own_fields
 from pye2_wire.signing import UNSIGNED_KEYS, check_signature, digest_of, signs_stated_hash
 from pye2_wire.times import moment_of
 from pye2core.abc import SealedMessage
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pye2core.identity import Identity
-    from pye2core.messages import InstancePath, Message
+    from pye2core.messages import InstancePath, Message, PayloadMessage
 
 _LONGEST_ADDRESS = 128
 _ADDRESSES_REMEMBERED = 1024
@@ -101,6 +102,10 @@ class Pye2SealedMessage(SealedMessage):
             name=text_or_none(self._message, "INITIATOR_ID"),
             session_id=text_or_none(self._message, "SESSION_ID"),
         )
+
+    def own_fields(self, payload: PayloadMessage) -> Mapping[str, Any]:
+        """Of what a payload says, what its instance itself says (section 11)."""
+        return own_fields(payload.fields)
 
     @cached_property
     def digest(self) -> str:

@@ -10,8 +10,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from pye2core.identity import Identity
-    from pye2core.messages import InstancePath, Message, Requester
+    from pye2core.messages import InstancePath, Message, PayloadMessage, Requester
 
 
 class SealedMessage(ABC):
@@ -44,6 +47,17 @@ class SealedMessage(ABC):
         from pye2core.messages import Requester
 
         return Requester(address=self.sender)
+
+    def own_fields(self, payload: PayloadMessage) -> Mapping[str, Any]:
+        """Of what a payload says, what its instance itself says, for whoever shows that.
+
+        Without what the dialect says in every payload of the message and of the instance's
+        standing; all of it where the dialect cannot tell them apart.
+
+        Args:
+            payload: what :meth:`open` gave.
+        """
+        return payload.fields
 
     @property
     @abstractmethod

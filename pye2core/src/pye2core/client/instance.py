@@ -29,7 +29,7 @@ from pye2core.client.payload import Payload
 from pye2core.client.requests import RESPONSE_KEY, OpenRequests, Request, command_body
 from pye2core.client.transactions import Expectation
 from pye2core.messages import Action, InstancePath, InstanceUpdate, NotificationCode
-from pye2core.messages.configuration import InstanceConfig, upper_keys
+from pye2core.messages.configuration import INSTANCE_COMMAND, InstanceConfig, upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -348,7 +348,7 @@ class Instance:
             Expectation(NotificationCode.PLUGIN_INSTANCE_COMMAND_OK, self.path),
         ]
         update = InstanceUpdate(
-            self.pipeline.name, self.signature, self.instance_id, {"INSTANCE_COMMAND": body}
+            self.pipeline.name, self.signature, self.instance_id, {INSTANCE_COMMAND: body}
         )
         self.was_last_operation_successful = None
         return self.pipeline.session.commands.ask(

@@ -27,6 +27,8 @@ class Payload(UserDict[str, Any]):
         sender: the address of the node that signed it.
         verified: whether that signature was checked and is good.
         path: the pipeline, signature and instance that it is about.
+        digest: identifies the message: the same for all who are given it; empty where it was not
+            received.
 
     Example:
         >>> payload = Payload({"EXEC_RESULT": 3}, sender="0xai_…", verified=True)
@@ -41,12 +43,14 @@ class Payload(UserDict[str, Any]):
         sender: str = "",
         verified: bool = False,
         path: InstancePath = _NOWHERE,
+        digest: str = "",
     ) -> None:
         super().__init__()
         self.data = dict(fields or {})  # at once: UserDict copies key by key
         self.sender = sender
         self.verified = verified
         self.path = path
+        self.digest = digest
 
     @classmethod
     def of(cls, message: PayloadMessage | Notification) -> Self:
@@ -61,6 +65,7 @@ class Payload(UserDict[str, Any]):
             sender=origin.sender if origin is not None else "",
             verified=origin is not None and origin.verified,
             path=message.path,
+            digest=origin.digest if origin is not None else "",
         )
 
     def get_images_as_PIL(self, key: str = "IMG") -> list[Any]:  # noqa: N802 - PyE2's name

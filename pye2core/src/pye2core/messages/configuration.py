@@ -19,9 +19,25 @@ VOID = "Void"
 """The data source that gives nothing: instances run without input."""
 
 
+FORMATTER = "EE_FORMATTER"
+"""The setting of an instance that names the formatter of its payloads; its prefix keeps it apart
+from the settings of custom code."""
+
+INSTANCE_COMMAND = "INSTANCE_COMMAND"
+"""Not a setting, but among those that are sent: a command to the instance."""
+
+_NO_SETTINGS = frozenset({INSTANCE_COMMAND, "INSTANCE_ID"})
+
+
 def upper_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The same settings with upper-case keys, top level only, as PyE2 does."""
     return {str(key).upper(): value for key, value in settings.items()}
+
+
+def settings_in(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among what is sent of an instance, by upper-case key."""
+    settings = upper_keys(sent)
+    return {key: value for key, value in settings.items() if key not in _NO_SETTINGS}
 
 
 @frozen
@@ -46,12 +62,29 @@ class InstanceConfig:
 
 @frozen
 class InstanceUpdate:
-    """A change to one existing instance; ``changes`` holds only what changes."""
+    """A change to one existing instance, a command to it, or both.
+
+    Attributes:
+        pipeline: its pipeline.
+        signature: its signature.
+        instance_id: its id.
+        changes: only what changes, keys in any case; a command is under ``INSTANCE_COMMAND``.
+    """
 
     pipeline: str
     signature: str
     instance_id: str
     changes: dict[str, Any] = field(factory=dict)
+
+    @property
+    def command(self) -> Any:
+        """What it tells its instance to do; None if it only changes settings."""
+        return upper_keys(self.changes).get(INSTANCE_COMMAND)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that it changes, by upper-case key."""
+        return settings_in(self.changes)
 
 
 @frozen

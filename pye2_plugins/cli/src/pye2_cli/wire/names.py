@@ -111,7 +111,7 @@ def _misdirection(owner: str, target: str) -> Problem:
     text = (
         f"it was sent to {_node_at(owner)}, but is for {_node_at(target)}: the former hears and"
         " ignores it, the latter does not hear it. Send it on the config channel of the node that"
-        " it names in EE_ID"
+        " it is for"
     )
     return Problem("recipient", text)
 

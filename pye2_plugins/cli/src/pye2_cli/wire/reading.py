@@ -6,7 +6,7 @@ here it is shown with all that can be known of it. What a dialect looks like is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from attrs import evolve, frozen
 
@@ -20,12 +20,13 @@ from pye2core.messages import (
     InstancePath,
     InstanceUpdate,
     Notification,
+    PayloadMessage,
     PipelineCommand,
     PipelineConfig,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pye2core import PluginRegistry
     from pye2core.abc import Channel, SealedMessage
@@ -138,6 +139,13 @@ class Reading:
         if isinstance(self.message, Command) and isinstance(self.message.body, tuple):
             return frozenset(update.pipeline for update in self.message.body)
         return frozenset([self.path.pipeline] if self.path.pipeline else [])
+
+    @property
+    def own_fields(self) -> Mapping[str, Any] | None:
+        """Of a payload, what its instance itself says; None for all else."""
+        if self.sealed is None or not isinstance(self.message, PayloadMessage):
+            return None
+        return self.sealed.own_fields(self.message)
 
     @property
     def will_be_ignored(self) -> bool:

@@ -19,15 +19,11 @@ from pye2core.messages import (
     PipelineCommand,
     Presence,
 )
-from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pye2core.messages import Message
-
-INSTANCE_COMMAND = "INSTANCE_COMMAND"
-"""The setting by which a command to an instance comes; it is not kept as others are."""
 
 _LONGEST_SHOWN = 320
 _LEAST_SHARE = 80
@@ -38,22 +34,6 @@ _FAREWELLS = {
     Presence.LEAVING: "farewell: goes offline",
     Presence.LOST: "last will: its connection was lost",
 }
-
-_OF_EVERY_PAYLOAD = frozenset(
-    {
-        *("COLLECTED", "EXEC_ITER", "EXEC_RUN", "EXEC_SEQ", "FORCED_PAUSE", "ID", "ID_TAGS"),
-        *("IGNORE_WORKING_HOURS", "IMG_IN_PAYLOAD", "IMG_ORIG", "INITIATOR_ADDR", "INITIATOR_ID"),
-        *("INSTANCE_ID", "IS_ALERT", "IS_ALERT_NEW_LOWER", "IS_ALERT_NEW_RAISE"),
-        *("IS_ALERT_STATUS_CHANGED", "IS_NEW_LOWER", "IS_NEW_RAISE", "LAST_ALERT_DURATION"),
-        *("MODIFIED_BY_ADDR", "MODIFIED_BY_ID", "PIPELINE", "PLUGIN_CATEGORY", "SB_IMPLEMENTATION"),
-        *("SESSION_ID", "SIGNATURE", "STATUS", "STREAM", "STREAM_NAME", "TAGS"),
-        *("TIMESTAMP_EXECUTION", "USE_LOCAL_COMMS_ONLY", "WORKING_HOURS", "WORKING_HOURS_TIMEZONE"),
-        "DEBUG_PAYLOAD_SAVED",
-    }
-)
-"""Fields that say nothing of what came out (PyE2 wire protocol, section 11.1)."""
-
-_PREFIXES_OF_FIGURES = ("EE_", "PYE2_", "_P_", "_C_")
 
 
 class _Shortened(reprlib.Repr):
@@ -69,8 +49,13 @@ class _Shortened(reprlib.Repr):
 _short = _Shortened()
 
 
-def title(message: Message | None) -> str:
-    """What a message says; nothing of one that could not be read."""
+def title(message: Message | None, own_fields: Mapping[str, Any] | None = None) -> str:
+    """What a message says; nothing of one that could not be read.
+
+    Args:
+        message: the message.
+        own_fields: of a payload, what its instance itself says; None for all that it says.
+    """
     if isinstance(message, Command):
         asked = _asked(message)
         return f"roll call: {asked}" if message.target == EVERY_NODE else asked
@@ -78,7 +63,9 @@ def title(message: Message | None) -> str:
         return _told(message)
     if isinstance(message, Heartbeat):
         return _state_of(message)
-    return _outcome(message) if isinstance(message, PayloadMessage) else ""
+    if isinstance(message, PayloadMessage):
+        return _outcome(message, message.fields if own_fields is None else own_fields)
+    return ""
 
 
 def action(message: Message | None) -> str | None:
@@ -90,28 +77,22 @@ def action(message: Message | None) -> str | None:
         return None
     body = message.body
     stated: str = message.action.value
-    if not isinstance(body, InstanceUpdate) or _command_in(body) is None:
+    if not isinstance(body, InstanceUpdate) or body.command is None:
         return stated
-    is_alone = upper_keys(body.changes).keys() <= {INSTANCE_COMMAND, "INSTANCE_ID"}
-    return "instance command" if is_alone else f"{stated} with instance command"
+    return "instance command" if not body.settings else f"{stated} with instance command"
 
 
 def _asked(command: Command) -> str:
     asked, body = action(command) or "", command.body
     if isinstance(body, InstanceUpdate):
-        told = _command_in(body)
+        told = body.command
         return asked if told is None else f"{asked} {_in_few_words(told)}"
     if isinstance(body, PipelineCommand):
         return f"{asked} {_in_few_words(body.command)}"
     if isinstance(body, tuple):
-        commands = sum(_command_in(each) is not None for each in body)
+        commands = sum(each.command is not None for each in body)
         return f"{asked}, {commands} with an instance command" if commands else asked
     return asked
-
-
-def _command_in(update: InstanceUpdate) -> object:
-    """What an update tells its instance to do; None if it only changes settings."""
-    return upper_keys(update.changes).get(INSTANCE_COMMAND)
 
 
 def _told(notification: Notification) -> str:
@@ -132,25 +113,21 @@ def _state_of(heartbeat: Heartbeat) -> str:
     return f"{len(heartbeat.pipelines)} pipelines, {len(heartbeat.allowed)} allowed"
 
 
-def _outcome(payload: PayloadMessage) -> str:
-    told = [_clipped("  ".join(_shown_fields(payload.fields)), _LONGEST_SHOWN)]
+def _outcome(payload: PayloadMessage, own_fields: Mapping[str, Any]) -> str:
+    told = [_clipped("  ".join(_shown_fields(own_fields)), _LONGEST_SHOWN)]
     if payload.requester.name:
         told.append(_clipped(f"for {payload.requester.name}", _LONGEST_SHOWN))
     return "  ".join(filter(None, told))
 
 
 def _shown_fields(fields: Mapping[str, Any]) -> Iterator[str]:
-    """What came out: a result may be in any field, so all that are a payload's own are shown."""
-    own = {key: value for key, value in fields.items() if _is_own(key) and value is not None}
+    """What came out: a result may be in any field, so all that are an instance's own are shown."""
+    own = {key: value for key, value in fields.items() if value is not None}
     telling = {key: value for key, value in own.items() if value not in ("", [], {})}
     shown = telling or own
     share = max(_LEAST_SHARE, _LONGEST_SHOWN // max(1, len(shown)))
     for key, value in shown.items():
         yield _clipped(f"{key}={_short.repr(value)}", share)
-
-
-def _is_own(key: str) -> bool:
-    return key.upper() not in _OF_EVERY_PAYLOAD and not key.startswith(_PREFIXES_OF_FIGURES)
 
 
 def _in_few_words(value: object) -> str:

@@ -80,6 +80,16 @@ class SerializerContract(TellsWhatItIsTold):
         assert opened.modified_by == payload.modified_by
         assert {key: opened.fields[key] for key in payload.fields} == payload.fields
 
+    def test_what_an_instance_says_is_shown_as_its_own(self) -> None:
+        sealed = self.parsed(self.seal(_PAYLOAD))
+        opened = sealed.open(RECEIVER)
+        assert isinstance(opened, PayloadMessage)
+
+        own = sealed.own_fields(opened)
+
+        assert own["X_TEXT"] == _SECRET
+        assert {key: opened.fields[key] for key in own} == own
+
     @settings(deadline=None)
     @given(notification=messages.notifications)
     def test_a_notification_arrives_with_all_that_it_says(self, notification: Notification) -> None:
