@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pye2core.abc import Channel
 from pye2core.client.arguments import (
-    FOREVER,
     check_callbacks,
     check_flags,
     check_names,
     check_nodes,
     check_pins,
-    check_seconds,
     check_settings,
 )
 from pye2core.client.callbacks import Receipts
@@ -32,7 +30,7 @@ from pye2core.client.network import NetworkView
 from pye2core.client.pipelines import KnownPipelines
 from pye2core.client.reception import Reception, SessionCallbacks
 from pye2core.client.session_pipelines import SessionPipelines
-from pye2core.client.session_waiting import SessionWaiting
+from pye2core.client.session_waiting import SessionWaiting, check_wait
 from pye2core.client.transactions import State, Transactions
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import NotConnected, Pye2Error, TransportError
@@ -421,7 +419,7 @@ class Session(SessionPipelines, SessionWaiting):
             JobFailedError: a job of this session cannot succeed; raised after the closing.
             SettingsError: something given cannot be used; nothing was closed.
         """
-        _check_wait(wait)
+        check_wait(wait)
         check_flags(close_session=close_session, close_pipelines=close_pipelines)
         failure: BaseException | None = None
         try:
@@ -441,24 +439,6 @@ class Session(SessionPipelines, SessionWaiting):
         elif close_pipelines:
             self._close_pipelines(wait=True)
 
-    def sleep(
-        self,
-        wait: bool | float | Callable[[], object] = True,  # noqa: FBT001, FBT002 - as for run()
-    ) -> None:
-        """As :meth:`run`, but nothing is closed in the end, and Ctrl-C is raised.
-
-        Raises:
-            JobFailedError: a job of this session cannot succeed.
-            SettingsError: ``wait`` is none of these.
-        """
-        _check_wait(wait)
-        if callable(wait):
-            self.happenings.wait_while(wait)
-        elif wait is True or (wait is not False and wait == 0):
-            self.happenings.wait_for(None)
-        else:
-            self.happenings.wait_for(float(wait))
-
 
 @contextmanager
 def _second_to(error: BaseException | None) -> Iterator[None]:
@@ -470,11 +450,6 @@ def _second_to(error: BaseException | None) -> Iterator[None]:
             raise
         _log.warning("besides, the session could not be closed in good order", exc_info=second)
         error.add_note(f"besides, the session could not be closed in good order: {second}")
-
-
-def _check_wait(wait: object) -> None:
-    if not isinstance(wait, bool) and not callable(wait):
-        check_seconds(f"{FOREVER}, True as well; or a function that says for how long", wait=wait)
 
 
 def _installed_plugins() -> PluginRegistry:

@@ -1,4 +1,4 @@
-"""What a session waits for besides callbacks: transactions and answers of several instances.
+"""What a session waits for: time, transactions, answers of several instances.
 
 You are in the client room. Nothing here spins: it sleeps until something has ended, or its time is
 over.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pye2core.client.arguments import (
     AT_ONCE,
+    FOREVER,
     check_all,
     check_command,
     check_list,
@@ -24,7 +25,7 @@ from pye2core.client.requests import RESPONSE_KEY, Request
 from pye2core.client.transactions import Transaction, all_finished
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pye2core.client.payload import Payload
 
@@ -34,7 +35,25 @@ _INSTANCES = "the instances that pipelines made or attached to"
 
 
 class SessionWaiting(SessionParts):
-    """The part of a session that waits for nodes' answers."""
+    """The part of a session that waits."""
+
+    def sleep(
+        self,
+        wait: bool | float | Callable[[], object] = True,  # noqa: FBT001, FBT002 - PyE2's name and place
+    ) -> None:
+        """As :meth:`Session.run`, but nothing is closed in the end, and Ctrl-C is raised.
+
+        Raises:
+            JobFailedError: a job of this session cannot succeed.
+            SettingsError: ``wait`` is none of these.
+        """
+        check_wait(wait)
+        if callable(wait):
+            self.happenings.wait_while(wait)
+        elif wait is True or (wait is not False and wait == 0):
+            self.happenings.wait_for(None)
+        else:
+            self.happenings.wait_for(float(wait))
 
     def wait_for_transactions(self, transactions: Sequence[Transaction]) -> None:
         """Wait until all of these have ended, well or not.
@@ -125,6 +144,16 @@ class SessionWaiting(SessionParts):
         finally:
             for instance, request in asked:
                 instance.requests.withdraw(request)
+
+
+def check_wait(wait: object) -> None:
+    """Refuse what says nothing of how long to wait.
+
+    Raises:
+        SettingsError: it is neither True, nor a number of seconds, nor a function.
+    """
+    if not isinstance(wait, bool) and not callable(wait):
+        check_seconds(f"{FOREVER}, True as well; or a function that says for how long", wait=wait)
 
 
 def _checked(transactions: Sequence[Transaction], argument: str) -> Sequence[Transaction]:
