@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import queue
+import socket
 import sys
 import threading
 
 import pytest
 
+from pye2_node.sandbox import SandboxLimits
 from pye2_testing import MemoryNetwork, network
+from pye2_testing.inline_sandbox import InlineThreads
 from pye2core.errors import DeployFailed, NodeNotOnline
 
 PATIENCE = 30
@@ -112,3 +118,30 @@ def test_its_nodes_are_known_by_name_and_address(memory_network: MemoryNetwork) 
 
     assert len(memory_network.addresses) == 3
     assert "pye2_testing.inline_sandbox" in sys.modules
+
+
+def test_code_that_ends_after_its_network_leaves_no_socket_behind() -> None:
+    """A socket that nobody closed is an error of whatever test comes next."""
+    with socket_pair() as (ours, theirs):
+        loop = asyncio.new_event_loop()
+        worker = loop.run_until_complete(InlineThreads(SandboxLimits().worker).fork(theirs))
+        loop.close()
+
+        ours.close()
+        wait_for_thread("pye2-inline-worker")
+
+    os.close(worker.pidfd)
+    assert worker.lifeline.fileno() == -1
+
+
+@contextlib.contextmanager
+def socket_pair():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def wait_for_thread(name: str) -> None:
+    for each in threading.enumerate():
+        if each.name.startswith(name):
+            each.join(PATIENCE)

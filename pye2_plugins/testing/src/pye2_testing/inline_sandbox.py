@@ -89,6 +89,8 @@ class InlineThreads:
         def serve() -> None:
             code = _serve(worker.channel, self._limits)
             worker.say_that_it_is_gone()
+            # Here, as the loop may end before it would: a warning in somebody's test is an error.
+            worker.lifeline.close()
             with contextlib.suppress(RuntimeError):  # the loop may have ended before
                 loop.call_soon_threadsafe(_conclude, worker, code)
 
@@ -102,7 +104,6 @@ class InlineThreads:
 
 
 def _conclude(worker: InlineWorker, code: int) -> None:
-    worker.lifeline.close()
     if not worker.ended.done():
         worker.ended.set_result(Ended(code, None))
 
