@@ -14,8 +14,8 @@ import pytest
 from pye2_cli.cells import cell
 from pye2_cli.instance_settings import COMMON_SETTINGS
 from pye2_cli.up import environment_lines, write_settings
-from pye2_node.formatters import FORMATTER_KEY
 from pye2_node.pausing import PAUSE_KEYS
+from pye2core.messages.configuration import FORMATTER
 from pye2core.settings import client_settings
 
 
@@ -152,7 +152,7 @@ def test_the_settings_of_every_instance_are_those_of_the_protocol() -> None:
 
     told = {each.name for each in COMMON_SETTINGS}
     assert told == set(documented)
-    assert told > PAUSE_KEYS | {FORMATTER_KEY}
+    assert told > PAUSE_KEYS | {FORMATTER}
 
 
 def test_info_of_a_plugin_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
