@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from pye2_node.sandbox import SandboxLimits, SandboxPool
-from pye2_node.sandbox.confinement import WorkerLimits
+from pye2_node.sandbox.layers.names import Layer
+from pye2_node.sandbox.layers.rlimits import WorkerLimits
 from pye2core.abc import FunctionSource
 from pye2core.errors import CallTimedOut, NodeError, SandboxDied
 
@@ -38,6 +39,10 @@ class DeafOwner:
 
     async def on_cache_load(self, name):
         return "x" * 1000
+
+
+UNCONFINED = SandboxLimits(layers=frozenset({Layer.CHECK}))
+"""None of the system's layers: what is left is the zygote's own care."""
 
 
 def in_pool(scenario, limits=None):
@@ -66,6 +71,12 @@ def zygote_of(worker):
 
 def descriptors_of(pid):
     return {int(one.name): str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def limits_of(pid):
+    """Of each limit's name, the soft and the hard one."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
+    return {line[4:25].strip(): line[25:].split()[:2] for line in lines}
 
 
 def may_gain_privileges(pid):
@@ -133,7 +144,7 @@ def test_what_a_worker_started_ends_with_it(kind, ending):
         await worker.exited
         wait_until_gone(started)
 
-    in_pool(scenario)
+    in_pool(scenario, UNCONFINED)
 
 
 def test_a_hundred_workers_leave_no_process_and_no_descriptor():
@@ -173,7 +184,7 @@ return held"""
         assert len(neighbours) == 3
         return (await worker.call("job", timeout=TIMEOUT)).value
 
-    held = in_pool(scenario)
+    held = in_pool(scenario, UNCONFINED)
 
     assert set(held) == {"0", "1", "2", "3"}
     assert {held[number][1] for number in "012"} == {os.stat(os.devnull).st_rdev}  # noqa: PTH116 - the device
@@ -316,11 +327,11 @@ def test_a_zygote_without_room_for_more_refuses_and_its_workers_go_on():
 
 PARENT = """
 import asyncio, json, os
-from pye2_node.sandbox import SandboxPool
+from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2core.abc import FunctionSource
 
 async def main():
-    pool = SandboxPool()
+    pool = SandboxPool(SandboxLimits(layers=frozenset()))
     worker = await pool.spawn(None)
     spawn = "return plugin.random._os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})"
     await worker.define({"spawn": FunctionSource(spawn), "job": FunctionSource("while True: pass")})
@@ -409,18 +420,13 @@ def test_stopping_a_pool_ends_workers_in_the_middle_of_a_call():
 
 
 def test_a_worker_is_limited_and_stands_alone():
-    limits = SandboxLimits(worker=WorkerLimits(memory=512 * 1024**2, open_files=32))
+    limits = SandboxLimits(
+        worker=WorkerLimits(memory=512 * 1024**2, open_files=32, processes=20)
+    )
 
     async def scenario(pool):
         worker = await worker_with(pool, "return 1")
-        process = psutil.Process(worker.pid)
-        kinds = [
-            resource.RLIMIT_AS,
-            resource.RLIMIT_NOFILE,
-            resource.RLIMIT_CORE,
-            resource.RLIMIT_FSIZE,
-        ]
-        found = {kind: process.rlimit(kind) for kind in kinds}
+        found = limits_of(worker.pid)
         return (
             found,
             may_gain_privileges(worker.pid),
@@ -431,12 +437,13 @@ def test_a_worker_is_limited_and_stands_alone():
 
     found, gains, group, session, pid = in_pool(scenario, limits)
 
-    assert found == {
-        resource.RLIMIT_AS: (512 * 1024**2,) * 2,
-        resource.RLIMIT_NOFILE: (32, 32),
-        resource.RLIMIT_CORE: (0, 0),
-        resource.RLIMIT_FSIZE: (0, 0),
-    }
+    assert found | {
+        "address space": ["536870912"] * 2,
+        "open files": ["32"] * 2,
+        "core file size": ["0"] * 2,
+        "file size": ["0"] * 2,
+        "processes": ["20"] * 2,
+    } == found
     assert not gains
     assert group == session == pid
 
@@ -444,10 +451,11 @@ def test_a_worker_is_limited_and_stands_alone():
 def test_a_confined_process_cannot_be_dumped():
     program = (
         "import ctypes, os\n"
-        "from pye2_node.sandbox.confinement import WorkerLimits, confine_worker\n"
+        "from pye2_node.sandbox.confinement import Confinement, confine_worker\n"
+        "from pye2_node.sandbox.layers.rlimits import WorkerLimits\n"
         "parent = os.getpid()\n"
         "if os.fork() == 0:\n"
-        "    confine_worker(WorkerLimits(), parent)\n"
+        "    confine_worker(Confinement(frozenset(), WorkerLimits()), parent)\n"
         "    os._exit(10 + ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\n"
         "raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
     )

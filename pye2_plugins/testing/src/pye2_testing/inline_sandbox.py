@@ -23,7 +23,7 @@ from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.sandbox.forks import Ended, Forked
 
 if TYPE_CHECKING:
-    from pye2_node.sandbox.confinement import WorkerLimits
+    from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """What the owner of a node grants to custom code, and what custom code is told of where it runs.
 
-The node's side; what a worker must know of it is ``confinement.WorkerLimits``.
+The node's side; what a worker must know of it is ``layers.rlimits.WorkerLimits``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from pye2_node.sandbox.confinement import WorkerLimits
+from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
+from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
 if TYPE_CHECKING:
     from pye2core.messages import InstancePath
@@ -25,12 +26,17 @@ class SandboxLimits:
         answer_seconds: how long a worker may take to compile code or to take over settings.
         events: frames that a worker may send during one call besides the result; one that sends
             more is ended.
+        layers: what stands between the code and the machine. Tests turn one off to see that the
+            others hold; a node puts on whatever its machine has.
+        unsafe: run code where neither Landlock nor seccomp holds.
     """
 
     worker: WorkerLimits = field(factory=WorkerLimits)
     start_seconds: float = 30.0
     answer_seconds: float = 15.0
     events: int = 5000
+    layers: frozenset[Layer] = ALL_LAYERS
+    unsafe: bool = False
 
 
 @frozen

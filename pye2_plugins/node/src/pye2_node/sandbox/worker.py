@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from pye2_node.sandbox.confinement import WorkerLimits
+    from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
 EXIT_DONE: Final = 0
 EXIT_LINK_BROKEN: Final = 70

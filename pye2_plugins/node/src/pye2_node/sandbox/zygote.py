@@ -6,8 +6,8 @@ every message is one packet of JSON.
 ====================================== =========================================================
 from the node                          from here
 ====================================== =========================================================
-(nothing)                              ``{"ready": true}`` when all is loaded, or
-                                       ``{"failed": why}``
+(nothing)                              ``{"ready": true, "missing": {layer: why, …}}`` when all
+                                       is loaded and locked, or ``{"failed": why}``
 ``{"fork": n}`` + a worker's channel   ``{"forked": n, "pid": …}`` + its pidfd, or
                                        ``{"refused": n, "why": …}``
 (nothing)                              ``{"exited": pid, "code": …, "signal": …}``, one of the two
@@ -29,21 +29,23 @@ import select
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.sandbox.confinement import (
-    WorkerLimits,
+    CHANNEL_FD,
     adopt_orphans,
     confine_worker,
     die_with_parent,
 )
+from pye2_node.sandbox.family import Family
+from pye2_node.sandbox.layers.names import Layer
+from pye2_node.sandbox.layers.rlimits import WorkerLimits
+from pye2_node.sandbox.preparation import prepare_confinement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pye2_node.sandbox.confinement import Confinement
 
 LONGEST_PACKET: Final = 16 * 1024
-CHANNEL_FD: Final = 3
 EXIT_UNCONFINED: Final = 72
 
 _LOADED_LATE: Final = (
@@ -68,20 +70,32 @@ _SWEEPS: Final = 100
 
 
 def main() -> None:
-    """Run the zygote: ``argv`` is the control socket's descriptor, the node's pid, the limits."""
+    """Run the zygote.
+
+    ``argv``: the control socket's descriptor, the node's pid, the limits, the wanted layers.
+    """
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         die_with_parent(signal.SIGTERM, int(sys.argv[2]))
         adopt_orphans()
         _load()
+        family = Family()
+        confinement, missing = prepare_confinement(_wanted(sys.argv[4]), _limits(sys.argv[3]))
     except Exception as error:
         control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"[:1000]}).encode())
         raise
-    zygote = Zygote(control, WorkerLimits(**json.loads(sys.argv[3])))
     gc.collect()
     gc.disable()
     gc.freeze()
-    zygote.serve()
+    Zygote(control, confinement, family).serve(missing)
+
+
+def _wanted(text: str) -> frozenset[Layer]:
+    return frozenset(map(Layer, json.loads(text)))
+
+
+def _limits(text: str) -> WorkerLimits:
+    return WorkerLimits(**json.loads(text))
 
 
 def _load() -> None:
@@ -95,18 +109,23 @@ def _load() -> None:
 class Zygote:
     """Forks workers, reaps them and tells the node of both."""
 
-    def __init__(self, control: socket.socket, limits: WorkerLimits) -> None:
+    def __init__(self, control: socket.socket, confinement: Confinement, family: Family) -> None:
         self._control = control
-        self._limits = limits
+        self._confinement = confinement
+        self._family = family
         self._workers: dict[int, int] = {}
         """Of each worker's pidfd, its pid."""
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
-    def serve(self) -> None:
-        """Work until the node closes the socket or dies; then leave nothing behind."""
+    def serve(self, missing: dict[str, str]) -> None:
+        """Work until the node closes the socket or dies; then leave nothing behind.
+
+        Args:
+            missing: which layers do not hold here, and why.
+        """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        self._tell({"ready": True})
+        self._tell({"ready": True, "missing": missing})
         try:
             while self._serve_once():
                 pass
@@ -161,10 +180,11 @@ class Zygote:
             if channel != CHANNEL_FD:
                 os.dup2(channel, CHANNEL_FD, inheritable=False)
             os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
-            confine_worker(self._limits, zygote)
+            node = socket.socket(fileno=CHANNEL_FD)
+            confine_worker(self._confinement, zygote)
             from pye2_node.sandbox.worker import run_worker
 
-            code = run_worker(socket.socket(fileno=CHANNEL_FD), self._limits)
+            code = run_worker(node, self._confinement.limits)
         finally:
             os._exit(code)
 
@@ -185,7 +205,7 @@ class Zygote:
     def _sweep(self) -> None:
         """End processes that left their worker's group: they have become children of this one."""
         for _ in range(_SWEEPS):
-            strays = _children() - set(self._workers.values())
+            strays = self._family.children() - set(self._workers.values())
             if not strays:
                 return
             for pid in strays:
@@ -215,18 +235,3 @@ def _kill_group(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _children() -> set[int]:
-    """This process's children, adopted ones too."""
-    me = os.getpid()
-    try:
-        return {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
-    except FileNotFoundError:  # a kernel without that list
-        return {pid for pid, parent in _processes() if parent == me}
-
-
-def _processes() -> Iterator[tuple[int, int]]:
-    """Every process and its parent."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            yield int(folder.name), int(fields[1])

@@ -46,6 +46,8 @@ class ZygoteLink:
         self._control = control
         self._pidfd = os.pidfd_open(process.pid)
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        self.missing: dict[str, str] = {}
+        """Of each layer that was wanted and does not hold on this machine, why."""
         self._forking: dict[int, asyncio.Future[Forked]] = {}
         self._requests = 0
         self._endings: dict[int, asyncio.Future[Ended]] = {}
@@ -147,6 +149,7 @@ class ZygoteLink:
         elif "refused" in message:
             self._on_refused(message)
         elif "ready" in message and not self._ready.done():
+            self.missing = message["missing"]
             self._ready.set_result(None)
         elif "failed" in message and not self._ready.done():
             self._ready.set_exception(
@@ -208,7 +211,8 @@ def _execute(python: str, control: socket.socket, limits: SandboxLimits) -> subp
     """Start the zygote's program with almost nothing of the node's."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     worker_limits = json.dumps(limits.worker._asdict())
-    arguments = [str(control.fileno()), str(os.getpid()), worker_limits]
+    layers = json.dumps(sorted(limits.layers))
+    arguments = [str(control.fileno()), str(os.getpid()), worker_limits, layers]
     return subprocess.Popen(  # noqa: S603 - our own program, no text of others
         [python, "-I", "-c", _PROGRAM, *arguments],
         stdin=subprocess.DEVNULL,

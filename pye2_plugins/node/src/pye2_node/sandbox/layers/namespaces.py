@@ -1,0 +1,54 @@
+"""The layer ``namespaces``: an empty root, no network, no memory shared with anybody.
+
+The zygote enters them when it has loaded all that it needs, so that its workers cost nothing more:
+its root is then an empty folder that cannot be written, and its network has no interface that is
+up. Each worker leaves the shared memory of its siblings behind.
+
+An ordinary user needs a user namespace for that, which some distributions forbid.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pye2_node.sandbox.layers import linux
+
+_ANYWHERE: Final = "/proc"
+"""Where the new root is mounted for a moment: a folder that every system has, seen by us alone."""
+
+
+def enter_namespaces() -> None:
+    """Leave the machine's files, network and shared memory behind; for the zygote."""
+    if os.geteuid() != 0:
+        _become_root_of_nobody()
+    linux.unshare(
+        linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+    )
+    _take_empty_root()
+
+
+def leave_siblings() -> None:
+    """Leave the shared memory of the zygote's other workers behind; for a worker."""
+    linux.unshare(linux.CLONE_NEWIPC)
+
+
+def _become_root_of_nobody() -> None:
+    """Enter a user namespace in which this user is still itself, but may enter others."""
+    user, group = os.geteuid(), os.getegid()
+    linux.unshare(linux.CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def _take_empty_root() -> None:
+    linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
+    fixed = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    linux.mount("none", _ANYWHERE, "tmpfs", fixed, "size=4k,nr_inodes=2,mode=755")
+    os.chdir(_ANYWHERE)
+    linux.pivot_root(".", ".")
+    linux.unmount(".")
+    os.chdir("/")
+    linux.mount("none", "/", "", linux.MS_REMOUNT | linux.MS_RDONLY | fixed)

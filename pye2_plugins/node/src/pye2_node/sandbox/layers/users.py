@@ -1,0 +1,44 @@
+"""The layer ``uid``: where the node is root, every worker is a user that owns nothing.
+
+Each has a number of its own, so that none can send another a signal, and the kernel counts the
+processes of each apart.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+_FIRST: Final = 2_000_000_000
+"""Far above the numbers of people, of containers and of systemd's dynamic users."""
+
+_NOBODY: Final = 65534
+
+
+def choose_first_user() -> int | None:
+    """The number that workers' process ids are added to; None where only ``nobody`` is left.
+
+    Asked by the zygote while it can still see ``/proc``: in a container, few numbers are known.
+
+    Raises:
+        PermissionError: this process is not root and cannot become anybody else.
+    """
+    if os.geteuid() != 0:
+        raise PermissionError(errno.EPERM, "the node is not run as root")
+    ranges = [tuple(map(int, line.split())) for line in _lines("/proc/self/uid_map")]
+    is_known = any(inside <= _FIRST and _FIRST + 2**22 <= inside + size for inside, _, size in ranges)
+    return _FIRST if is_known else None
+
+
+def become_stranger(first_user: int | None) -> None:
+    """Become a user, and a group, that nobody else is."""
+    number = _NOBODY if first_user is None else first_user + os.getpid()
+    os.setgroups([])
+    os.setresgid(number, number, number)
+    os.setresuid(number, number, number)
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
