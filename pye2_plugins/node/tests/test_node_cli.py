@@ -127,6 +127,7 @@ CHOICES = {
     "max_exec_timeout": (9.0, ["--max-exec-timeout", "9"]),
     "results_to_everyone": (True, ["--results-to-everyone"]),
     "accept_unencrypted_commands": (False, ["--encrypted-commands-only"]),
+    "unsafe": (True, ["--unsafe"]),
     "show_code": (True, ["--show-code"]),
 }
 

@@ -24,7 +24,7 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import TransportFeatures
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.identity import Identity
-from pye2core.messages import Capability, InstancePath, Provenance
+from pye2core.messages import Capability, InstancePath, Provenance, SandboxReport
 from pye2core.messages import Presence as Standing
 from pye2core.messages.digests import digest_of
 
@@ -213,6 +213,7 @@ def test_a_whole_heartbeat_survives_the_wire(presence):
     assert arrived.allowed == (CLIENT.address,)
     assert arrived.pipelines == (pipeline("p"),)
     assert arrived.signatures == {"S": "1.0"}
+    assert arrived.sandbox == SandboxReport(("landlock",), {"uid": "the node is not run as root"})
     assert (arrived.load, arrived.free_memory) == (heartbeat.load, heartbeat.free_memory)
     assert (arrived.version, arrived.is_supervisor) == (heartbeat.version, False)
     assert arrived.status["MACHINE_MEMORY"] == heartbeat.report.machine.memory
@@ -225,6 +226,7 @@ def presence(tmp_path, clock):
         NODE.address,
         interval=10,
         signatures={"S": "1.0"},
+        sandbox=lambda: SandboxReport(("landlock",), {"uid": "the node is not run as root"}),
         capabilities=lambda: frozenset({Capability.INBOX}),
         machine=Machine(tmp_path, clock),
         clock=clock,

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2_node.sandbox import answers
-from pye2_node.sandbox.layers.rlimits import WorkerLimits
 from pye2_node.sandbox.events import EventDesk
 from pye2_node.sandbox.frames import FrameError
+from pye2_node.sandbox.layers.rlimits import WorkerLimits
 from pye2_node.sandbox.limits import SandboxLimits
 
 LIMITS = SandboxLimits(worker=WorkerLimits(output=100, cache_text=50), events=10)

@@ -315,7 +315,12 @@ def test_a_loop_that_catches_everything_is_ended_too():
     ("ending", "code", "number", "reason"),
     [
         ("random._os._exit(3)", 3, None, "exit code 3"),
-        ("np.lib.stride_tricks.as_strided(plugin.np.ones(1), (2,), (1 << 45,)).sum()", None, 11, "SIGSEGV"),
+        (
+            "np.lib.stride_tricks.as_strided(plugin.np.ones(1), (2,), (1 << 45,)).sum()",
+            None,
+            11,
+            "SIGSEGV",
+        ),
         ("random._os.abort()", None, 6, "SIGABRT"),
         ("random._os.close(3)", None, None, "channel"),
     ],

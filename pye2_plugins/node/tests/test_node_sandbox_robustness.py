@@ -41,7 +41,7 @@ class DeafOwner:
         return "x" * 1000
 
 
-UNCONFINED = SandboxLimits(layers=frozenset({Layer.CHECK}))
+UNCONFINED = SandboxLimits(layers=frozenset({Layer.CHECK}), unsafe=True)
 """None of the system's layers: what is left is the zygote's own care."""
 
 
@@ -331,7 +331,7 @@ from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2core.abc import FunctionSource
 
 async def main():
-    pool = SandboxPool(SandboxLimits(layers=frozenset()))
+    pool = SandboxPool(SandboxLimits(layers=frozenset(), unsafe=True))
     worker = await pool.spawn(None)
     spawn = "return plugin.random._os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})"
     await worker.define({"spawn": FunctionSource(spawn), "job": FunctionSource("while True: pass")})
@@ -420,9 +420,7 @@ def test_stopping_a_pool_ends_workers_in_the_middle_of_a_call():
 
 
 def test_a_worker_is_limited_and_stands_alone():
-    limits = SandboxLimits(
-        worker=WorkerLimits(memory=512 * 1024**2, open_files=32, processes=20)
-    )
+    limits = SandboxLimits(worker=WorkerLimits(memory=512 * 1024**2, open_files=32, processes=20))
 
     async def scenario(pool):
         worker = await worker_with(pool, "return 1")
@@ -437,13 +435,17 @@ def test_a_worker_is_limited_and_stands_alone():
 
     found, gains, group, session, pid = in_pool(scenario, limits)
 
-    assert found | {
-        "address space": ["536870912"] * 2,
-        "open files": ["32"] * 2,
-        "core file size": ["0"] * 2,
-        "file size": ["0"] * 2,
-        "processes": ["20"] * 2,
-    } == found
+    assert (
+        found
+        | {
+            "address space": ["536870912"] * 2,
+            "open files": ["32"] * 2,
+            "core file size": ["0"] * 2,
+            "file size": ["0"] * 2,
+            "processes": ["20"] * 2,
+        }
+        == found
+    )
     assert not gains
     assert group == session == pid
 

@@ -116,6 +116,13 @@ _home = click.option(
     help="Show the code of instances to everybody in heartbeats, as PyE2's nodes do, and not only"
     " its digest.",
 )
+@click.option(
+    "--unsafe",
+    is_flag=True,
+    default=None,
+    help="Run code of others even where this machine can confine it with neither Landlock nor"
+    " seccomp: whoever is allowed can then do whatever the node's user can.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One line for programs when it is ready.")
 @click.option(
     "--verbose",

@@ -36,7 +36,7 @@ from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.refusals import Refusals
-from pye2_node.sandbox import SandboxPool
+from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.store import CommandId, Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
@@ -120,7 +120,7 @@ class Node:
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
         self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
-        self._pool = pool or SandboxPool()
+        self._pool = pool or SandboxPool(SandboxLimits(unsafe=settings.choices.unsafe))
         self._main = self._make_main_connection()
         self._pipelines = Pipelines(self)
         self._desk = CommandDesk(
@@ -197,6 +197,7 @@ class Node:
             self.address,
             interval=self.settings.choices.heartbeat_interval,
             signatures=signatures_of(self._registry),
+            sandbox=self._pool.report,
             capabilities=lambda: capabilities_of(
                 self._main.features, hears_roll_calls=self._hears_roll_calls()
             ),
@@ -294,6 +295,18 @@ class Node:
             await self._pool.start()
         except NodeError as error:
             _log.warning("custom code cannot be run: %s", error)
+        else:
+            self._tell_of_sandbox()
+
+    def _tell_of_sandbox(self) -> None:
+        """Say what stands between custom code and this machine, here and in heartbeats."""
+        report = self._pool.report()
+        if report is None:
+            return
+        _log.info("custom code is confined by: %s", ", ".join(report.layers) or "nothing")
+        for layer, why in report.missing.items():
+            _log.warning("custom code runs without the layer %s: %s", layer, why)
+        self.note_change()
 
     async def _connect(self, at_the_end: AsyncExitStack) -> None:
         for owner in (self.address, self.settings.name):

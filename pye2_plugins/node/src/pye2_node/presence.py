@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pye2_node.instances import RunningInstance
     from pye2_node.machine import Machine
     from pye2core.clock import Clock
-    from pye2core.messages import Capability, PipelineConfig
+    from pye2core.messages import Capability, PipelineConfig, SandboxReport
 
 
 @define(eq=False)
@@ -33,6 +33,7 @@ class Presence:
         address: its address.
         interval: seconds between two heartbeats when nothing happens.
         signatures: what it can run, each with its version.
+        sandbox: tells what stands between its machine and the code that others send.
         capabilities: tells what it does beyond PyE2's protocol on its present connection.
         machine: how its machine is doing.
         clock: where to read the time.
@@ -46,6 +47,7 @@ class Presence:
     address: str
     interval: float
     signatures: Mapping[str, str]
+    sandbox: Callable[[], SandboxReport | None]
     capabilities: Callable[[], frozenset[Capability]]
     machine: Machine
     clock: Clock
@@ -65,6 +67,7 @@ class Presence:
             free_memory=self.machine.free_memory(),
             version=__version__,
             signatures=self.signatures,
+            sandbox=self.sandbox(),
             life=self.life.id,
             revision=self.life.revision,
             capabilities=self.capabilities(),

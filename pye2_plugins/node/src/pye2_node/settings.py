@@ -34,6 +34,8 @@ class OwnersChoices:
         results_to_everyone: whether results go to everybody, as PyE2's nodes send them, even where
             the asker has an inbox of its own: for programs that only listen.
         accept_unencrypted_commands: whether commands are taken that others can read, too.
+        unsafe: whether code of others is run where the machine can confine it with neither Landlock
+            nor seccomp.
         show_code: whether heartbeats show the code of instances, and not only its digest.
     """
 
@@ -57,6 +59,10 @@ class OwnersChoices:
     )
     accept_unencrypted_commands: bool = field(
         default=True, metadata={"help": "false: commands that others can read are refused"}
+    )
+    unsafe: bool = field(
+        default=False,
+        metadata={"help": "true: run code of others even where it cannot be confined"},
     )
     show_code: bool = field(
         default=False, metadata={"help": "true: heartbeats show the code of instances"}

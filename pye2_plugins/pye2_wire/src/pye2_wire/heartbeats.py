@@ -27,6 +27,7 @@ from pye2_wire.reading import (
     text_at,
 )
 from pye2_wire.reports import report_fields
+from pye2_wire.sandbox import sandbox_fields, sandbox_from
 from pye2_wire.settings import HeartbeatVersion
 from pye2_wire.signing import UNSIGNED_KEYS
 from pye2core.abc import MAX_MESSAGE
@@ -170,6 +171,7 @@ def _figures(heartbeat: Heartbeat) -> dict[str, Any]:
         "AVAILABLE_MEMORY": heartbeat.free_memory,
         "VERSION": heartbeat.version,
         _SIGNATURES: dict(signatures) if signatures is not None else None,
+        **sandbox_fields(heartbeat.sandbox),
     }
     return {key: value for key, value in figures.items() if value is not None}
 
@@ -207,6 +209,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         free_memory=_figure_from(status, "AVAILABLE_MEMORY"),
         version=_version_from(status),
         signatures=_signatures_from(status),
+        sandbox=sandbox_from(status),
         active_signatures=frozenset(_active_signatures_from(status)),
         is_supervisor=status.get("EE_IS_SUPER") is True,
         status=_brief_status(status) if is_brief else status,

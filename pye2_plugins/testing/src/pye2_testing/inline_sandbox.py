@@ -79,6 +79,9 @@ class InlineThreads:
         """Say what this is."""
         _log.info("the sandbox is inline: custom code runs in this process, for tests only")
 
+    def report(self) -> None:
+        """Nothing stands around them."""
+
     async def fork(self, channel: socket.socket) -> Forked:
         """Start a thread that holds ``channel``."""
         loop = asyncio.get_running_loop()

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         InstanceReport,
         MachineFigures,
         NodeReport,
+        SandboxReport,
         Speaker,
     )
     from pye2core.messages.typed import resolve_types
@@ -72,13 +73,22 @@ __all__ = [
     "Presence",
     "Provenance",
     "Requester",
+    "SandboxReport",
     "Speaker",
     "resolve_types",
 ]
 
-_REPORTS = ("Circumstances", "InstanceReport", "MachineFigures", "NodeReport", "Speaker")
+_REPORTS = (
+    "Circumstances",
+    "InstanceReport",
+    "MachineFigures",
+    "NodeReport",
+    "SandboxReport",
+    "Speaker",
+)
 _LAZY = {**dict.fromkeys(_REPORTS, "reports"), "resolve_types": "typed"}
-"""What only nodes write, and what only serializers ask for: imported when it is first asked for."""
+"""What nodes tell of themselves, and what only serializers ask for: imported when it is first asked
+for."""
 
 if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
 

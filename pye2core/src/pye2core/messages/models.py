@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pye2core.messages.codes import Action, Capability, NotificationCode, NotificationKind
-    from pye2core.messages.reports import Circumstances, NodeReport, Speaker
+    from pye2core.messages.reports import Circumstances, NodeReport, SandboxReport, Speaker
 
 EVERY_NODE = "*"
 """The target of a question to all nodes at once; no node's name, nor an address."""
@@ -196,11 +196,12 @@ class Heartbeat:
         revision: grows with each change that a full heartbeat tells of.
         capabilities: what the node understands and does beyond PyE2's protocol; None if it did not
             say.
-        load: the machine's processor load in percent. This and the next three are None where the
+        load: the machine's processor load in percent. This and the next four are None where the
             node did not say, or said nothing that can be used.
         free_memory: the machine's free memory in GB.
         version: the version of the node's software.
         signatures: the signatures that the node can run, each with its version.
+        sandbox: what stands between its machine and the code that others send.
         active_signatures: on receipt, those of the instances that its status tells of.
         is_supervisor: whether it calls itself a supervisor.
         report: how its machine and its instances are doing. Not set on receipt, as it is in
@@ -223,6 +224,7 @@ class Heartbeat:
     free_memory: float | None = None
     version: str | None = None
     signatures: Mapping[str, str] | None = None
+    sandbox: SandboxReport | None = None
     active_signatures: frozenset[str] = frozenset()
     is_supervisor: bool = False
     report: NodeReport | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,3 +120,19 @@ class NodeReport:
     interval: float
     machine: MachineFigures
     instances: tuple[InstanceReport, ...] = ()
+
+
+@frozen
+class SandboxReport:
+    """What stands between a node's machine and the code that others send to it.
+
+    Attributes:
+        layers: the layers that hold, by name: "landlock", "namespaces", "rlimits", "seccomp",
+            "uid".
+        missing: of each layer that does not, why.
+        unsafe: whether the node's owner has it run code even where nothing holds.
+    """
+
+    layers: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(factory=dict)
+    unsafe: bool = False

@@ -25,7 +25,7 @@ from pye2_node.sandbox.layers.rlimits import WorkerLimits, limit_processes, limi
 from pye2_node.sandbox.layers.users import become_stranger
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Set as AbstractSet
 
     from pye2_node.sandbox.layers.seccomp import WorkerFilter
 
@@ -46,7 +46,7 @@ class Confinement(NamedTuple):
         filter: of the layer ``seccomp``; None without it.
     """
 
-    layers: Set[Layer]
+    layers: AbstractSet[Layer]
     limits: WorkerLimits
     first_user: int | None = None
     filter: WorkerFilter | None = None

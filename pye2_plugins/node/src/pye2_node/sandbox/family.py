@@ -31,7 +31,7 @@ class Family:
 
     def _processes(self) -> Iterator[tuple[int, int]]:
         """Every process and its parent."""
-        for name in filter(str.isdecimal, os.listdir(self._proc)):
+        for name in filter(str.isdecimal, os.listdir(self._proc)):  # noqa: PTH208 - a descriptor, no path
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
                 fields = self._read(f"{name}/stat").rpartition(")")[2].split()
                 yield int(name), int(fields[1])

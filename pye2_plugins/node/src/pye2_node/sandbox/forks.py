@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import asyncio
     import socket
 
+    from pye2core.messages import SandboxReport
+
 
 class Ended(NamedTuple):
     """How a worker ended: one of the two is None, or both where nobody could tell."""
@@ -58,6 +60,9 @@ class Forks(Protocol):
         Raises:
             NodeError: that cannot be; says why.
         """
+
+    def report(self) -> SandboxReport | None:
+        """What stands around the workers; None while that is not known."""
 
     async def fork(self, channel: socket.socket) -> Forked:
         """Start a worker that holds ``channel``.

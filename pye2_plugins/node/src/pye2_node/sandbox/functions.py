@@ -12,7 +12,7 @@ import builtins
 import linecache
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pye2core.code import rules
 from pye2core.code.check import CodeProblem, as_function, check_source, has_own_return, lines_of
@@ -37,6 +37,54 @@ class Refused(Exception):
         self.problems = problems
 
 
+class Language(NamedTuple):
+    """How much of Python foreign code may use.
+
+    Attributes:
+        find_problems: takes a source and ``parameters=``; gives whatever keeps it from running.
+        builtins: gives what the code finds without having defined it.
+    """
+
+    find_problems: Callable[..., list[CodeProblem]]
+    builtins: Callable[[], dict[str, Any]]
+
+
+def visible_builtins() -> dict[str, Any]:
+    """What foreign code finds without having defined it: the check's list."""
+    visible = {
+        name: getattr(builtins, name) for name in rules.ALLOWED_BUILTINS if hasattr(builtins, name)
+    }
+    visible["__build_class__"] = builtins.__build_class__
+    visible["__import__"] = _import_for_c
+    return visible
+
+
+def _import_for_c(
+    name: str,
+    globals_: Mapping[str, object] | None = None,
+    locals_: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> object:
+    """The ``__import__`` under foreign code: C functions of numpy and datetime look it up there."""
+    del globals_, locals_, fromlist, level
+    if name.partition(".")[0] in _IMPORTED_FROM_C:
+        return import_module(name)
+    raise ImportError(f"imports are not available on nodes ({name}): use what plugin has")
+
+
+def _no_problems(source: str, *, parameters: Sequence[str]) -> list[CodeProblem]:
+    del source, parameters
+    return []
+
+
+CHECKED: Final = Language(check_source, visible_builtins)
+"""What the check lets through."""
+
+UNCHECKED: Final = Language(_no_problems, lambda: dict(vars(builtins)))
+"""All of it: for tests of the other layers."""
+
+
 class Functions:
     """The functions that are defined for one instance.
 
@@ -45,10 +93,11 @@ class Functions:
         files: of each file name that tracebacks show, the name of the function.
     """
 
-    def __init__(self, print_function: Callable[..., None]) -> None:
+    def __init__(self, print_function: Callable[..., None], language: Language = CHECKED) -> None:
         self.by_name: dict[str, Function] = {}
         self.files: dict[str, str] = {}
-        self._builtins = visible_builtins(print_function)
+        self._find_problems = language.find_problems
+        self._builtins = {**language.builtins(), "print": print_function}
 
     def define(
         self, sources: Mapping[str, tuple[str, Sequence[str]]], not_users: Sequence[str] = ()
@@ -65,7 +114,7 @@ class Functions:
         problems = [
             problem
             for name, (source, parameters) in sources.items()
-            for problem in _problems_of(name, source, parameters)
+            for problem in self._problems_of(name, source, parameters)
         ]
         if problems:
             raise Refused(problems)
@@ -79,10 +128,16 @@ class Functions:
         Raises:
             Refused: with every problem.
         """
-        problems = _problems_of(name, source, parameters)
+        problems = self._problems_of(name, source, parameters)
         if problems:
             raise Refused(problems)
         return self._compile(name, source, parameters)
+
+    def _problems_of(
+        self, name: str, source: str, parameters: Sequence[str]
+    ) -> list[tuple[str, CodeProblem]]:
+        found = self._find_problems(source, parameters=parameters)
+        return [(name, problem) for problem in found]
 
     def _compile(self, name: str, source: str, parameters: Sequence[str]) -> Function:
         file_name = _file_name(name)
@@ -99,25 +154,8 @@ class Functions:
         return function
 
 
-def visible_builtins(print_function: Callable[..., None]) -> dict[str, Any]:
-    """What foreign code finds without having defined it: the check's list, and a ``print``."""
-    visible = {
-        name: getattr(builtins, name) for name in rules.ALLOWED_BUILTINS if hasattr(builtins, name)
-    }
-    visible["__build_class__"] = builtins.__build_class__
-    visible["__import__"] = _import_for_c
-    visible["print"] = print_function
-    return visible
-
-
 def _file_name(function: str) -> str:
     return f"<{function}>"
-
-
-def _problems_of(
-    name: str, source: str, parameters: Sequence[str]
-) -> list[tuple[str, CodeProblem]]:
-    return [(name, problem) for problem in check_source(source, parameters=parameters)]
 
 
 def _script(code: CodeType, parameters: Sequence[str], names: Mapping[str, Any]) -> Function:
@@ -131,20 +169,6 @@ def _script(code: CodeType, parameters: Sequence[str], names: Mapping[str, Any])
 
 def _run(code: CodeType, namespace: dict[str, Any]) -> None:
     exec(code, namespace)  # noqa: S102 - running foreign code is what this process is for
-
-
-def _import_for_c(
-    name: str,
-    globals_: Mapping[str, object] | None = None,
-    locals_: Mapping[str, object] | None = None,
-    fromlist: Sequence[str] | None = (),
-    level: int = 0,
-) -> object:
-    """The ``__import__`` under foreign code: C functions of numpy and datetime look it up there."""
-    del globals_, locals_, fromlist, level
-    if name.partition(".")[0] in _IMPORTED_FROM_C:
-        return import_module(name)
-    raise ImportError(f"imports are not available on nodes ({name}): use what plugin has")
 
 
 def _shown_lines(source: str) -> list[str]:

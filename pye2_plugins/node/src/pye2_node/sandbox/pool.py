@@ -24,6 +24,7 @@ from pye2core.errors import NodeError
 if TYPE_CHECKING:
     from pye2_node.sandbox.events import WorkerEvents
     from pye2_node.sandbox.forks import Forked, Forks
+    from pye2core.messages import SandboxReport
 
 
 SPARE_AFTER: Final = 0.01
@@ -94,6 +95,10 @@ class SandboxPool:
             NodeError: that cannot be; says why.
         """
         await self._forks.start()
+
+    def report(self) -> SandboxReport | None:
+        """What stands between the workers and this machine; None while that is not known."""
+        return self._forks.report()
 
     async def spawn(
         self, handler: WorkerEvents, surroundings: Surroundings | None = None

@@ -19,7 +19,8 @@ from pye2_node.sandbox.layers.syscalls import this_architecture
 from pye2_node.sandbox.layers.users import choose_first_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
@@ -36,7 +37,7 @@ class Prepared(NamedTuple):
     missing: dict[str, str]
 
 
-def prepare_confinement(wanted: Set[Layer], limits: WorkerLimits) -> Prepared:
+def prepare_confinement(wanted: AbstractSet[Layer], limits: WorkerLimits) -> Prepared:
     """Put this process in namespaces of its own, and try every layer that is wanted.
 
     Args:
@@ -77,7 +78,7 @@ def _proven(confinement: Confinement, missing: dict[str, str]) -> Prepared:
     return Prepared(_only(confinement, confinement.layers - missing.keys()), missing)
 
 
-def _only(confinement: Confinement, layers: Set[Layer]) -> Confinement:
+def _only(confinement: Confinement, layers: AbstractSet[Layer]) -> Confinement:
     if Layer.SECCOMP in layers:
         return confinement._replace(layers=layers)
     return confinement._replace(layers=layers, filter=None)

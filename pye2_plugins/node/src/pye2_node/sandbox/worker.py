@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pye2_node.sandbox import failures, frames
-from pye2_node.sandbox.functions import Functions, Refused
+from pye2_node.sandbox.functions import CHECKED, Functions, Refused
 from pye2_node.sandbox.node_link import LinkBroken, NodeLink
 from pye2_node.sandbox.output import Printer, TextStream
 from pye2_node.sandbox.plugin_api import Plugin
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
+    from pye2_node.sandbox.functions import Language
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
 EXIT_DONE: Final = 0
@@ -39,7 +40,7 @@ EXIT_CRASHED: Final = 71
 _LONGEST_REPORT: Final = 8192
 
 
-def run_worker(channel: socket.socket, limits: WorkerLimits) -> int:
+def run_worker(channel: socket.socket, limits: WorkerLimits, language: Language = CHECKED) -> int:
     """Serve the node until it wants this worker to end; returns the exit code.
 
     Call it in a freshly forked and confined process.
@@ -50,7 +51,7 @@ def run_worker(channel: socket.socket, limits: WorkerLimits) -> int:
     gc.enable()
     link = NodeLink(channel)
     try:
-        worker = Worker(link, limits)
+        worker = Worker(link, limits, language)
         if not link.has_request():
             rehearse()
         worker.serve()
@@ -75,13 +76,13 @@ class Worker:
         state: what is known of the instance.
     """
 
-    def __init__(self, link: NodeLink, limits: WorkerLimits) -> None:
+    def __init__(self, link: NodeLink, limits: WorkerLimits, language: Language = CHECKED) -> None:
         self.state = InstanceState()
         self._link = link
         self._limits = limits
         self._printed = TextStream(lambda text: link.tell("print", text=text), limits.output)
         self._logged = TextStream(lambda text: link.tell("log", text=text), limits.output)
-        self._functions = Functions(Printer(self._printed))
+        self._functions = Functions(Printer(self._printed), language)
         self.state.functions = self._functions.by_name
         self._plugin = Plugin(self)
 

@@ -182,9 +182,11 @@ class Zygote:
             os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
             node = socket.socket(fileno=CHANNEL_FD)
             confine_worker(self._confinement, zygote)
+            from pye2_node.sandbox.functions import CHECKED, UNCHECKED
             from pye2_node.sandbox.worker import run_worker
 
-            code = run_worker(node, self._confinement.limits)
+            language = CHECKED if Layer.CHECK in self._confinement.layers else UNCHECKED
+            code = run_worker(node, self._confinement.limits, language)
         finally:
             os._exit(code)
 
@@ -233,5 +235,3 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-

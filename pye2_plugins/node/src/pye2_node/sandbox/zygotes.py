@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pye2_node.sandbox.layers.names import ONE_IS_A_MUST, Layer
 from pye2_node.sandbox.zygote_link import ZygoteGone, ZygoteLink
 from pye2core.errors import NodeError
+from pye2core.messages import SandboxReport
 
 if TYPE_CHECKING:
     import logging
@@ -34,6 +36,7 @@ class Zygotes:
         self._python = python
         self._log = log
         self._current: asyncio.Task[ZygoteLink] | None = None
+        self._report: SandboxReport | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -55,6 +58,10 @@ class Zygotes:
         except ZygoteGone:
             return await self._fork_once(channel)
 
+    def report(self) -> SandboxReport | None:
+        """What stands around the workers; None until the first zygote has tried it."""
+        return self._report
+
     async def stop(self) -> None:
         """End it, for good."""
         self._stopping = True
@@ -67,6 +74,7 @@ class Zygotes:
 
     async def _fork_once(self, channel: socket.socket) -> Forked:
         zygote = await self._ready()
+        self._refuse_unconfined(zygote)
         try:
             async with asyncio.timeout(self._limits.start_seconds):
                 return await zygote.fork(channel)
@@ -85,6 +93,20 @@ class Zygotes:
         assert self._current is not None
         return await asyncio.shield(self._current)
 
+    def _refuse_unconfined(self, zygote: ZygoteLink) -> None:
+        """Without one of two layers there is nothing between foreign code and this machine."""
+        holding = self._limits.layers - zygote.missing.keys()
+        if self._limits.unsafe or not holding.isdisjoint(ONE_IS_A_MUST):
+            return
+        reasons = "; ".join(
+            f"{layer}: {zygote.missing.get(layer, 'turned off')}" for layer in sorted(ONE_IS_A_MUST)
+        )
+        raise NodeError(
+            f"this node runs no custom code, because its machine can confine it neither with "
+            f"Landlock nor with seccomp ({reasons}). Its owner can start it with --unsafe: then "
+            f"everybody who is allowed can do whatever the node's own user can"
+        )
+
     def _begin(self) -> None:
         self._current = asyncio.create_task(ZygoteLink.start(self._python, self._limits))
         self._current.add_done_callback(self._watch)
@@ -97,6 +119,9 @@ class Zygotes:
             self._log.error("%s", error)
             self._current = None  # whoever needs one next tries again
             return
+        missing = started.result().missing
+        held = sorted(self._limits.layers - missing.keys() - {Layer.CHECK})
+        self._report = SandboxReport(tuple(held), missing, unsafe=self._limits.unsafe)
         started.result().dead.add_done_callback(self._on_death)
 
     def _on_death(self, dead: asyncio.Future[str]) -> None:

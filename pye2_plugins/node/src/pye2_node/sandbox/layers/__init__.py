@@ -3,11 +3,11 @@
 ============== ================================ ===================================================
 layer          module                           what it takes away
 ============== ================================ ===================================================
-namespaces     ``namespaces``                   the file system, the network, shared memory of others
+namespaces     ``namespaces``                   files, the network, memory shared by others
 uid            ``users``                        the node's user, where the node is root
-rlimits        ``rlimits``                      memory, descriptors, files, processes beyond a number
+rlimits        ``rlimits``                      memory, descriptors, files, processes beyond so many
 landlock       ``landlock``                     files, TCP, signals and sockets to other processes
-seccomp        ``seccomp``, ``syscalls``        every call of the system that computing does not need
+seccomp        ``seccomp``, ``syscalls``        every call of the kernel that computing needs not
 ============== ================================ ===================================================
 
 ``names`` says what a layer is called, ``linux`` makes the calls that Python has no function for,

@@ -23,9 +23,7 @@ def enter_namespaces() -> None:
     """Leave the machine's files, network and shared memory behind; for the zygote."""
     if os.geteuid() != 0:
         _become_root_of_nobody()
-    linux.unshare(
-        linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
-    )
+    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
     _take_empty_root()
 
 

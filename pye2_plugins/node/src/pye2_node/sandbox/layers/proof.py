@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import socket
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pye2_node.sandbox.layers.names import Layer
@@ -69,7 +68,7 @@ def _must_be_forbidden(what: str, attempt: Callable[[], object]) -> None:
 
 
 def _nothing_of_the_machine() -> None:
-    if os.listdir("/"):
+    if list(Path("/").iterdir()):
         raise RuntimeError("it was put on without an error and yet the root is not empty")
     if [name for _, name in socket.if_nameindex() if name != "lo"]:
         raise RuntimeError("it was put on without an error and yet there is a network")

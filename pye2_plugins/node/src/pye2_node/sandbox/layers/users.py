@@ -28,7 +28,9 @@ def choose_first_user() -> int | None:
     if os.geteuid() != 0:
         raise PermissionError(errno.EPERM, "the node is not run as root")
     ranges = [tuple(map(int, line.split())) for line in _lines("/proc/self/uid_map")]
-    is_known = any(inside <= _FIRST and _FIRST + 2**22 <= inside + size for inside, _, size in ranges)
+    is_known = any(
+        inside <= _FIRST and inside + size >= _FIRST + 2**22 for inside, _, size in ranges
+    )
     return _FIRST if is_known else None
 
 

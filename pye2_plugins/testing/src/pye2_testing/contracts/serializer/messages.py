@@ -24,6 +24,7 @@ from pye2core.messages import (
     PipelineConfig,
     Presence,
     Requester,
+    SandboxReport,
 )
 
 SENDER = Identity.from_private_value(bytes.fromhex("11" * 32))
@@ -115,6 +116,13 @@ heartbeats = st.builds(
     free_memory=st.none() | st.floats(0, 1e6),
     version=st.none() | texts,
     signatures=st.none() | st.dictionaries(names, texts, max_size=3),
+    sandbox=st.none()
+    | st.builds(
+        SandboxReport,
+        st.lists(names, max_size=3).map(tuple),
+        st.dictionaries(names, texts, max_size=3),
+        unsafe=st.booleans(),
+    ),
     is_supervisor=st.booleans(),
     presence=st.sampled_from(Presence),
     life=st.none() | texts,
