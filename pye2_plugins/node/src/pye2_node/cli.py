@@ -20,6 +20,7 @@ import click
 from attrs import evolve
 
 from pye2_node import allow_file
+from pye2_node.doctor import doctor
 from pye2_node.doorbell import ring
 from pye2_node.home import Home, allow_file_of, default_home, key_file_of
 from pye2_node.settings import (
@@ -345,6 +346,9 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
         click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
     if not key_file_of(home).exists():
         click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
+
+
+node.add_command(doctor)
 
 
 def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:

@@ -120,8 +120,9 @@ class Zygotes:
             self._current = None  # whoever needs one next tries again
             return
         missing = started.result().missing
-        held = sorted(self._limits.layers - missing.keys() - {Layer.CHECK})
-        self._report = SandboxReport(tuple(held), missing, unsafe=self._limits.unsafe)
+        held = self._limits.layers - missing.keys() - {Layer.CHECK}
+        names = tuple(sorted(layer.value for layer in held))
+        self._report = SandboxReport(names, missing, unsafe=self._limits.unsafe)
         started.result().dead.add_done_callback(self._on_death)
 
     def _on_death(self, dead: asyncio.Future[str]) -> None:

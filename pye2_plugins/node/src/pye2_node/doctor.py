@@ -1,0 +1,115 @@
+"""``pye2 node doctor``: what stands between this machine and the code that others send.
+
+On the command line's side of the node. It starts the sandbox as a node would, has every layer
+tried, and says of each one that does not hold what its owner can do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Final
+
+import click
+from attrs import asdict, frozen
+
+from pye2_node.sandbox.layers.names import ALL_LAYERS, ONE_IS_A_MUST, Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WHAT_TO_DO: Final[Mapping[Layer, str]] = {
+    Layer.NAMESPACES: (
+        "run the node as root, or let ordinary users have user namespaces: sysctl "
+        "user.max_user_namespaces above 0; on Ubuntu kernel.apparmor_restrict_unprivileged_userns"
+        "=0, on older Debians kernel.unprivileged_userns_clone=1"
+    ),
+    Layer.UID: "run the node as root, and each instance becomes a user that owns nothing",
+    Layer.RLIMITS: "look into the limits that this process was started with: `ulimit -a`",
+    Layer.LANDLOCK: (
+        "use a kernel of 5.13 or later with Landlock; where it is built in but not on, add "
+        "lsm=landlock,… to its command line (/boot/firmware/cmdline.txt on a Raspberry Pi)"
+    ),
+    Layer.SECCOMP: (
+        "use a kernel with CONFIG_SECCOMP_FILTER, and a 64-bit Python on x86-64 or aarch64"
+    ),
+}
+
+
+@frozen
+class LayerFinding:
+    """What was found of one layer.
+
+    Attributes:
+        layer: its name.
+        holds: whether it does on this machine, for this user.
+        why: why it does not.
+        what_to_do: what the owner can do about it.
+    """
+
+    layer: str
+    holds: bool
+    why: str | None = None
+    what_to_do: str | None = None
+
+
+def examine_sandbox() -> list[LayerFinding]:
+    """Start a sandbox and have every layer tried.
+
+    Raises:
+        NodeError: it could not be started at all; says why.
+    """
+    missing = asyncio.run(_missing_layers())
+    return [_finding(layer, missing.get(layer)) for layer in sorted(ALL_LAYERS - {Layer.CHECK})]
+
+
+async def _missing_layers() -> Mapping[str, str]:
+    from pye2_node.sandbox import SandboxPool
+
+    pool = SandboxPool()
+    try:
+        await pool.start()
+        report = pool.report()
+    finally:
+        await pool.stop()
+    assert report is not None, "a zygote has started"
+    return report.missing
+
+
+def _finding(layer: Layer, why: str | None) -> LayerFinding:
+    if why is None:
+        return LayerFinding(layer.value, holds=True)
+    return LayerFinding(layer.value, holds=False, why=why, what_to_do=_WHAT_TO_DO[layer])
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Try what confines other people's code on this machine, and say what is missing.
+
+    Ends with 1 if nodes here would refuse such code.
+    """
+    findings = examine_sandbox()
+    holding = {finding.layer for finding in findings if finding.holds}
+    is_enough = not holding.isdisjoint(ONE_IS_A_MUST)
+    if as_json:
+        layers = [asdict(finding) for finding in findings]
+        click.echo(json.dumps({"runs_custom_code": is_enough, "layers": layers}))
+    else:
+        _print(findings, is_enough=is_enough)
+    ctx.exit(0 if is_enough else 1)
+
+
+def _print(findings: list[LayerFinding], *, is_enough: bool) -> None:
+    for finding in findings:
+        click.echo(f"{finding.layer:<12}{'holds' if finding.holds else f'missing: {finding.why}'}")
+        if finding.what_to_do is not None:
+            click.echo(f"{'':<12}→ {finding.what_to_do}")
+    click.echo()
+    if not is_enough:
+        click.echo("Nodes on this machine refuse code of others: it takes landlock or seccomp.")
+    elif all(finding.holds for finding in findings):
+        click.echo("Code of others runs here behind every layer.")
+    else:
+        click.echo("Code of others runs here behind those layers that hold.")

@@ -1,0 +1,73 @@
+"""`pye2 node doctor`: what confines code on this machine, and what to do about what is missing."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from pye2_node.cli import node
+from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
+
+LAYERS = {layer.value for layer in ALL_LAYERS - {Layer.CHECK}}
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Lets a test say what is missing here."""
+
+    def says(missing):
+        async def found():
+            return missing
+
+        monkeypatch.setattr("pye2_node.doctor._missing_layers", found)
+
+    return says
+
+
+def examine(*arguments):
+    return CliRunner().invoke(node, ["doctor", *arguments], catch_exceptions=False)
+
+
+def test_it_has_every_layer_tried_on_this_machine():
+    said = json.loads(examine("--json").stdout)
+
+    assert {each["layer"] for each in said["layers"]} == LAYERS
+    assert {each["layer"] for each in said["layers"] if each["holds"]} >= {"rlimits"}
+
+
+def test_a_machine_where_everything_holds_is_called_so(machine):
+    machine({})
+
+    result = examine()
+
+    assert result.exit_code == 0
+    assert "every layer" in result.stdout
+
+
+def test_a_missing_layer_is_told_with_why_and_what_to_do(machine):
+    machine({"landlock": "Function not implemented"})
+
+    result = examine()
+
+    assert result.exit_code == 0
+    assert "missing: Function not implemented" in result.stdout
+    assert "5.13" in result.stdout
+
+
+def test_without_landlock_and_seccomp_it_ends_with_1(machine):
+    machine({"landlock": "Function not implemented", "seccomp": "Invalid argument"})
+
+    assert examine().exit_code == 1
+    said = json.loads(examine("--json").stdout)
+    assert said["runs_custom_code"] is False
+
+
+@pytest.mark.parametrize("layer", sorted(LAYERS))
+def test_whatever_is_missing_there_is_something_to_do(machine, layer):
+    machine({layer: "no"})
+
+    said = json.loads(examine("--json").stdout)
+
+    (finding,) = [each for each in said["layers"] if not each["holds"]]
+    assert finding["layer"] == layer
+    assert finding["what_to_do"]
