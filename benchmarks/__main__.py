@@ -18,6 +18,7 @@ NAMES = (
     "quiet",
     "nats",
     "testing",
+    "sandbox",
     "throughput",
 )
 

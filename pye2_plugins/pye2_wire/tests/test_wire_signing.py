@@ -119,6 +119,21 @@ def test_padding_of_a_signature_may_be_missing() -> None:
     assert told(padded)["valid"]
 
 
+def test_bits_of_a_signatures_text_that_mean_nothing_must_be_as_they_are_written() -> None:
+    messages = [signed({"a": number}) for number in range(40)]
+    message = next(one for one in messages if one["EE_SIGN"].endswith("="))
+    text = message["EE_SIGN"].rstrip("=")
+    others = [
+        text[:-1] + last
+        for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        if last != text[-1]
+    ]
+
+    verdicts = {check_signature({**message, "EE_SIGN": other}).valid for other in others}
+
+    assert verdicts == {False}
+
+
 def test_a_large_s_is_as_good_as_a_small_one() -> None:
     order = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
     made_by_openssl = [vector for vector in VECTORS if "EE_SIGN" in vector]

@@ -25,6 +25,7 @@ UNSIGNED_KEYS = ("EE_HASH", "EE_SIGN", "EE_SENDER")
 SIGNATURE_OK = "<Signature OK>"
 
 _HASH = re.compile("[0-9a-f]{64}")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 @frozen
@@ -132,4 +133,9 @@ def _is_signed(message: dict[str, Any], covered: bytes) -> bool:
 
 def _der(text: str) -> bytes:
     # Python reads the standard alphabet, too, and needs the padding, which PyE2 does not.
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    signature = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    written = urlsafe_b64encode(signature).rstrip(b"=").decode()
+    if text.translate(_URL_SAFE).rstrip("=") != written:
+        # The last character has bits that mean nothing: they would make one signature several.
+        raise ValueError("the signature is not written as its bytes are")
+    return signature
