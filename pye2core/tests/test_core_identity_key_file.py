@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import logging
 import os
 import stat
 import subprocess
@@ -15,7 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pye2core.errors import KeyFileError
-from pye2core.identity import Identity, load_key, load_or_create_key
+from pye2core.identity import (
+    Identity,
+    KeyFile,
+    create_key_file,
+    load_key,
+    load_or_create_key,
+    open_key_file,
+    replace_key,
+)
 
 START_TOGETHER = """
 import sys
@@ -167,6 +174,7 @@ class TestAFileThatCannotBeUsed:
     def test_a_corrupt_file_is_reported_and_left_alone(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
+        path.chmod(0o600)
 
         with pytest.raises(KeyFileError, match="left as it is") as caught:
             load_or_create_key(path)
@@ -262,18 +270,164 @@ class TestAFileThatCannotBeUsed:
 
 
 @only_posix
-class TestAFileThatOthersMayRead:
-    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
-    def test_it_is_loaded_with_a_warning(
-        self, path: Path, caplog: pytest.LogCaptureFixture, mode: int
-    ) -> None:
+class TestAFileThatOthersCanGetAt:
+    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+    def test_it_is_refused_with_what_to_run(self, path: Path, mode: int) -> None:
+        load_or_create_key(path)
+        path.chmod(mode)
+        before = path.read_bytes()
+
+        for load in (load_key, load_or_create_key, open_key_file):
+            with pytest.raises(KeyFileError) as caught:
+                load(path)
+
+            assert f"its mode is {mode:03o}" in str(caught.value)
+            assert f"`chmod 600 {path}`" in str(caught.value)
+            assert caught.value.path == path
+        assert path.read_bytes() == before
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+    def test_what_it_says_to_run_can_be_run(self, tmp_path: Path) -> None:
+        path = tmp_path / "a folder; of mine" / "it's.pem"
+        identity = load_or_create_key(path)
+        path.chmod(0o644)
+        with pytest.raises(KeyFileError) as caught:
+            load_key(path)
+        command = str(caught.value).split("`")[1]
+
+        subprocess.run(["sh", "-c", command], check=True)
+
+        assert load_key(path) == identity
+
+    @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+    def test_its_owner_s_own_permissions_are_his_business(self, path: Path, mode: int) -> None:
         identity = load_or_create_key(path)
         path.chmod(mode)
 
-        with caplog.at_level(logging.WARNING, logger="pye2core.identity"):
-            assert load_or_create_key(path) == identity
+        assert open_key_file(path) == KeyFile(path, mode, is_protected=False, identity=identity)
 
-        (record,) = caplog.records
-        assert record.name == "pye2core.identity"
-        assert str(path) in record.getMessage()
-        assert stat.S_IMODE(path.stat().st_mode) == mode
+    def test_no_umask_widens_a_new_file(self, path: Path) -> None:
+        before = os.umask(0)
+        try:
+            load_or_create_key(path)
+        finally:
+            os.umask(before)
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@only_posix
+class TestAFileSystemWithoutPermissions:
+    """As FAT, where whatever is made can be read by everybody."""
+
+    @pytest.fixture(autouse=True)
+    def everything_is_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        real_open = os.open
+
+        def make_readable(path: str, flags: int, mode: int = 0o777) -> int:
+            descriptor = real_open(path, flags, mode)
+            if flags & os.O_CREAT:
+                os.fchmod(descriptor, 0o755)
+            return descriptor
+
+        monkeypatch.setattr(os, "open", make_readable)
+
+    def test_no_key_is_left_where_all_can_read_it(self, path: Path) -> None:
+        with pytest.raises(KeyFileError, match="umask=077"):
+            load_or_create_key(path)
+
+        assert list(path.parent.iterdir()) == []
+
+
+class TestReplacing:
+    def test_the_new_key_takes_the_place_and_the_old_one_stays_beside_it(self, path: Path) -> None:
+        old, new = load_or_create_key(path), Identity.generate()
+        before, beside = path.read_bytes(), path.with_name("old.pem")
+
+        replace_key(path, new, keep_old_as=beside)
+
+        assert load_key(path) == new
+        assert load_key(beside) == old
+        assert beside.read_bytes() == before
+        assert sorted(path.parent.iterdir()) == sorted([path, beside])
+
+    def test_another_password_for_the_same_key_keeps_nothing_of_the_file_before(
+        self, path: Path
+    ) -> None:
+        identity = load_or_create_key(path)
+
+        replace_key(path, identity, "word")
+
+        assert load_key(path, "word") == identity
+        assert list(path.parent.iterdir()) == [path]
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 or os.name != "posix"
+
+    def test_an_old_key_is_not_written_over(self, path: Path) -> None:
+        old = load_or_create_key(path)
+        beside = path.with_name("old.pem")
+        beside.write_text("an older one")
+
+        with pytest.raises(KeyFileError, match="cannot be replaced"):
+            replace_key(path, Identity.generate(), keep_old_as=beside)
+
+        assert load_key(path) == old
+        assert beside.read_text() == "an older one"
+
+    def test_without_hard_links_the_old_key_is_copied(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(source: Path, target: Path) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        old, beside = load_or_create_key(path), path.with_name("old.pem")
+        monkeypatch.setattr(os, "link", refuse)
+
+        replace_key(path, Identity.generate(), keep_old_as=beside)
+
+        assert load_key(beside) == old
+        assert load_key(path) != old
+
+    def test_a_link_stays_a_link(self, path: Path, tmp_path: Path) -> None:
+        real = tmp_path / "real.pem"
+        load_or_create_key(real)
+        path.parent.mkdir(parents=True)
+        path.symlink_to(real)
+        new = Identity.generate()
+
+        replace_key(path, new)
+
+        assert path.is_symlink()
+        assert load_key(real) == new
+
+    def test_where_there_is_no_key_there_is_none_to_replace(self, path: Path) -> None:
+        with pytest.raises(KeyFileError, match="No such file"):
+            replace_key(path, Identity.generate())
+
+        assert not path.exists()
+
+    def test_a_password_that_cannot_protect_replaces_nothing(self, path: Path) -> None:
+        old = load_or_create_key(path)
+
+        with pytest.raises(KeyFileError, match=r"not replaced.*password"):
+            replace_key(path, Identity.generate(), "")
+
+        assert load_key(path) == old
+
+
+class TestMakingOneByHand:
+    def test_a_key_that_is_given_is_written(self, path: Path) -> None:
+        identity = Identity.generate()
+
+        create_key_file(path, identity, "word")
+
+        assert load_key(path, "word") == identity
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 or os.name != "posix"
+
+    def test_a_file_that_is_there_is_never_written_over(self, path: Path) -> None:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"mine")
+
+        with pytest.raises(KeyFileError, match="already"):
+            create_key_file(path, Identity.generate())
+
+        assert path.read_bytes() == b"mine"

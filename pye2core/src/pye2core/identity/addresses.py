@@ -77,6 +77,11 @@ def with_prefix(address: Address) -> Address:
     return PREFIX + without_prefix(address)
 
 
+def with_legacy_prefix(address: Address) -> Address:
+    """Return the form of an address that older peers write, whatever form it was given in."""
+    return LEGACY_PREFIX + without_prefix(address)
+
+
 def same_address(first: Address, second: Address) -> bool:
     """Tell whether two texts are the same address, whichever prefix either has."""
     return without_prefix(first) == without_prefix(second)
