@@ -24,6 +24,7 @@ from pye2_node.doctor import doctor
 from pye2_node.doorbell import ring
 from pye2_node.home import Home, allow_file_of, default_home, key_file_of
 from pye2_node.settings import (
+    KEY_PASSPHRASE,
     LONGEST_HEARTBEAT_SECONDS,
     NAME_PATTERN,
     NodeSettings,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from pye2_node.commands import NodeAction
     from pye2_node.node import Node
+    from pye2core.identity import Passphrases
     from pye2core.settings.environment import ClientSettings
 
 _DEFAULT_NAME = "node"
@@ -150,7 +152,8 @@ def node(
     """Run an edge node, until Ctrl-C or SIGTERM.
 
     The broker is --broker, or PYE2_BROKER in the environment or in a .env file. Options that choose
-    how the node behaves may stand there, too: --exec-timeout as PYE2_NODE_EXEC_TIMEOUT. Only
+    how the node behaves may stand there, too: --exec-timeout as PYE2_NODE_EXEC_TIMEOUT. A passphrase of
+    the node's key is PYE2_NODE_KEY_PASSPHRASE, or asked for at the terminal. Only
     addresses that are allowed can use the node: `pye2 node allow ADDRESS`.
     """
     name = name or _DEFAULT_NAME
@@ -174,6 +177,7 @@ def node(
         home=home,
         allow=tuple(allowed),
         choices=_owners_choices(choices),
+        passphrase=_passphrases(found.environment),
     )
     end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
     if _is_restart(end):
@@ -207,6 +211,24 @@ def _owners_choices(given: Mapping[str, Any]) -> OwnersChoices:
 
     chosen = load_plugin_settings("node", OwnersChoices)
     return evolve(chosen, **{name: value for name, value in given.items() if value is not None})
+
+
+def _passphrases(variables: Mapping[str, str]) -> Passphrases:
+    from pye2core.identity import KEY_PASSPHRASE as EVERY_KEYS_PASSPHRASE
+    from pye2core.identity import Passphrases
+
+    return Passphrases(variables, (KEY_PASSPHRASE, EVERY_KEYS_PASSPHRASE), ask=_ask)
+
+
+def _ask(prompt: str) -> str | None:
+    """Ask at the terminal; Ctrl-C ends the node, which asyncio would see to only afterwards."""
+    from pye2core.identity import ask_at_terminal
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return ask_at_terminal(prompt)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> NodeAction:

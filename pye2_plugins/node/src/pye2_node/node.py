@@ -107,7 +107,7 @@ class Node:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.settings = settings
-        self.identity = load_or_create_key(home.key_file)
+        self.identity = load_or_create_key(home.key_file, settings.passphrase)
         self.allow_list = AllowList(home.allow_file, self.address)
         self._home = home
         self._registry = registry or installed_plugins()

@@ -9,6 +9,7 @@ from attrs import field, frozen, validators
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pye2core.identity import Passphrases
     from pye2core.settings import BrokerAddress
 
 NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
@@ -16,6 +17,9 @@ NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 
 HEARTBEAT_SECONDS = 10.0
 """Between two heartbeats, as PyE2's nodes have it (PyE2 wire protocol, section 9)."""
+
+KEY_PASSPHRASE = "PYE2_NODE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
+"""The variable with the passphrase of a node's key, where it is not that of every key."""
 
 LONGEST_HEARTBEAT_SECONDS = 30.0
 """With fewer than one in 30 s, a lost heartbeat or two make a node look offline to its clients."""
@@ -80,6 +84,8 @@ class NodeSettings:
         allow: addresses to add to the white list when the node starts.
         root: the root of all channel names.
         choices: what else its owner chose.
+        passphrase: what the node's key is protected with, or where that is to be looked for; None
+            for a key that is not protected.
     """
 
     name: str = field(validator=validators.matches_re(NAME_PATTERN))
@@ -88,3 +94,4 @@ class NodeSettings:
     allow: tuple[str, ...] = ()
     root: str = "naeural"
     choices: OwnersChoices = OwnersChoices()
+    passphrase: str | Passphrases | None = field(default=None, repr=False)

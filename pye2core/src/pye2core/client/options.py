@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from pye2core.client.arguments import check_settings, refuse
-from pye2core.identity import Identity, load_or_create_key
+from pye2core.identity import Identity, Passphrases, load_or_create_key
 from pye2core.settings.environment import client_key_path
 
 if TYPE_CHECKING:
@@ -82,8 +82,11 @@ class KeySource:
     key_file: str | os.PathLike[str] | None = None
     blockchain_config: Mapping[str, Any] | None = None
 
-    def load(self) -> Identity:
+    def load(self, variables: Mapping[str, str]) -> Identity:
         """The key.
+
+        Args:
+            variables: where its passphrase may be, if ``blockchain_config`` has none.
 
         Raises:
             KeyFileError: the file exists and cannot be used; it is left as it is.
@@ -94,6 +97,8 @@ class KeySource:
             return self.identity
         config = self.blockchain_config or {}
         password = config.get("PASSWORD")
+        if password is None:
+            password = Passphrases(variables)
         if self.key_file is not None:
             return load_or_create_key(Path(self.key_file), password)
         usual = client_key_path()

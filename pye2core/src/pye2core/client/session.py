@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pye2core.connection import Connection, ConnectionSettings
     from pye2core.identity import Identity
     from pye2core.plugins import PluginRegistry
+    from pye2core.settings import TlsSettings
 
 _log = logging.getLogger("pye2core.client")
 
@@ -83,6 +84,7 @@ class Session(SessionPipelines, SessionWaiting):
         password: str | None = None,
         secured: bool | str | None = None,
         cert_path: str | os.PathLike[str] | None = None,
+        tls: TlsSettings | None = None,
         name: str = "pySDK",
         encrypt_comms: bool = True,
         config: Mapping[str, Any] | None = None,
@@ -117,7 +119,10 @@ class Session(SessionPipelines, SessionWaiting):
             user: None for an anonymous connection; also ``username``.
             password: also ``pwd``, ``pass``.
             secured: whether to use TLS.
-            cert_path: the authority to trust instead of the system's.
+            cert_path: the authority to trust instead of the system's; short for ``tls`` with its
+                ``ca_file``.
+            tls: how TLS connections are checked, and what we show of ourselves. A broker's
+                certificate and name are always checked.
             name: the session's name, which nodes and other clients see.
             encrypt_comms: whether commands are encrypted for their node.
             config: PyE2's dictionary of settings, which wins over all else.
@@ -135,7 +140,9 @@ class Session(SessionPipelines, SessionWaiting):
             blockchain_config: PyE2's dictionary that names the key file.
             bc_engine: the key itself.
             root_topic: the root of all channel names; "naeural" if nothing says otherwise.
-            key_file: the key's file, made if there is none.
+            key_file: the key's file, made if there is none. If the key is protected, the passphrase
+                is ``PYE2_KEY_PASSPHRASE``, or in the file that ``PYE2_KEY_PASSPHRASE_FILE`` names,
+                or asked for at the terminal.
             accept_numpy2_payloads: whether to take payloads of PyE2 nodes on NumPy 2, which sign
                 numbers as no receiver reads them. They are refused otherwise
                 (``MessageRejected.reason`` "numpy2-signature"). Those that are taken are what their
@@ -152,7 +159,8 @@ class Session(SessionPipelines, SessionWaiting):
             BrokerUnreachable: nothing answers at the broker's address.
             CredentialsRefused: the broker says no.
             UnknownTransport: no installed plugin serves the broker's scheme; says what to install.
-            KeyFileError: the key file exists and cannot be used; it is left as it is.
+            KeyFileError: the key file exists and cannot be used, or others can get at it; it is
+                left as it is.
             TypeError: an argument means nothing; names it and what may have been meant.
         """
         check_names(name=name)
@@ -183,12 +191,13 @@ class Session(SessionPipelines, SessionWaiting):
             **given,
             broker=broker,
             cert_path=cert_path,
+            tls=tls,
             root_topic=root_topic,
             config=config,
             dotenv_path=dotenv_path,
             secured_schemes=self.registry.secured_schemes(),
         )
-        identity = KeySource(bc_engine, key_file, blockchain_config).load()
+        identity = KeySource(bc_engine, key_file, blockchain_config).load(settings.environment)
         super().__init__(verbosity=verbosity, output=log)
         self.name = name
         self.address = identity.address

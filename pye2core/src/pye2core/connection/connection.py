@@ -24,6 +24,7 @@ from pye2core.abc import (
 )
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection.backoff import Backoff
+from pye2core.connection.clear_text import warn_of_readable_password
 from pye2core.connection.inbound import Inbound, Listener
 from pye2core.connection.outbound import Outbound
 from pye2core.connection.outbox import Entry
@@ -175,6 +176,7 @@ class Connection:
     def _make_transport(self) -> Transport:
         broker = self.settings.broker
         descriptor = self._registry.transport(broker.scheme)
+        warn_of_readable_password(broker, descriptor.secured_schemes)
         options = TransportOptions(
             broker=evolve(broker, port=broker.port or descriptor.default_ports.get(broker.scheme)),
             client_id=self.settings.client_id,

@@ -1,8 +1,8 @@
 """Where settings come from: arguments, environment, ``.env`` files, and plugins' own classes.
 
-``broker`` knows broker URLs, ``environment`` the variables and files, ``plugin`` the attrs classes
-by which plugins declare settings of their own. The names of the latter two are imported when they
-are first used.
+``broker`` knows broker URLs, ``tls`` how encrypted connections are checked, ``environment`` the
+variables and files, ``plugin`` the attrs classes by which plugins declare settings of their own.
+The names of the latter two are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from pye2core.settings.broker import BrokerAddress, TlsSettings, parse_broker_url
+from pye2core.settings.broker import BrokerAddress, parse_broker_url
+from pye2core.settings.tls import TlsSettings
 
 if TYPE_CHECKING:
     from pye2core.settings.environment import ClientSettings, client_key_path, client_settings

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003 - the type of a field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from attrs import field, frozen
 
-from pye2core.errors import BrokerUrlError, SettingsError
+from pye2core.errors import BrokerUrlError
+from pye2core.settings.tls import TlsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ssl import SSLContext
+    from pathlib import Path
     from urllib.parse import SplitResult
 
 USUAL_SECURED_SCHEMES = {"mqtt": "mqtts", "amqp": "amqps", "nats": "tls", "ws": "wss"}
@@ -21,34 +21,6 @@ USUAL_SECURED_SCHEMES = {"mqtt": "mqtts", "amqp": "amqps", "nats": "tls", "ws": 
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:/?#]*)(:[0-9]{1,5}$)?")
-
-
-@frozen
-class TlsSettings:
-    """How a TLS connection is checked.
-
-    Attributes:
-        ca_file: the authority that signed the broker's certificate; None for the system's.
-    """
-
-    ca_file: Path | None = None
-
-    def context(self) -> SSLContext:
-        """What checks the broker's certificate and its name.
-
-        Raises:
-            SettingsError: the authority's file cannot be used.
-        """
-        import ssl
-
-        try:
-            return ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"The authority file {self.ca_file} cannot be used ({error})."
-                " It must hold one or more certificates in PEM form.",
-                setting="ca_file",
-            ) from error
 
 
 @frozen
@@ -83,6 +55,21 @@ class BrokerAddress:
         """The address as a URL with its password, for handing to another process."""
         secret = "" if self.password is None else f":{quote(self.password, safe='')}"
         return f"{self.scheme}://{self._who(secret)}{self._where()}"
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether what is sent there stays on this machine: a loopback address, or its name."""
+        name = self.host.lower().rstrip(".")
+        if name == "localhost" or name.endswith(".localhost"):
+            return True
+        from ipaddress import ip_address
+
+        try:
+            address = ip_address(self.host.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address).is_loopback
 
     def _who(self, secret: str = "") -> str:
         return f"{quote(self.user, safe='')}{secret}@" if self.user else ""

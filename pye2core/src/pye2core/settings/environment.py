@@ -17,13 +17,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 
 from pye2core.errors import SettingsError
-from pye2core.settings.broker import (
-    USUAL_SECURED_SCHEMES,
-    BrokerAddress,
-    TlsSettings,
-    parse_broker_url,
-)
+from pye2core.settings.broker import USUAL_SECURED_SCHEMES, BrokerAddress, parse_broker_url
 from pye2core.settings.dotenv_files import read_environment
+from pye2core.settings.tls import TLS_VARIABLES, TlsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +34,8 @@ _VARIABLES: tuple[dict[str, tuple[str, ...]], ...] = (
         "user": ("PYE2_USER",),
         "password": ("PYE2_PASSWORD",),
         "secured": ("PYE2_SECURED",),
-        "cert_path": ("PYE2_CERT_PATH",),
+        **{name: (variable,) for name, variable in TLS_VARIABLES.items()},
+        "ca_file": (TLS_VARIABLES["ca_file"], "PYE2_CERT_PATH"),
         "root_topic": ("PYE2_ROOT_TOPIC",),
     },
     {
@@ -47,7 +44,7 @@ _VARIABLES: tuple[dict[str, tuple[str, ...]], ...] = (
         "user": ("AIXP_USERNAME", "AIXP_USER"),
         "password": ("AIXP_PASSWORD", "AIXP_PASS", "AIXP_PWD"),
         "secured": ("AIXP_SECURED",),
-        "cert_path": ("AIXP_CERT_PATH",),
+        "ca_file": ("AIXP_CERT_PATH",),
     },
     {
         "host": ("EE_HOSTNAME", "EE_HOST"),
@@ -55,13 +52,17 @@ _VARIABLES: tuple[dict[str, tuple[str, ...]], ...] = (
         "user": ("EE_USERNAME", "EE_USER"),
         "password": ("EE_PASSWORD", "EE_PASS", "EE_PWD"),
         "secured": ("EE_SECURED",),
-        "cert_path": ("EE_CERT_PATH",),
+        "ca_file": ("EE_CERT_PATH",),
     },
 )
 """The variables of each setting, strongest family first; within a family the first one set."""
 
-_EVERYBODYS = frozenset(name for family in _VARIABLES for name in family["cert_path"])
-"""The variables that name an authority."""
+_EVERY_VARIABLE = frozenset(
+    name for family in _VARIABLES for names in family.values() for name in names
+)
+
+_ABOUT_TLS = ("PYE2_TLS", "PYE2_SSL", "PYE2_SECUR", "AIXP_SECUR", "EE_SECUR")
+"""What no variable may begin with that means nothing: whoever wrote it believes in TLS."""
 
 _CONFIG_KEYS = {
     "BROKER": "broker",
@@ -70,12 +71,26 @@ _CONFIG_KEYS = {
     "USER": "user",
     "PASS": "password",
     "SECURED": "secured",
-    "CERT_PATH": "cert_path",
+    "CERT_PATH": "ca_file",
     "ROOT_TOPIC": "root_topic",
     "QOS": "qos",
 }
 
-_TEXTS = frozenset({"broker", "host", "user", "password", "root_topic"})
+_TEXTS = frozenset(
+    {"broker", "host", "user", "password", "root_topic", "client_key_passphrase", "server_name"}
+)
+_TLS_FILES = {
+    "ca_file": "an authority to trust instead of the system's",
+    "client_certificate": "a certificate of our own for the broker",
+    "client_key": "the key of a certificate of our own",
+}
+_TLS_TEXTS = {
+    "client_key_passphrase": "the passphrase of a certificate's key",
+    "server_name": "the name that the broker's certificate must have",
+}
+_ARGUMENT_LEVELS = 2
+"""How many of the places where things are given are arguments: the first ones."""
+
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off", "none"})
 _LARGEST_PORT = 65535
@@ -122,6 +137,7 @@ def client_settings(
     secured: bool | str | None = None,
     cert_path: str | os.PathLike[str] | None = None,
     root_topic: str | None = None,
+    tls: TlsSettings | None = None,
     config: Mapping[str, Any] | None = None,
     dotenv_path: str | os.PathLike[str] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -138,6 +154,7 @@ def client_settings(
         secured: whether to use TLS.
         cert_path: the file of the authority to trust; the system's if nothing says otherwise.
         root_topic: the root of all channel names.
+        tls: how TLS connections are checked; what it leaves open is looked for elsewhere.
         config: PyE2's dictionary, which wins over all else.
         dotenv_path: the ``.env`` file; see ``find_dotenv`` for where it is looked for otherwise.
         environment: the variables to read; None for those of this process and of ``.env``.
@@ -153,6 +170,8 @@ def client_settings(
         'mqtt://me@broker.lan'
     """
     variables = read_environment(dotenv_path) if environment is None else dict(environment)
+    if secured == "":
+        raise SettingsError("secured is '' and should be true or false", setting="secured")
     arguments = {
         "broker": broker,
         "host": host,
@@ -160,12 +179,12 @@ def client_settings(
         "user": user,
         "password": password,
         "secured": secured,
-        "cert_path": cert_path,
         "root_topic": root_topic,
     }
+    _check_variables(variables)
     levels = [
         _config_level(config or {}),
-        _argument_level(arguments),
+        {**_argument_level(arguments), **_tls_level(tls, cert_path)},
         *(_variable_level(family, variables) for family in _VARIABLES),
     ]
     return ClientSettings(
@@ -215,6 +234,36 @@ def _argument_level(arguments: Mapping[str, Any]) -> _Level:
     }
     _check_texts(given)
     return _with_url_as_broker(given)
+
+
+def _tls_level(tls: TlsSettings | None, cert_path: object) -> _Level:
+    if tls is not None and not isinstance(tls, TlsSettings):
+        raise SettingsError(f"tls is {tls!r} and should be a TlsSettings, or None", setting="tls")
+    values = {} if tls is None else {name: getattr(tls, name) for name in TLS_VARIABLES}
+    level = {name: _Given(each, f"tls.{name}") for name, each in values.items() if each is not None}
+    if cert_path is None or cert_path == "":
+        return level
+    if "ca_file" in level:
+        raise SettingsError(
+            "cert_path and tls.ca_file both name an authority; leave one away", setting="cert_path"
+        )
+    return {**level, "ca_file": _Given(cert_path, "cert_path")}
+
+
+def _check_variables(variables: Mapping[str, str]) -> None:
+    """Refuse a misspelt variable by which somebody believes to have TLS, or to have it checked."""
+    import difflib
+
+    for name, value in variables.items():
+        if value and name.startswith(_ABOUT_TLS) and name not in _EVERY_VARIABLE:
+            near = difflib.get_close_matches(name, _EVERY_VARIABLE, n=1)
+            known = sorted(each for each in _EVERY_VARIABLE if each.startswith("PYE2_TLS"))
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            raise SettingsError(
+                f"the variable {name} means nothing here; {hint} TLS is asked for by the broker's"
+                " address (mqtts://, amqps://) or PYE2_SECURED=true.",
+                setting=name,
+            )
 
 
 def _check_texts(level: _Level) -> None:
@@ -271,7 +320,18 @@ def _broker(levels: Sequence[_Level], secured_schemes: Mapping[str, str]) -> Bro
         else:
             continue
         address = parse_broker_url(url, secured_schemes=secured_schemes)
-        return _with_tls(_completed(address, beside), beside, secured_schemes)
+        secured = _secured(_completed(address, beside), beside, secured_schemes)
+        everywhere = _strongest(levels)
+        if secured.tls is not None:
+            return evolve(secured, tls=_tls_settings(everywhere))
+        if secured.scheme in secured_schemes:
+            _check_nothing_is_for_tls(
+                secured,
+                everywhere,
+                by_variable=place >= _ARGUMENT_LEVELS,
+                secured_scheme=secured_schemes[secured.scheme],
+            )
+        return secured
     raise SettingsError(
         'no broker is given: write Session("mqtt://broker.lan:1883"), or set PYE2_BROKER (or'
         " EE_HOSTNAME, EE_PORT, EE_USERNAME, EE_PASSWORD) in the environment or in a .env file."
@@ -320,43 +380,60 @@ def _port(given: _Given) -> int:
     return int(text)
 
 
-def _with_tls(
+def _secured(
     address: BrokerAddress, given: _Level, secured_schemes: Mapping[str, str]
 ) -> BrokerAddress:
+    """The address with a scheme that is TLS, if TLS is asked for by either."""
     wanted = _truth(given["secured"]) if "secured" in given else address.tls is not None
-    if not wanted:
-        if address.tls is not None:
-            raise SettingsError(
-                f"{given['secured'].where} says that the connection is not secured, but"
-                f" {address.url} is a secured one; change one of them",
-                setting=given["secured"].where,
-            )
-        _check_no_certificate(address, given.get("cert_path"))
-        return address
-    if address.tls is None:
+    if not wanted and address.tls is not None:
+        raise SettingsError(
+            f"{given['secured'].where} says that the connection is not secured, but"
+            f" {address.url} is a secured one; change one of them",
+            setting=given["secured"].where,
+        )
+    if wanted and address.tls is None:
         scheme = secured_schemes.get(address.scheme)
         if scheme is None:
             raise SettingsError(
                 f"{given['secured'].where} asks for TLS, which {address.scheme}:// does not have",
                 setting=given["secured"].where,
             )
-        address = evolve(address, scheme=scheme)
-    return evolve(address, tls=TlsSettings(_ca_file(given.get("cert_path"))))
+        address = evolve(address, scheme=scheme, tls=TlsSettings())
+    return address
 
 
-def _check_no_certificate(address: BrokerAddress, given: _Given | None) -> None:
-    """Refuse an authority that would not be asked: whoever names one believes in TLS.
-
-    Variables may serve several brokers, and are not taken for a wish to have this one secured.
-    """
-    if given is None or given.where in _EVERYBODYS:
-        return
-    raise SettingsError(
-        f"{given.where} names an authority to trust, but the connection to {address.url} is not"
-        " secured, so that nobody would ask for it; add secured=True (or write mqtts://), or leave"
-        f" {given.where} away",
-        setting=given.where,
+def _tls_settings(given: _Level) -> TlsSettings:
+    """How to check the connection: from every place, as no other broker is trusted by it."""
+    paths = {name: _file(given.get(name), what) for name, what in _TLS_FILES.items()}
+    texts = {name: str(given[name].value) for name in _TLS_TEXTS if name in given}
+    return TlsSettings(
+        ca_file=paths["ca_file"],
+        client_certificate=paths["client_certificate"],
+        client_key=paths["client_key"],
+        client_key_passphrase=texts.get("client_key_passphrase"),
+        server_name=texts.get("server_name"),
     )
+
+
+def _check_nothing_is_for_tls(
+    address: BrokerAddress, given: _Level, *, by_variable: bool, secured_scheme: str
+) -> None:
+    """Refuse what would not be asked for: whoever gives it believes in TLS.
+
+    Variables may serve several brokers: PyE2's, and all of them where the broker is given by an
+    argument or is on this machine, are not taken for a wish to have this one secured.
+    """
+    for name, what in {**_TLS_FILES, **_TLS_TEXTS}.items():
+        where = given[name].where if name in given else ""
+        is_variable = where in _EVERY_VARIABLE
+        is_wish = by_variable and where in TLS_VARIABLES.values() and not address.is_on_this_machine
+        if where and (is_wish or not is_variable):
+            raise SettingsError(
+                f"{where} names {what}, but the connection to {address.url} is not secured, so that"
+                f" nobody would ask for it; add secured=True (or write {secured_scheme}://), or leave"
+                f" {where} away",
+                setting=where,
+            )
 
 
 def _truth(given: _Given) -> bool:
@@ -368,7 +445,7 @@ def _truth(given: _Given) -> bool:
     raise _unusable(given, "true or false")
 
 
-def _ca_file(given: _Given | None) -> Path | None:
+def _file(given: _Given | None, what: str) -> Path | None:
     if given is None:
         return None
     if not isinstance(given.value, str | os.PathLike):
@@ -376,9 +453,8 @@ def _ca_file(given: _Given | None) -> Path | None:
     path = Path(given.value)
     if not path.is_file():
         raise SettingsError(
-            f"{given.where} names {str(path)!r}, which is no file (looked from {Path.cwd()}); name"
-            " the certificate of the authority that signed the broker's, or leave it away to trust"
-            " the system's authorities",
+            f"{given.where} names {str(path)!r}, which is no file (looked from {Path.cwd()}); it"
+            f" should name {what}, or be left away",
             setting=given.where,
         )
     return path
