@@ -10,7 +10,6 @@ import pytest
 from attrs import evolve
 
 from pye2core.abc import broker_failures
-from pye2core.errors import SettingsError
 from pye2core.settings import BrokerAddress, TlsSettings
 
 BROKER = BrokerAddress("pigeon", "broker.lan", 99, "me", "s3cr3t")
@@ -80,20 +79,50 @@ def test_a_message_that_is_too_large_tells_both_sizes():
     assert "2,000,000 bytes" in str(told)
 
 
-@pytest.mark.parametrize("content", [None, "not a certificate"])
-def test_an_authority_file_that_cannot_be_used_is_named(tmp_path, content):
-    file = tmp_path / "ca.pem"
-    if content is not None:
-        file.write_text(content)
-
-    with pytest.raises(SettingsError, match=r"ca\.pem.*PEM") as refused:
-        TlsSettings(file).context()
-
-    assert refused.value.setting == "ca_file"
+def refusal(code, said):
+    error = ssl.SSLCertVerificationError(1, said)
+    error.verify_code, error.verify_message = code, said
+    return error
 
 
-def test_the_system_s_authorities_are_asked_and_names_checked_where_no_file_is_given():
-    context = TlsSettings().context()
+def alert(reason):
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
 
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
+
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        (refusal(20, "unable to get local issuer certificate"), "PYE2_TLS_CA_FILE"),
+        (refusal(18, "self-signed certificate"), "PYE2_TLS_CA_FILE"),
+        (refusal(62, "Hostname mismatch"), "PYE2_TLS_SERVER_NAME"),
+        (refusal(64, "IP address mismatch"), "PYE2_TLS_SERVER_NAME"),
+        (refusal(10, "certificate has expired"), "Renew the broker's certificate"),
+        (refusal(9, "certificate is not yet valid"), "clock"),
+        (alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "PYE2_TLS_CLIENT_CERTIFICATE"),
+        (alert("SSLV3_ALERT_HANDSHAKE_FAILURE"), "PYE2_TLS_CLIENT_CERTIFICATE"),
+        (alert("TLSV1_ALERT_PROTOCOL_VERSION"), "TLS 1.2 or 1.3"),
+        (alert("UNSUPPORTED_PROTOCOL"), "TLS 1.2 or 1.3"),
+        (ssl.SSLEOFError(8, "EOF"), "PYE2_TLS_CLIENT_CERTIFICATE"),
+    ],
+    ids=lambda value: getattr(value, "reason", None) or str(value)[:30],
+)
+def test_a_refusal_of_tls_says_which_setting_to_change(error, setting):
+    told = str(broker_failures.not_reached(BROKER, error, plain_scheme="pigeon"))
+
+    assert "broker.lan:99" in told
+    assert setting in told
+    assert "pigeon://" not in told
+
+
+def test_what_was_trusted_and_shown_is_named():
+    ours = evolve(BROKER, tls=TlsSettings("ca.pem", "client.pem", "client.key"))
+
+    not_trusted = broker_failures.not_reached(ours, refusal(20, "?"), plain_scheme="pigeon")
+    turned_away = broker_failures.not_reached(
+        ours, alert("TLSV1_ALERT_UNKNOWN_CA"), plain_scheme="pigeon"
+    )
+
+    assert "the authority in ca.pem did not sign" in str(not_trusted)
+    assert "our certificate client.pem" in str(turned_away)

@@ -337,3 +337,126 @@ def test_a_transport_says_which_of_its_schemes_are_secured() -> None:
 
     assert plain.broker.tls is None
     assert (secured.broker.scheme, secured.broker.tls) == ("falcon", TlsSettings(None))
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Files that are there; what is in them is looked at when connecting."""
+    made = {name: tmp_path / f"{name}.pem" for name in ("ca", "certificate", "key")}
+    for file in made.values():
+        file.write_text("-")
+    return made
+
+
+@pytest.fixture
+def tls_variables(files):
+    return {
+        "PYE2_TLS_CA_FILE": str(files["ca"]),
+        "PYE2_TLS_CLIENT_CERTIFICATE": str(files["certificate"]),
+        "PYE2_TLS_CLIENT_KEY": str(files["key"]),
+        "PYE2_TLS_CLIENT_KEY_PASSPHRASE": "word",
+        "PYE2_TLS_SERVER_NAME": "broker.lan",
+    }
+
+
+def test_every_tls_setting_has_a_variable(files, tls_variables):
+    found = broker(environment={"PYE2_BROKER": "mqtts://10.0.0.1", **tls_variables})
+
+    expected = TlsSettings(files["ca"], files["certificate"], files["key"], "word", "broker.lan")
+    assert found.tls == expected
+
+
+def test_they_hold_for_a_broker_that_an_argument_gives_too(files, tls_variables):
+    found = broker(broker="amqps://10.0.0.1", environment=tls_variables)
+
+    assert found.tls.ca_file == files["ca"]
+    assert found.tls.server_name == "broker.lan"
+
+
+def test_an_argument_counts_more_than_a_variable(files, tls_variables):
+    found = broker(
+        broker="mqtts://10.0.0.1",
+        tls=TlsSettings(server_name="other.lan"),
+        environment=tls_variables,
+    )
+
+    assert found.tls.server_name == "other.lan"
+    assert found.tls.ca_file == files["ca"]
+
+
+def test_two_arguments_for_one_authority_are_refused(files):
+    with pytest.raises(SettingsError, match="both name an authority"):
+        broker(broker="mqtts://h", cert_path=files["ca"], tls=TlsSettings(files["key"]))
+
+
+def test_what_is_no_tls_settings_is_refused():
+    with pytest.raises(SettingsError, match="should be a TlsSettings"):
+        broker(broker="mqtts://h", tls=False)
+
+
+@pytest.mark.parametrize("name", ["CA_FILE", "CLIENT_CERTIFICATE", "CLIENT_KEY"])
+def test_a_file_that_is_not_there_is_told_by_its_variable(tls_variables, name):
+    tls_variables[f"PYE2_TLS_{name}"] = "/nowhere/x.pem"
+
+    with pytest.raises(SettingsError, match=f"PYE2_TLS_{name} names '/nowhere/x.pem'"):
+        broker(broker="mqtts://h", environment=tls_variables)
+
+
+@pytest.mark.parametrize("url", ["mqtt://10.0.0.1", "amqp://broker.lan"])
+def test_tls_variables_for_a_broker_without_tls_are_refused(tls_variables, url):
+    secured = url.replace("://", "s://").partition("10")[0].partition("broker")[0]
+
+    with pytest.raises(SettingsError, match=f"PYE2_TLS_CA_FILE .* not secured.*{secured}"):
+        broker(environment={"PYE2_BROKER": url, **tls_variables})
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
+def test_tls_variables_do_not_forbid_a_broker_on_this_machine(tls_variables, host):
+    assert broker(environment={"PYE2_BROKER": f"mqtt://{host}", **tls_variables}).tls is None
+
+
+def test_tls_variables_do_not_forbid_an_argument_without_tls(tls_variables):
+    assert broker(broker="mqtt://broker.lan", environment=tls_variables).tls is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"ca_file": "ca.pem"}, {"client_certificate": "c.pem"}, {"server_name": "broker.lan"}],
+)
+def test_tls_settings_as_an_argument_for_a_broker_without_tls_are_refused(given):
+    (name,) = given
+
+    with pytest.raises(SettingsError, match=rf"tls\.{name} .* not secured"):
+        broker(broker="mqtt://127.0.0.1", tls=TlsSettings(**given))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PYE2_TLS_CAFILE", "PYE2_TLS_CA_FILE"),
+        ("PYE2_TLS_CLIENT_CERT", "PYE2_TLS_CLIENT_CERTIFICATE"),
+        ("PYE2_SECURE", "PYE2_SECURED"),
+        ("EE_SECURE", "EE_SECURED"),
+        ("PYE2_TLS", "PYE2_TLS"),
+        ("PYE2_SSL_VERIFY", "PYE2_TLS"),
+    ],
+)
+def test_a_misspelt_variable_about_tls_is_refused(name, meant):
+    with pytest.raises(SettingsError, match=f"{name} means nothing here.*{meant}") as refused:
+        broker(broker="mqtt://127.0.0.1", environment={name: "true"})
+
+    assert refused.value.setting == name
+
+
+@pytest.mark.parametrize("value", ["treu", "tls", "2"])
+def test_a_misspelt_wish_for_tls_is_refused(value):
+    with pytest.raises(SettingsError, match=r"PYE2_SECURED is .* true or false"):
+        broker(environment={"PYE2_BROKER": "amqp://h", "PYE2_SECURED": value})
+
+
+def test_an_empty_wish_is_no_wish_that_one_could_guess():
+    with pytest.raises(SettingsError, match="secured is '' and should be true or false"):
+        broker(host="broker.lan", secured="")

@@ -152,8 +152,8 @@ def node(
     """Run an edge node, until Ctrl-C or SIGTERM.
 
     The broker is --broker, or PYE2_BROKER in the environment or in a .env file. Options that choose
-    how the node behaves may stand there, too: --exec-timeout as PYE2_NODE_EXEC_TIMEOUT. A passphrase of
-    the node's key is PYE2_NODE_KEY_PASSPHRASE, or asked for at the terminal. Only
+    how the node behaves may stand there, too: --exec-timeout as PYE2_NODE_EXEC_TIMEOUT. The
+    passphrase of a protected key is PYE2_NODE_KEY_PASSPHRASE, or asked for at the terminal. Only
     addresses that are allowed can use the node: `pye2 node allow ADDRESS`.
     """
     name = name or _DEFAULT_NAME

@@ -10,13 +10,11 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from pye2core.abc import tls_failures
 from pye2core.errors import BrokerUnreachable, CredentialsRefused, MessageTooLarge, NotConnected
 
 if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress
-
-_STRICTLY_CHECKED = range(80, 94)
-"""What OpenSSL calls certificates that verify, but are not made as RFC 5280 has it."""
 
 _CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
 
@@ -64,34 +62,14 @@ def _why_unreachable(
     elif isinstance(error, ConnectionRefusedError):
         here = f"; for a broker on this machine, {how_to_start}" if how_to_start else ""
         why = f"Nothing listens at {at}. Start the broker there, or check host and port{here}."
-    elif isinstance(error, ssl.SSLCertVerificationError):
-        why = (
-            f"The broker at {at} is not who it should be: {error.verify_message}."
-            f" {_against_certificate(error)}"
-        )
     elif isinstance(error, ssl.SSLError):
-        why = (
-            f"The broker at {at} does not speak TLS as expected ({error})."
-            f" Is this its TLS port? Without TLS the scheme is {plain_scheme}://."
-        )
+        why = tls_failures.why_refused(broker, error, plain_scheme=plain_scheme)
     elif isinstance(error, TimeoutError):
         why = f"The broker at {at} does not answer. {_CHECK_NETWORK}"
     else:
         what = str(error) or type(error).__name__
         why = f"The broker at {at} cannot be reached ({what}). {_CHECK_NETWORK}"
     return why
-
-
-def _against_certificate(error: ssl.SSLCertVerificationError) -> str:
-    if getattr(error, "verify_code", 0) in _STRICTLY_CHECKED:
-        return (
-            "Python 3.13 and later insist on that (RFC 5280): have the certificate, or its"
-            " authority's, made anew with what it lacks."
-        )
-    return (
-        "Where its certificate is signed by an authority of your own, name that one's file"
-        " (ca_file)."
-    )
 
 
 def no_answer(broker: BrokerAddress, timeout: float) -> BrokerUnreachable:

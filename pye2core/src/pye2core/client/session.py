@@ -119,10 +119,8 @@ class Session(SessionPipelines, SessionWaiting):
             user: None for an anonymous connection; also ``username``.
             password: also ``pwd``, ``pass``.
             secured: whether to use TLS.
-            cert_path: the authority to trust instead of the system's; short for ``tls`` with its
-                ``ca_file``.
-            tls: how TLS connections are checked, and what we show of ourselves. A broker's
-                certificate and name are always checked.
+            cert_path: the authority to trust instead of the system's; the ``ca_file`` of ``tls``.
+            tls: how TLS connections are checked, which they always are, and what we show.
             name: the session's name, which nodes and other clients see.
             encrypt_comms: whether commands are encrypted for their node.
             config: PyE2's dictionary of settings, which wins over all else.
@@ -140,9 +138,8 @@ class Session(SessionPipelines, SessionWaiting):
             blockchain_config: PyE2's dictionary that names the key file.
             bc_engine: the key itself.
             root_topic: the root of all channel names; "naeural" if nothing says otherwise.
-            key_file: the key's file, made if there is none. If the key is protected, the passphrase
-                is ``PYE2_KEY_PASSPHRASE``, or in the file that ``PYE2_KEY_PASSPHRASE_FILE`` names,
-                or asked for at the terminal.
+            key_file: the key's file, made if there is none. Its passphrase, if it is protected, is
+                ``PYE2_KEY_PASSPHRASE``, in a file (``…_FILE``), or asked for at the terminal.
             accept_numpy2_payloads: whether to take payloads of PyE2 nodes on NumPy 2, which sign
                 numbers as no receiver reads them. They are refused otherwise
                 (``MessageRejected.reason`` "numpy2-signature"). Those that are taken are what their
@@ -159,8 +156,7 @@ class Session(SessionPipelines, SessionWaiting):
             BrokerUnreachable: nothing answers at the broker's address.
             CredentialsRefused: the broker says no.
             UnknownTransport: no installed plugin serves the broker's scheme; says what to install.
-            KeyFileError: the key file exists and cannot be used, or others can get at it; it is
-                left as it is.
+            KeyFileError: the key file cannot be used, or others can read it; it is left as it is.
             TypeError: an argument means nothing; names it and what may have been meant.
         """
         check_names(name=name)

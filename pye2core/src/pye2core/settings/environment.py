@@ -252,16 +252,13 @@ def _tls_level(tls: TlsSettings | None, cert_path: object) -> _Level:
 
 def _check_variables(variables: Mapping[str, str]) -> None:
     """Refuse a misspelt variable by which somebody believes to have TLS, or to have it checked."""
-    import difflib
-
+    known = sorted(name for name in _EVERY_VARIABLE if name.startswith(_ABOUT_TLS))
     for name, value in variables.items():
-        if value and name.startswith(_ABOUT_TLS) and name not in _EVERY_VARIABLE:
-            near = difflib.get_close_matches(name, _EVERY_VARIABLE, n=1)
-            known = sorted(each for each in _EVERY_VARIABLE if each.startswith("PYE2_TLS"))
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+        if value and name.startswith(_ABOUT_TLS) and name not in known:
             raise SettingsError(
-                f"the variable {name} means nothing here; {hint} TLS is asked for by the broker's"
-                " address (mqtts://, amqps://) or PYE2_SECURED=true.",
+                f"the variable {name} means nothing here; about TLS there are {', '.join(known)}."
+                " TLS is asked for by the broker's address (mqtts://, amqps://), or by"
+                " PYE2_SECURED=true. Correct the variable, or leave it away.",
                 setting=name,
             )
 
@@ -430,8 +427,8 @@ def _check_nothing_is_for_tls(
         if where and (is_wish or not is_variable):
             raise SettingsError(
                 f"{where} names {what}, but the connection to {address.url} is not secured, so that"
-                f" nobody would ask for it; add secured=True (or write {secured_scheme}://), or leave"
-                f" {where} away",
+                f" nobody would ask for it; add secured=True (or write {secured_scheme}://), or"
+                f" leave {where} away",
                 setting=where,
             )
 

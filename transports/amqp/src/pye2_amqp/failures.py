@@ -5,6 +5,7 @@ Makes errors, and tells the cause in what pika raises; raises none and touches n
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pika.adapters.utils.connection_workflow import (
@@ -21,6 +22,7 @@ from pika.exceptions import (
 
 from pye2core.abc import broker_failures
 from pye2core.abc.broker_failures import disconnected, no_answer, place_of, who_asks
+from pye2core.abc.tls_failures import our_certificate, why_turned_away
 from pye2core.errors import BrokerUnreachable, CredentialsRefused, TransportError
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ ACCESS_REFUSED = 403
 NOT_FOUND = 404
 PRECONDITION_FAILED = 406
 
+_SAID_BY_TLS = re.compile(r"\[SSL: (\w+)\]")
+"""OpenSSL's name of what went wrong, in the text that pika makes of it."""
+
 
 def cause_of(error: BaseException) -> BaseException:
     """What is behind the wrappings that pika puts around an error."""
@@ -66,6 +71,8 @@ def not_opened(broker: BrokerAddress, vhost: str, error: BaseException) -> Trans
         error: what pika says.
     """
     cause = cause_of(error)
+    if (turned_away := _turned_away_by_tls(broker, cause)) is not None:
+        return turned_away
     if isinstance(cause, ProbableAuthenticationError) and f"({ACCESS_REFUSED})" in str(cause):
         return broker_failures.not_let_in(broker, _who(broker))
     if isinstance(cause, ProbableAccessDeniedError):
@@ -75,6 +82,13 @@ def not_opened(broker: BrokerAddress, vhost: str, error: BaseException) -> Trans
     if isinstance(cause, AMQPConnectorStackTimeout):
         cause = TimeoutError()
     return broker_failures.not_reached(broker, cause, plain_scheme="amqp")
+
+
+def _turned_away_by_tls(broker: BrokerAddress, cause: BaseException) -> BrokerUnreachable | None:
+    """With TLS 1.3, a broker says what it has against our certificate after the handshake."""
+    said = _SAID_BY_TLS.search(str(cause))
+    why = why_turned_away(broker, said[1]) if said is not None else None
+    return None if why is None else BrokerUnreachable(why, broker=broker.url)
 
 
 def _no_such_vhost(broker: BrokerAddress, vhost: str, said: str) -> TransportError:
@@ -95,7 +109,7 @@ def _no_such_vhost(broker: BrokerAddress, vhost: str, said: str) -> TransportErr
 def _no_amqp(broker: BrokerAddress, said: str) -> BrokerUnreachable:
     return BrokerUnreachable(
         f"What listens at {place_of(broker)} does not answer as AMQP 0-9-1 does ({said}). Is this"
-        " an AMQP port, and is TLS (amqps://) on or off as the broker wants?",
+        f" an AMQP port, and is TLS (amqps://) on or off as the broker wants?{_hint(broker)}",
         broker=broker.url,
     )
 
@@ -104,9 +118,15 @@ def hung_up(broker: BrokerAddress, reason: str) -> BrokerUnreachable:
     """The connection ended before all was ready on it."""
     return BrokerUnreachable(
         f"The connection to the broker at {place_of(broker)} ended before it was ready ({reason})."
-        " See the broker's log.",
+        f" See the broker's log.{_hint(broker)}",
         broker=broker.url,
     )
+
+
+def _hint(broker: BrokerAddress) -> str:
+    """What else may be wrong with an encrypted connection that ends without a word."""
+    is_encrypted = broker.tls is not None or broker.scheme == "amqps"
+    return f" {our_certificate(broker)}" if is_encrypted else ""
 
 
 def refused(broker: BrokerAddress, what: str, code: int, said: str) -> TransportError:

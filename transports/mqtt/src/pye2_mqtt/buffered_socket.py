@@ -31,6 +31,7 @@ class BufferedSocket:
     Attributes:
         gathers: whether what is sent waits for :meth:`flush`; if not, it is the system's or refused
             at once.
+        refusal: what TLS said when it ended the connection; None while it has not.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -39,6 +40,7 @@ class BufferedSocket:
         self._given = 0
         self._unsent = bytearray()
         self.gathers = True
+        self.refusal: ssl.SSLError | None = None
 
     @property
     def has_more(self) -> bool:
@@ -56,11 +58,20 @@ class BufferedSocket:
         """
         if self._given == len(self._ahead):
             if buffer_size >= _AT_ONCE:
-                return self._socket.recv(buffer_size)
-            self._ahead = self._socket.recv(_AT_ONCE)
+                return self._received(buffer_size)
+            self._ahead = self._received(_AT_ONCE)
             self._given = 0
         start, self._given = self._given, min(self._given + buffer_size, len(self._ahead))
         return self._ahead[start : self._given]
+
+    def _received(self, size: int) -> bytes:
+        try:
+            return self._socket.recv(size)
+        except _NOT_NOW:
+            raise
+        except ssl.SSLError as error:
+            self.refusal = error  # paho says only that the connection is lost
+            raise
 
     @property
     def has_unsent(self) -> bool:

@@ -237,8 +237,8 @@ class Connection:
         reason = _LOST
         try:
             if self._connect():
-                self._serve()
-                reason = self._reason
+                refusal = self._serve()
+                reason = f"{self._reason} ({refusal})" if refusal else self._reason
         except Exception as error:  # noqa: BLE001 - whatever ended the loop, its end must be told
             _log.exception("The connection to %s broke down", self._endpoint.broker.url)
             reason = f"{type(error).__name__}: {error}"
@@ -255,9 +255,9 @@ class Connection:
             return False
         return True
 
-    def _serve(self) -> None:
-        """Move bytes until the connection ends."""
-        connected = self._client.connected
+    def _serve(self) -> ssl.SSLError | None:
+        """Move bytes until the connection ends; what TLS said of that, if anything."""
+        connected = served = self._client.connected
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake.reader, selectors.EVENT_READ)
             if connected is not None:
@@ -266,6 +266,11 @@ class Connection:
                 readable = self._await_work(selector, connected)
                 self._turn(connected, readable=readable)
                 connected = self._client.connected
+        refusal = served.refusal if served is not None else None
+        if refusal is not None:  # with TLS 1.3, of our certificate: only now, after the handshake
+            broker, port = self._endpoint.broker, self._endpoint.port
+            self._conclude_opening(failures.not_reached(broker, port, refusal))
+        return refusal
 
     def _await_work(self, selector: selectors.BaseSelector, connected: BufferedSocket) -> bool:
         """Wait until there is something to do; whether that is something to read."""

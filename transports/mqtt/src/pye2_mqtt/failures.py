@@ -11,6 +11,7 @@ from attrs import evolve
 
 from pye2core.abc import broker_failures
 from pye2core.abc.broker_failures import disconnected, place_of, who_asks
+from pye2core.abc.tls_failures import our_certificate
 from pye2core.errors import BrokerUnreachable, CredentialsRefused
 
 if TYPE_CHECKING:
@@ -47,9 +48,12 @@ def no_answer(broker: BrokerAddress, port: int, timeout: float) -> BrokerUnreach
 
 def hung_up(broker: BrokerAddress, port: int, reason: str) -> BrokerUnreachable:
     """The connection ended before the broker had accepted it."""
+    is_encrypted = broker.tls is not None or broker.scheme == "mqtts"
+    certificate = f" {our_certificate(broker)}" if is_encrypted else ""
     return BrokerUnreachable(
         f"The broker at {broker.host}:{port} ended the connection before it had accepted it"
-        f" ({reason}). Is this an MQTT port, and is TLS (mqtts://) on or off as the broker wants?",
+        f" ({reason}). Is this an MQTT port, and is TLS (mqtts://) on or off as the broker wants?"
+        f"{certificate}",
         broker=broker.url,
     )
 
