@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Self
 import click
 from attrs import define, field, frozen
 
+from pye2_cli.keys.places import node_passphrases
 from pye2core import Pye2Error
 from pye2core.identity import load_or_create_key
 
@@ -105,7 +106,8 @@ class Fleet:
 
     def _settle(self, name: str) -> FleetNode:
         home = self.home / name
-        return FleetNode(name, home, load_or_create_key(home / "node.pem").address)
+        identity = load_or_create_key(home / "node.pem", node_passphrases())
+        return FleetNode(name, home, identity.address)
 
     def _start_nodes(self) -> None:
         lines: queue.Queue[tuple[str, str | None]] = queue.Queue()

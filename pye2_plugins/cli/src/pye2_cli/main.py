@@ -15,7 +15,7 @@ from pye2core.errors import NotProvided
 
 _OWN = {
     "demo": ("pye2_cli.demo:demo", "Start a broker and nodes, run a job on them, stop everything."),
-    "key": ("pye2_cli.key:key", "Show this folder's client key."),
+    "key": ("pye2_cli.keys.commands:key", "Make, show and replace keys of clients and nodes."),
     "nodes": ("pye2_cli.nodes:nodes", "Watch who is online."),
     "plugins": ("pye2_cli.plugins:plugins", "List what is installed, and what is broken."),
     "run": ("pye2_cli.run:run", "Run a whole-job preset on nodes that are online."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pye2_cli.fleet import Fleet
+from pye2_cli.keys.places import client_passphrases
 from pye2_cli.options import takes_root_topic
 from pye2core.identity import load_or_create_key
 from pye2core.settings import client_key_path, client_settings, parse_broker_url
@@ -56,7 +57,7 @@ def up(
     The nodes take commands from each other, from the client key of this folder, and from whom
     --allow names.
     """
-    client = load_or_create_key(client_key_path()).address
+    client = load_or_create_key(client_key_path(), client_passphrases()).address
     stop = _until_told_to_stop()
     with Fleet(home, size, broker_url, (client, *allow), root_topic) as fleet:
         environment = environment_lines(client_settings(broker=fleet.url, root_topic=root_topic))

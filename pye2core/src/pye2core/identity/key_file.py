@@ -13,7 +13,7 @@ import shlex
 import stat
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pye2core.errors import IdentityError, KeyFileError
 from pye2core.identity import safe_files
@@ -42,12 +42,14 @@ class KeyFile:
         mode: its permissions, as `chmod` takes them; they mean nothing on Windows.
         is_protected: whether a passphrase is needed to read the key.
         identity: the key in it.
+        passphrase: what it is protected with; None if it is not.
     """
 
     path: Path
     mode: int
     is_protected: bool
     identity: Identity
+    passphrase: str | None = field(default=None, repr=False)
 
 
 def load_or_create_key(path: Path, password: str | Passphrases | None = None) -> Identity:
@@ -104,14 +106,17 @@ def open_key_file(path: Path, password: str | Passphrases | None = None) -> KeyF
     mode, pem = _read(path)
     is_protected = any(mark in pem for mark in _PROTECTED_MARKS)
     try:
-        identity = _unlocked(path, pem, password, is_protected=is_protected)
+        if isinstance(password, Passphrases):
+            identity, used = _unlocked(path, pem, password, is_protected=is_protected)
+        else:
+            identity, used = Identity.from_pem(pem, password), password
     except IdentityError as error:
         what_next = "" if is_protected else _HOW_TO_GO_ON
         raise KeyFileError(
             f"The key file {path} cannot be used. {error} The file is left as it is.{what_next}",
             path=path,
         ) from error
-    return KeyFile(path, mode, is_protected, identity)
+    return KeyFile(path, mode, is_protected, identity, used)
 
 
 def create_key_file(path: Path, identity: Identity, password: str | None = None) -> None:
@@ -204,18 +209,17 @@ def _open_to_others(path: Path, mode: int) -> KeyFileError:
 
 
 def _unlocked(
-    path: Path, pem: bytes, password: str | Passphrases | None, *, is_protected: bool
-) -> Identity:
-    if not isinstance(password, Passphrases):
-        return Identity.from_pem(pem, password)
+    path: Path, pem: bytes, passphrases: Passphrases, *, is_protected: bool
+) -> tuple[Identity, str | None]:
+    """The key in a file, and the passphrase that it took."""
     if is_protected:
-        passphrase = password.to_unlock(path)
+        passphrase = passphrases.to_unlock(path)
         try:
-            return Identity.from_pem(pem, passphrase.text)
+            return Identity.from_pem(pem, passphrase.text), passphrase.text
         except IdentityError as error:
             raise IdentityError(f"{error} (The passphrase is from {passphrase.where}.)") from error
     identity = Identity.from_pem(pem)
-    given = password.given()
+    given = passphrases.given()
     if given is not None:
         _log.warning(
             "%s is set, but the key file %s is not protected by a passphrase; "
@@ -223,7 +227,7 @@ def _unlocked(
             given.where,
             path,
         )
-    return identity
+    return identity, None
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -211,11 +211,12 @@ def _print_first(lines: Sequence[str]) -> None:
 
 
 def _keys(files: tuple[Path, ...]) -> list[Identity]:
+    from pye2_cli.keys.places import client_passphrases
     from pye2core.identity import load_key
     from pye2core.settings import client_key_path
 
-    own = client_key_path()
-    return [load_key(path) for path in (*files, *([own] if own.is_file() else []))]
+    own, passphrases = client_key_path(), client_passphrases()
+    return [load_key(path, passphrases) for path in (*files, *([own] if own.is_file() else []))]
 
 
 def _read(saved: SavedMessage, reader: Reader) -> Reading:
