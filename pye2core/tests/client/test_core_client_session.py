@@ -159,8 +159,9 @@ def test_a_key_file_that_is_none_is_left_as_it_is(
 ) -> None:
     file = tmp_path / "key.pem"
     file.write_text("no key")
+    file.chmod(0o600)
 
-    with pytest.raises(KeyFileError):
+    with pytest.raises(KeyFileError, match="not a private key"):
         Session(broker.url, registry=registry, key_file=file)
     assert file.read_text() == "no key"
 

@@ -9,20 +9,16 @@ import queue
 import socket
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pika
 import pytest
-from attrs import define, evolve
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from attrs import define, evolve, frozen
 
 from pye2_amqp.settings import AmqpSettings
 from pye2_amqp.transport import AmqpTransport
+from pye2_testing.certificates import Authority, CertificateFiles
 from pye2_testing.child import free_port
 from pye2_testing.fixtures import require_rabbitmq
 from pye2_testing.rabbitmq import RabbitMq
@@ -30,7 +26,6 @@ from pye2core.abc import Channel, ConnectionState, Delivery, TransportOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pika.adapters.blocking_connection import BlockingChannel
 
@@ -67,61 +62,23 @@ class Told:
         return reason
 
 
+@frozen
+class Certificates:
+    """Authorities, and what they have signed."""
+
+    ours: Authority
+    other: Authority
+    broker: CertificateFiles
+    client: CertificateFiles
+    stranger: CertificateFiles
+
+
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority, another one, and a broker's certificate from the first."""
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("certificates")
-    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ours", "other", "broker")}
-    for name, issuer in {"ours": "ours", "other": "other", "broker": "ours"}.items():
-        certificate = make_certificate(name, keys[name], issuer, keys[issuer])
-        pem = certificate.public_bytes(serialization.Encoding.PEM)
-        (folder / f"{name}.pem").write_bytes(pem)
-    (folder / "broker.key").write_bytes(
-        keys["broker"].private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder
-
-
-def make_certificate(subject, key, issuer, issuer_key):
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=subject == issuer, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        # What follows Python 3.13 and later insist on.
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-            critical=False,
-        )
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=True,
-                key_cert_sign=subject == issuer,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                crl_sign=False,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
-        .sign(issuer_key, hashes.SHA256())
-    )
+    ours, other = Authority(folder, "ours"), Authority(folder, "other")
+    client, stranger = ours.issue("client", passphrase="a word"), other.issue("stranger")
+    return Certificates(ours, other, ours.issue("broker"), client, stranger)
 
 
 @pytest.fixture(scope="session")
@@ -132,15 +89,15 @@ def tls_port() -> int:
 
 @pytest.fixture(scope="session")
 def broker(
-    tmp_path_factory: pytest.TempPathFactory, certificates: Path, tls_port: int
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, tls_port: int
 ) -> Iterator[RabbitMq]:
     """A RabbitMQ with the virtual hosts "/" and "lab/1", and a listener for TLS."""
     require_rabbitmq()
     options = [
         f"listeners.ssl.1 = 127.0.0.1:{tls_port}",
-        f"ssl_options.cacertfile = {certificates / 'ours.pem'}",
-        f"ssl_options.certfile = {certificates / 'broker.pem'}",
-        f"ssl_options.keyfile = {certificates / 'broker.key'}",
+        f"ssl_options.cacertfile = {certificates.ours.certificate}",
+        f"ssl_options.certfile = {certificates.broker.certificate}",
+        f"ssl_options.keyfile = {certificates.broker.key}",
     ]
     folder = tmp_path_factory.mktemp("rabbitmq")
     with RabbitMq(
