@@ -12,11 +12,12 @@ from pye2core.connection.clear_text import warn_of_readable_password
 from pye2core.settings import parse_broker_url
 
 SCHEMES = {"mqtt": "mqtts", "amqp": "amqps"}
+WITHOUT_A_PLAIN_ONE = {"nats+tls": "nats+tls"}
 
 
 def warnings_for(url: str, caplog: pytest.LogCaptureFixture) -> str:
     with caplog.at_level(logging.WARNING, logger="pye2core.connection"):
-        warn_of_readable_password(parse_broker_url(url), SCHEMES)
+        warn_of_readable_password(parse_broker_url(url), SCHEMES | WITHOUT_A_PLAIN_ONE)
     return caplog.text
 
 
@@ -46,6 +47,7 @@ def test_it_is_warned_of_on_the_way_to_another_machine(
     "url",
     [
         "mqtts://me:secret@broker.lan",
+        "nats+tls://me:secret@broker.lan",
         "mqtt://me@broker.lan",
         "mqtt://broker.lan",
         "mqtt://me:secret@localhost",

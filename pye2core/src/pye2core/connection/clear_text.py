@@ -24,7 +24,8 @@ def warn_of_readable_password(broker: BrokerAddress, secured_schemes: Mapping[st
         secured_schemes: for each plain scheme of the transport the one that is the same over TLS.
     """
     secured = secured_schemes.get(broker.scheme)
-    is_readable = broker.tls is None and secured is not None and broker.password is not None
+    is_encrypted = broker.tls is not None or broker.scheme in secured_schemes.values()
+    is_readable = not is_encrypted and secured is not None and broker.password is not None
     if is_readable and not broker.is_on_this_machine:
         _log.warning(
             "The password for %s is sent without encryption: whoever can listen on the way can read"
