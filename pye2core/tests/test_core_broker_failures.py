@@ -126,3 +126,15 @@ def test_what_was_trusted_and_shown_is_named():
 
     assert "the authority in ca.pem did not sign" in str(not_trusted)
     assert "our certificate client.pem" in str(turned_away)
+
+
+def test_an_encrypted_connection_that_is_dropped_may_lack_a_certificate():
+    ours = evolve(BROKER, tls=TlsSettings())
+    lost = ConnectionResetError("Connection lost")
+
+    assert "PYE2_TLS_CLIENT_CERTIFICATE" in str(
+        broker_failures.not_reached(ours, lost, plain_scheme="pigeon")
+    )
+    assert "PYE2_TLS_CLIENT_CERTIFICATE" not in str(
+        broker_failures.not_reached(BROKER, lost, plain_scheme="pigeon")
+    )

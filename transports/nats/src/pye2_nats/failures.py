@@ -11,6 +11,7 @@ from nats.errors import Error
 
 from pye2core.abc import MAX_MESSAGE, broker_failures
 from pye2core.abc.broker_failures import disconnected, no_answer, place_of, who_asks
+from pye2core.abc.tls_failures import our_certificate
 from pye2core.errors import BrokerUnreachable, CredentialsRefused, TransportError
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ def not_opened(broker: BrokerAddress, error: Exception) -> TransportError:
 
 def hung_up(broker: BrokerAddress, reason: str) -> BrokerUnreachable:
     """The connection ended, or something else than NATS was spoken, before all was ready."""
+    hint = f" {our_certificate(broker)}" if broker.tls is not None else ""
     return BrokerUnreachable(
         f"The connection to the NATS server at {place_of(broker)} was not ready when it ended"
-        f" ({reason}). Is this a port for NATS clients? See the server's log.",
+        f" ({reason}). Is this a port for NATS clients? See the server's log.{hint}",
         broker=broker.url,
     )
 
