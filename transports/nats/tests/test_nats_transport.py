@@ -399,8 +399,15 @@ def test_a_server_that_offers_no_tls_is_told_neither_password_nor_token(user: st
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"\x20\x02\x00\x00", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"INFO {]\r\n"],
-    ids=["nothing", "MQTT", "HTTP", "no JSON"],
+    [
+        b"",
+        b"\x20\x02\x00\x00",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"INFO {]\r\n",
+        b"INFO 1\r\n",
+        b'INFO {"connect_urls": 1}\r\n',
+    ],
+    ids=["nothing", "MQTT", "HTTP", "no JSON", "no object", "no list"],
 )
 def test_what_is_no_nats_server_is_unreachable(said: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

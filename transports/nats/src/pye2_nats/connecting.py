@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.client import Client
+from nats.errors import Error
 
 from pye2_nats import failures
 from pye2core.settings import TlsSettings
@@ -82,6 +83,12 @@ async def connected_client(
     """Connect, once, to the host and port that are given.
 
     ``on_error`` must raise what it is told until this returns: nats-py would try for ever.
+
+    Raises:
+        Error: the server does not let us in, or what it says is not what a NATS server says.
+        OSError: it cannot be reached, or TLS fails.
+        ValueError: as for ``Error``.
+        TransportError: it does not offer the TLS that was asked for.
     """
     upgrades = loop.upgrades
 
@@ -100,21 +107,24 @@ async def connected_client(
         return tell
 
     client = Client()
-    await client.connect(
-        [f"nats://{_quoted(broker.host)}:{broker.port}"],
-        name=name,
-        tls=tls,
-        tls_handshake_first=tls is not None and settings.tls_first,
-        user=once_secured(broker.user),
-        password=once_secured(None if broker.user is None else broker.password or ""),
-        token=once_secured(settings.token),
-        allow_reconnect=False,
-        connect_timeout=_NO_LIMIT,
-        ping_interval=_PING_SECONDS,
-        max_outstanding_pings=_PINGS_UNANSWERED,
-        error_cb=on_error,
-        closed_cb=on_closed,
-    )
+    try:
+        await client.connect(
+            [f"nats://{_quoted(broker.host)}:{broker.port}"],
+            name=name,
+            tls=tls,
+            tls_handshake_first=tls is not None and settings.tls_first,
+            user=once_secured(broker.user),
+            password=once_secured(None if broker.user is None else broker.password or ""),
+            token=once_secured(settings.token),
+            allow_reconnect=False,
+            connect_timeout=_NO_LIMIT,
+            ping_interval=_PING_SECONDS,
+            max_outstanding_pings=_PINGS_UNANSWERED,
+            error_cb=on_error,
+            closed_cb=on_closed,
+        )
+    except (AttributeError, TypeError) as error:  # nats-py does not check what the server says
+        raise Error(f"it does not introduce itself as NATS does: {error}") from error
     check_secured()
     return client
 
