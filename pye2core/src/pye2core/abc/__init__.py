@@ -1,9 +1,9 @@
 """The contracts that plugins implement: transports, serializers, the node's side of a signature.
 
 Behaviour lives here; what is installed is told by descriptors (``pye2core.descriptors``) that hooks
-return (``pye2core.hookspecs``). Each question has a module: ``transports``, ``serializers``,
-``custom_code``, ``runners``. Import their names from here; a module is imported when a name of it
-is first asked for, so that a client does not load what only nodes need.
+return (``pye2core.hookspecs``). Each question has a module: ``transports``, ``links``,
+``serializers``, ``custom_code``, ``runners``. Import their names from here; a module is imported
+when a name of it is first asked for, so that a client does not load what only nodes need.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Sandbox,
         SandboxExit,
     )
+    from pye2core.abc.links import CurrentLink, Link
     from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
     from pye2core.abc.serializers import SealedMessage, Serializer
     from pye2core.abc.transports import (
@@ -44,10 +45,12 @@ _HOME = {
     "ChannelKind": "transports",
     "CodeFailure": "custom_code",
     "ConnectionState": "transports",
+    "CurrentLink": "links",
     "Delivery": "transports",
     "FunctionSource": "custom_code",
     "InstanceContext": "runners",
     "LastWill": "transports",
+    "Link": "links",
     "Network": "runners",
     "NetworkListener": "runners",
     "Peer": "runners",
@@ -70,10 +73,12 @@ __all__ = [
     "ChannelKind",
     "CodeFailure",
     "ConnectionState",
+    "CurrentLink",
     "Delivery",
     "FunctionSource",
     "InstanceContext",
     "LastWill",
+    "Link",
     "Network",
     "NetworkListener",
     "Peer",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from pye2core.abc import tls_failures
 from pye2core.errors import BrokerUnreachable, CredentialsRefused, MessageTooLarge, NotConnected
 
 if TYPE_CHECKING:
+    from pye2core.errors import TransportError
     from pye2core.settings import BrokerAddress
 
 _CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
@@ -123,3 +125,10 @@ def too_large(
         size=size,
         limit=limit,
     )
+
+
+def unsent(error: TransportError) -> Future[None]:
+    """What ``Transport.publish`` returns for a message that could not even be sent."""
+    failed: Future[None] = Future()
+    failed.set_exception(error)
+    return failed
