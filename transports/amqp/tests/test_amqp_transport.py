@@ -218,7 +218,7 @@ def test_messages_do_not_pile_up_in_pika(connected, relay, by_relay):
         sender.transport.publish(PAYLOADS, bytes(8 << 20))
     sender.publish(CONFIG, b"the loop has turned since")
 
-    publisher = sender.transport._bundle._publishers[True]
+    publisher = sender.transport._current.at("any")._publishers[True]
     assert publisher._in_flight <= 24 << 20
     assert len(publisher.outstanding()) == 8
     relay.remove()

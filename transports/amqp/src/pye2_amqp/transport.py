@@ -7,8 +7,6 @@ repeated or reconnected here: that is the kernel's.
 from __future__ import annotations
 
 import logging
-import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -22,12 +20,20 @@ from pye2_amqp.plugin import FEATURES
 from pye2_amqp.publisher import Message
 from pye2_amqp.settings import AmqpSettings
 from pye2_amqp.topology import KEPT, Topology, Traffic, traffic_of
-from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport, broker_failures
+from pye2core.abc import (
+    ChannelKind,
+    ConnectionState,
+    CurrentLink,
+    Delivery,
+    Transport,
+    broker_failures,
+)
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import Pye2Error, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from pye2_amqp.consumer import Inbound
     from pye2core.abc import Channel, TransportOptions
@@ -38,9 +44,6 @@ _FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
 
 _FOR_SOMEBODY = frozenset({ChannelKind.CONFIG, ChannelKind.INBOX})
 """What is published as mandatory: the broker says if there is no queue for it."""
-
-_CLOSED = "the transport is closed"
-_NOT_OPEN = "there is no connection"
 
 
 class AmqpTransport(Transport):
@@ -69,11 +72,9 @@ class AmqpTransport(Transport):
         self._owner = options.client_id if settings.queue_device_specific else _token()
         self._names = self._topology()
         self._clock = SYSTEM_CLOCK
-        self._lock = threading.Lock()
-        self._bundle: Bundle | None = None
+        self._current = CurrentLink[Bundle](self)
         self._kept: frozenset[Traffic] = frozenset()
         self._has_queues = False
-        self._closed = False
 
     def connect(self, timeout: float) -> None:
         """Connect, or connect again after a loss.
@@ -89,18 +90,8 @@ class AmqpTransport(Transport):
         topology = self._topology()
         self._require_names(topology)
         endpoint = self._endpoint(timeout)
-        bundle = Bundle(endpoint, topology, self._received, self._lost, self._clock)
-        try:
-            before = self._adopt(bundle)
-            if before is not None:
-                before.drop("a new connection replaces it")
-            resumed = bundle.open()
-        except TransportError:
-            self._forget(bundle)
-            bundle.drop("the connection could not be made")
-            if self._closed:
-                raise self._refuse_connecting() from None
-            raise
+        bundle = Bundle(endpoint, topology, self._received, self._current.lost, self._clock)
+        resumed = self._current.open(bundle, bundle.open)
         self._has_queues = topology.keeps
         self._tell_forgotten(self._kept - resumed)
 
@@ -113,7 +104,7 @@ class AmqpTransport(Transport):
             TransportError: the channel's owner cannot be part of a routing key, or the queue exists
                 with other properties.
         """
-        self._current(self._binding_of(channel)).subscribe(channel, timeout)
+        self._current.at(self._binding_of(channel)).subscribe(channel, timeout)
         if self._has_queues:
             self._kept |= {traffic_of(channel)} & KEPT
 
@@ -129,11 +120,9 @@ class AmqpTransport(Transport):
         try:
             self._check_size(data)
             key = self._key_of(channel)
-            bundle = self._current(key)
+            bundle = self._current.at(key)
         except TransportError as error:
-            failed: Future[None] = Future()
-            failed.set_exception(error)
-            return failed
+            return broker_failures.unsent(error)
         durable = self._settings.queue_durable and channel.kind not in _FLEETING_KINDS
         wants_queue = channel.kind in _FOR_SOMEBODY
         return bundle.publish(channel, Message(key, data, durable, wants_queue))
@@ -144,11 +133,11 @@ class AmqpTransport(Transport):
         ``on_message`` and ``on_state`` are not called after it has returned. Takes at most
         ``timeout`` seconds; what could not be sent or ended by then is logged.
         """
-        self._disconnect(timeout, self._delete_queues if self._has_queues else _delete_nothing)
+        self._current.leave(timeout, self._delete_queues if self._has_queues else None)
 
     def detach(self, timeout: float) -> None:
         """Like :meth:`close`, but the broker keeps persistent queues for the next start."""
-        self._disconnect(timeout, _delete_nothing)
+        self._current.leave(timeout)
 
     # --- making and ending connections --------------------------------------------------------
 
@@ -175,26 +164,6 @@ class AmqpTransport(Transport):
                 broker=self.options.broker.url,
             ) from None
 
-    def _adopt(self, bundle: Bundle) -> Bundle | None:
-        """Make ``bundle`` the current one; returns the one before it."""
-        with self._lock:
-            if self._closed:
-                raise self._refuse_connecting()
-            before, self._bundle = self._bundle, bundle
-            return before
-
-    def _forget(self, bundle: Bundle) -> bool:
-        """Whether ``bundle`` was the current one, which it is no more."""
-        with self._lock:
-            if self._bundle is not bundle:
-                return False
-            self._bundle = None
-            return True
-
-    def _lost(self, bundle: Bundle, reason: str) -> None:
-        if self._forget(bundle):
-            self.on_state(ConnectionState.LOST, reason)
-
     def _tell_forgotten(self, gone: frozenset[Traffic]) -> None:
         """Tell of kinds of messages that the broker was to keep and has no queue for."""
         self._kept -= gone
@@ -203,36 +172,6 @@ class AmqpTransport(Transport):
             expires = self._settings.queue_expires
             why = failures.forgotten(self.options.broker, queues, expires)
             self.on_state(ConnectionState.FORGOTTEN, why)
-
-    def _refuse_connecting(self) -> TransportError:
-        return failures.disconnected(self.options.broker, "A new connection", _CLOSED)
-
-    def _disconnect(self, timeout: float, delete: Callable[[float], None]) -> None:
-        with self._lock:
-            self._closed = True
-            self._has_queues = False
-            bundle, self._bundle = self._bundle, None
-        if bundle is not None and bundle.runs_here:
-            # The callback that we are in must return before its loop can send the rest.
-            bundle.silence()
-            threading.Thread(
-                target=self._leave,
-                args=(bundle, timeout, delete),
-                name=f"pye2-amqp-{self.options.client_id}-leaving",
-            ).start()
-        else:
-            self._leave(bundle, timeout, delete)
-
-    def _leave(
-        self, bundle: Bundle | None, timeout: float, delete: Callable[[float], None]
-    ) -> None:
-        deadline = self._clock.monotonic() + timeout
-        if bundle is not None and not bundle.leave(timeout):
-            _log.warning(
-                "Closed the connection to %s before all messages were confirmed",
-                self.options.broker.url,
-            )
-        delete(max(deadline - self._clock.monotonic(), 0))
 
     def _delete_queues(self, timeout: float) -> None:
         """Have the broker forget what it keeps for us, and us."""
@@ -255,17 +194,6 @@ class AmqpTransport(Transport):
             message.ack()
             return
         self.on_message(Delivery(channel, message.data, message.ack))
-
-    def _current(self, key: str) -> Bundle:
-        """The connection for something at ``key``."""
-        bundle = self._bundle
-        if bundle is None:
-            raise failures.disconnected(
-                self.options.broker,
-                f"What was asked on {key!r}",
-                _CLOSED if self._closed else _NOT_OPEN,
-            )
-        return bundle
 
     def _key_of(self, channel: Channel) -> str:
         """Where ``channel`` is published."""
@@ -297,7 +225,3 @@ class AmqpTransport(Transport):
 def _token() -> str:
     """Something that nobody else has."""
     return uuid4().hex[:12]
-
-
-def _delete_nothing(_timeout: float) -> None:
-    """For queues that the broker is to keep, or has never had."""
