@@ -22,7 +22,7 @@ def test_small_packets_are_not_held_back_by_the_system(mosquitto, make_transport
     client = make_transport(parse_broker_url(mosquitto.url))
     client.transport.connect(PATIENCE)
 
-    for connection in client.transport._bundle._all():
+    for connection in client.transport._current.at("any")._all():
         number = connection._client.socket().fileno()
         with socket.socket(fileno=os.dup(number)) as sending:
             assert sending.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

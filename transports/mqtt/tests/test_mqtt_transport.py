@@ -213,7 +213,7 @@ def test_noise_from_the_broker_is_a_loss_and_not_a_dead_thread(scripted, client,
 
 def test_a_fault_in_the_loop_is_a_loss_that_is_logged(scripted, client, monkeypatch, caplog):
     main, *_ = established(scripted, client)
-    broken = client.transport._bundle.main._client
+    broken = client.transport._current.at("any").main._client
 
     def fail() -> None:
         raise RuntimeError("a fault in paho")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -19,13 +17,21 @@ from pye2_mqtt.bundle import Bundle
 from pye2_mqtt.connection import Endpoint, Will
 from pye2_mqtt.plugin import DEFAULT_PORTS, FEATURES
 from pye2_mqtt.topics import Topics
-from pye2core.abc import ChannelKind, ConnectionState, Delivery, Transport, broker_failures
+from pye2core.abc import (
+    ChannelKind,
+    ConnectionState,
+    CurrentLink,
+    Delivery,
+    Transport,
+    broker_failures,
+)
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import Pye2Error, TransportError
 from pye2core.settings import TlsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from pye2_mqtt.connection import Connection, Inbound
     from pye2core.abc import Channel, TransportOptions
@@ -49,9 +55,6 @@ _FORGOTTEN = (
 )
 """Why a broker has no session any more that it was to keep, and what helps."""
 
-_CLOSED = "the transport is closed"
-_NOT_OPEN = "there is no connection"
-
 
 class MqttTransport(Transport):
     """MQTT 3.1.1: QoS 1 for all but heartbeats and roll calls, acknowledged by whoever handles it.
@@ -72,13 +75,11 @@ class MqttTransport(Transport):
         super().__init__(options, on_message, on_state)
         self._topics = Topics(options.root)
         self._clock = SYSTEM_CLOCK
-        self._lock = threading.Lock()
-        self._bundle: Bundle | None = None
+        self._current = CurrentLink[Bundle](self)
         self._has_sessions = False
         self._kept: set[str] = set()
         """The sessions in which the broker is to keep messages for us, by client id."""
         self._was_forgotten = False
-        self._closed = False
 
     def connect(self, timeout: float) -> None:
         """Connect, or connect again after a loss.
@@ -93,16 +94,7 @@ class MqttTransport(Transport):
         """
         bundle = self._make_bundle(clean=not self.options.persistent, will=self._last_will())
         try:
-            before = self._adopt(bundle)
-            if before is not None:
-                before.drop("a new connection replaces it")
-            bundle.open(timeout)
-        except TransportError:
-            self._forget(bundle)
-            bundle.drop("the connection could not be made")
-            if self._closed:
-                raise self._refuse_connecting() from None
-            raise
+            self._current.open(bundle, lambda: bundle.open(timeout))
         finally:
             # Of an attempt that fails as well: the next one finds the session that it began.
             self._note_forgotten(bundle.begun_anew())
@@ -120,7 +112,7 @@ class MqttTransport(Transport):
             TransportError: the channel's owner cannot be part of a topic.
         """
         topic = self._filter_of(channel)
-        connection = self._connection_for(channel)
+        connection = self._connection_for(channel, topic)
         granted = connection.subscribe(topic, _qos_of(channel))
         try:
             granted.result(timeout)
@@ -145,11 +137,9 @@ class MqttTransport(Transport):
         try:
             self._check_size(data)
             topic = self._topic_of(channel)
-            connection = self._connection_for(channel)
+            connection = self._connection_for(channel, topic)
         except TransportError as error:
-            failed: Future[None] = Future()
-            failed.set_exception(error)
-            return failed
+            return broker_failures.unsent(error)
         return connection.publish(topic, data, _qos_of(channel))
 
     def close(self, timeout: float) -> None:
@@ -158,11 +148,11 @@ class MqttTransport(Transport):
         ``on_message`` and ``on_state`` are not called after it has returned. Takes at most
         ``timeout`` seconds; what could not be sent or ended by then is logged.
         """
-        self._disconnect(timeout, self._end_sessions if self._has_sessions else _end_no_sessions)
+        self._current.leave(timeout, self._end_sessions if self._has_sessions else None)
 
     def detach(self, timeout: float) -> None:
         """Like :meth:`close`, but the broker keeps a persistent session for the next start."""
-        self._disconnect(timeout, _end_no_sessions)
+        self._current.leave(timeout)
 
     # --- making and ending connections --------------------------------------------------------
 
@@ -193,62 +183,12 @@ class MqttTransport(Transport):
             main, client_id=f"{main.client_id}-p", keepalive=_PAYLOAD_KEEPALIVE, will=None
         )
         inboxes = evolve(payloads, client_id=f"{main.client_id}-i")
-        return Bundle(main, payloads, inboxes, self._received, self._lost, self._clock)
-
-    def _adopt(self, bundle: Bundle) -> Bundle | None:
-        """Make ``bundle`` the current one; returns the one before it."""
-        with self._lock:
-            if self._closed:
-                raise self._refuse_connecting()
-            before, self._bundle = self._bundle, bundle
-            return before
-
-    def _forget(self, bundle: Bundle) -> bool:
-        """Whether ``bundle`` was the current one, which it is no more."""
-        with self._lock:
-            if self._bundle is not bundle:
-                return False
-            self._bundle = None
-            return True
+        return Bundle(main, payloads, inboxes, self._received, self._current.lost, self._clock)
 
     def _note_forgotten(self, begun_anew: set[str]) -> None:
         forgotten = self._kept & begun_anew
         self._kept -= forgotten
         self._was_forgotten = self._was_forgotten or bool(forgotten)
-
-    def _lost(self, bundle: Bundle, reason: str) -> None:
-        if self._forget(bundle):
-            self.on_state(ConnectionState.LOST, reason)
-
-    def _refuse_connecting(self) -> TransportError:
-        return failures.disconnected(self.options.broker, "A new connection", _CLOSED)
-
-    def _disconnect(self, timeout: float, end_sessions: Callable[[float], None]) -> None:
-        with self._lock:
-            self._closed = True
-            self._has_sessions = False
-            bundle, self._bundle = self._bundle, None
-        if bundle is not None and bundle.runs_here:
-            # The callback that we are in must return before its connection can send the rest.
-            bundle.silence()
-            threading.Thread(
-                target=self._leave,
-                args=(bundle, timeout, end_sessions),
-                name=f"pye2-mqtt-{self.options.client_id}-leaving",
-            ).start()
-        else:
-            self._leave(bundle, timeout, end_sessions)
-
-    def _leave(
-        self, bundle: Bundle | None, timeout: float, end_sessions: Callable[[float], None]
-    ) -> None:
-        deadline = self._clock.monotonic() + timeout
-        if bundle is not None and not bundle.leave(timeout):
-            _log.warning(
-                "Closed the connection to %s before all messages were confirmed",
-                self.options.broker.url,
-            )
-        end_sessions(max(deadline - self._clock.monotonic(), 0))
 
     def _end_sessions(self, timeout: float) -> None:
         """Connect as ourselves with nothing to keep; the broker then forgets what it has kept."""
@@ -259,7 +199,7 @@ class MqttTransport(Transport):
                 bundle.open(timeout)
                 bundle.leave(max(deadline - self._clock.monotonic(), 0))
             finally:
-                bundle.drop(_CLOSED)
+                bundle.drop("the transport is closed")
         except Pye2Error as error:
             _log.warning(
                 "The broker %s still keeps the session %s: %s",
@@ -278,14 +218,8 @@ class MqttTransport(Transport):
             return
         self.on_message(Delivery(channel, message.data, message.ack))
 
-    def _connection_for(self, channel: Channel) -> Connection:
-        bundle = self._bundle
-        if bundle is None:
-            raise failures.disconnected(
-                self.options.broker,
-                f"What was asked on {self._filter_of(channel)!r}",
-                _CLOSED if self._closed else _NOT_OPEN,
-            )
+    def _connection_for(self, channel: Channel, topic: str) -> Connection:
+        bundle = self._current.at(topic)
         if channel.kind is ChannelKind.PAYLOADS:
             return bundle.payloads
         return bundle.inboxes if channel.kind is ChannelKind.INBOX else bundle.main
@@ -320,10 +254,6 @@ class MqttTransport(Transport):
 def _qos_of(channel: Channel) -> int:
     """Heartbeats are soon followed by newer ones, roll calls answered at once or not at all."""
     return 0 if channel.kind in _FLEETING_KINDS else 1
-
-
-def _end_no_sessions(_timeout: float) -> None:
-    """For sessions that the broker is to keep, or has never had."""
 
 
 def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
