@@ -469,7 +469,7 @@ def test_the_zygotes_program_stays_lean():
     program = (
         "import sys\n"
         "import pye2_node.sandbox.zygote, pye2_node.sandbox.worker\n"
-        "heavy = {'attr', 'attrs', 'pluggy', 'asyncio', 'cattrs', 'psutil', 'pye2core.abc'}\n"
+        "heavy = {'attr', 'attrs', 'pluggy', 'asyncio', 'cattrs', 'psutil', 'pye2core.abc', 'pathlib'}\n"
         "raise SystemExit(' '.join(heavy & set(sys.modules)) or 0)"
     )
 

@@ -20,7 +20,6 @@ import click
 from attrs import evolve
 
 from pye2_node import allow_file
-from pye2_node.doctor import doctor
 from pye2_node.doorbell import ring
 from pye2_node.home import Home, allow_file_of, default_home, key_file_of
 from pye2_node.settings import (
@@ -370,7 +369,17 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
         click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
 
 
-node.add_command(doctor)
+@node.command()
+@click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Try what confines other people's code on this machine, and say what is missing.
+
+    Ends with 1 if nodes here would refuse such code.
+    """
+    from pye2_node.doctor import show_examination
+
+    ctx.exit(0 if show_examination(as_json=as_json) else 1)
 
 
 def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:

@@ -82,13 +82,14 @@ def _finding(layer: Layer, why: str | None) -> LayerFinding:
     return LayerFinding(layer.value, holds=False, why=why, what_to_do=_WHAT_TO_DO[layer])
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
-@click.pass_context
-def doctor(ctx: click.Context, *, as_json: bool) -> None:
-    """Try what confines other people's code on this machine, and say what is missing.
+def show_examination(*, as_json: bool) -> bool:
+    """Examine the sandbox and print what was found.
 
-    Ends with 1 if nodes here would refuse such code.
+    Returns:
+        Whether nodes on this machine run code of others.
+
+    Raises:
+        NodeError: see :func:`examine_sandbox`.
     """
     findings = examine_sandbox()
     holding = {finding.layer for finding in findings if finding.holds}
@@ -98,7 +99,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
         click.echo(json.dumps({"runs_custom_code": is_enough, "layers": layers}))
     else:
         _print(findings, is_enough=is_enough)
-    ctx.exit(0 if is_enough else 1)
+    return is_enough
 
 
 def _print(findings: list[LayerFinding], *, is_enough: bool) -> None:

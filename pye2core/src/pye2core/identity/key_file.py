@@ -9,7 +9,7 @@ with it the address that others have allowed.
 
 import logging
 import os
-import shlex
+
 import stat
 from pathlib import Path
 
@@ -199,6 +199,8 @@ def _read(path: Path) -> tuple[int, bytes]:
 
 
 def _open_to_others(path: Path, mode: int) -> KeyFileError:
+    import shlex  # most key files are for their owner's eyes only
+
     return KeyFileError(
         f"The key file {path} is not used, because others on this machine can get at it: its mode "
         f"is {mode:03o}. Run `chmod 600 {shlex.quote(str(path))}`. If somebody may have read it, "

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_FRAME: Final = 16 * 1024 * 1024
 """Bytes that the body of one frame may have, in either direction."""
 
+LONGEST_PACKET: Final = 16 * 1024
+"""Bytes of one packet between a node and its zygote (see ``zygote``)."""
+
 HEADER: Final = struct.Struct(">I")
 """The length in front of a body."""
 

@@ -15,7 +15,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.sandbox.forks import Ended, Forked
-from pye2_node.sandbox.zygote import LONGEST_PACKET
+from pye2_node.sandbox.frames import LONGEST_PACKET
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:

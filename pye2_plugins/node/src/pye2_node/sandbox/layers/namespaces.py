@@ -10,7 +10,6 @@ An ordinary user needs a user namespace for that, which some distributions forbi
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final
 
 from pye2_node.sandbox.layers import linux
@@ -36,9 +35,9 @@ def _become_root_of_nobody() -> None:
     """Enter a user namespace in which this user is still itself, but may enter others."""
     user, group = os.geteuid(), os.getegid()
     linux.unshare(linux.CLONE_NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    linux.write_setting("/proc/self/setgroups", "deny")
+    linux.write_setting("/proc/self/uid_map", f"{user} {user} 1")
+    linux.write_setting("/proc/self/gid_map", f"{group} {group} 1")
 
 
 def _take_empty_root() -> None:

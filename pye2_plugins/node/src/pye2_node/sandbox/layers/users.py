@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 from typing import Final
+
+from pye2_node.sandbox.layers.linux import read_setting
 
 _FIRST: Final = 2_000_000_000
 """Far above the numbers of people, of containers and of systemd's dynamic users."""
@@ -27,7 +28,8 @@ def choose_first_user() -> int | None:
     """
     if os.geteuid() != 0:
         raise PermissionError(errno.EPERM, "the node is not run as root")
-    ranges = [tuple(map(int, line.split())) for line in _lines("/proc/self/uid_map")]
+    lines = read_setting("/proc/self/uid_map").splitlines()
+    ranges = [tuple(map(int, line.split())) for line in lines]
     is_known = any(
         inside <= _FIRST and inside + size >= _FIRST + 2**22 for inside, _, size in ranges
     )
@@ -40,7 +42,3 @@ def become_stranger(first_user: int | None) -> None:
     os.setgroups([])
     os.setresgid(number, number, number)
     os.setresuid(number, number, number)
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text().splitlines()
