@@ -18,14 +18,12 @@ from pye2core.abc import TransportOptions
 from pye2core.settings import parse_broker_url
 
 BOUND = 0.80
-_COUNTS = {"threaded": 10_000, "core": 10_000, "kept": 5_000}
+_COUNTS = {"core": 10_000, "kept": 5_000}
 _NAMES = {
-    "threaded": "1 KiB over NATS, payloads",
-    "core": "1 KiB over NATS, beside one loop alone",
+    "core": "1 KiB over NATS, payloads",
     "kept": "1 KiB over NATS, commands (JetStream)",
 }
 _NOTE = {
-    "threaded": "nats-py from a thread, as we are asked: run_coroutine_threadsafe; a callback",
     "core": "nats-py with nothing but its loop: publish, a marker for every 1,000; a callback",
     "kept": "nats-py: publish_async; a pull consumer, each message acknowledged",
 }

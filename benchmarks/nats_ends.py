@@ -1,6 +1,6 @@
 """A sender or a receiver on a NATS server, in a process of its own: nats-py's, or our transport.
 
-``python -m benchmarks.nats_ends send|receive raw|ours core|kept|threaded URL``. Each line on
+``python -m benchmarks.nats_ends send|receive raw|ours core|kept URL``. Each line on
 standard input is a number of messages of 1 KiB. A sender publishes them at once; when the server
 has taken them all, it answers with the moment of the first. A receiver answers with the moment of
 the last.
@@ -8,8 +8,7 @@ the last.
 What nats-py does alone is the fastest way to the same guarantees that it offers. On core subjects,
 which nobody confirms: a marker to oneself behind every thousand messages, since its ``flush``
 overtakes what it has not written yet. With JetStream: ``publish_async``, as many at once as it
-allows, and a pull consumer whose messages are acknowledged each. A sender of the kind ``threaded``
-publishes on core subjects from another thread than the loop's, as programs with threads do.
+allows, and a pull consumer whose messages are acknowledged each.
 """
 
 from __future__ import annotations
@@ -93,21 +92,6 @@ async def _confirmed_publishing(client: Client) -> Callable[[Client, int], Await
         await unmarked[-1]
 
     return publish
-
-
-def _send_from_a_thread(url: str) -> None:
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    client = asyncio.run_coroutine_threadsafe(nats.connect(url), loop).result(_TIMEOUT)
-    for line in sys.stdin:
-        start = time.perf_counter()
-        published = [
-            asyncio.run_coroutine_threadsafe(client.publish(_PAYLOADS, _MESSAGE), loop)
-            for _ in range(int(line))
-        ]
-        published[-1].result(_TIMEOUT)
-        asyncio.run_coroutine_threadsafe(client.flush(), loop).result(_TIMEOUT)
-        _answer(start)
 
 
 async def _receive_raw(client: Client, kind: str) -> None:
@@ -212,9 +196,7 @@ def _ours(role: str, kind: str, url: str) -> None:
 def main() -> None:
     """Play one part until the input ends."""
     role, whose, kind, url = sys.argv[1:]
-    if (role, whose, kind) == ("send", "raw", "threaded"):
-        _send_from_a_thread(url)
-    elif whose == "raw":
+    if whose == "raw":
         asyncio.run(_raw(role, kind, url))
     else:
         _ours(role, kind, url)

@@ -237,6 +237,20 @@ def test_a_publication_that_is_forbidden_fails_and_the_connection_goes_on(
     assert client.data() == [b"goes on"]
 
 
+def test_what_is_forbidden_among_much_else_fails_alone(restricted: ProcessBench) -> None:
+    client = restricted.client("client").subscribe(Channel.notif())
+    publish = client.transport.publish
+
+    futures = [
+        (publish(Channel.notif(), str(number).encode()), publish(Channel.ctrl(), b""))
+        for number in range(3000)
+    ]
+
+    assert {allowed.exception(PATIENCE) for allowed, _ in futures} == {None}
+    assert all(isinstance(each.exception(PATIENCE), CredentialsRefused) for _, each in futures)
+    assert client.data(3000) == [str(number).encode() for number in range(3000)]
+
+
 def test_a_command_that_is_forbidden_fails_and_holds_up_no_goodbye(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ import logging
 import re
 import threading
 from collections import deque
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -27,7 +28,6 @@ from pye2core.clock import SYSTEM_CLOCK
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable
-    from concurrent.futures import Future
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
@@ -51,6 +51,12 @@ _NEEDED = ("_inbox.", "$js.")
 _FORBIDDEN = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]*)\"")
 
 
+def _under_way() -> Future[None]:
+    published: Future[None] = Future()
+    published.set_running_or_notify_cancel()  # what is under way cannot be cancelled
+    return published
+
+
 @define(eq=False)
 class Outgoing:
     """What is to be written.
@@ -68,6 +74,18 @@ class Outgoing:
     confirmed: Future[None] | None = None
     is_stored: bool = False
     reply: str = ""
+
+
+@define(eq=False)
+class _Run(Outgoing):
+    """Messages to one subject, with nothing between them.
+
+    The server reads them together, or not at all, and forbids them together: one future for all of
+    them says as much as one for each, and costs a quarter of the time that a message takes.
+    """
+
+    confirmed: Future[None] = field(factory=_under_way, kw_only=True)
+    more: list[bytes] = field(factory=list, kw_only=True)
 
 
 @define(eq=False)
@@ -116,6 +134,7 @@ class Line:
         self._number = 0
         self._unconfirmed: dict[int, _Written] = {}
         self._unmarked: list[Outgoing] = []
+        self._unmarked_count = 0
         self._forbidden: set[tuple[str, str]] = set()
         self._last_error: Exception | None = None
         self._something_to_write = asyncio.Event()
@@ -161,6 +180,32 @@ class Line:
         return self.client.max_payload
 
     # --- from any thread ---
+
+    def publish(self, subject: str, data: bytes) -> Future[None]:
+        """Have a message written that JetStream does not store.
+
+        Returns:
+            A future that is done when the server has read it; other messages may share it.
+        """
+        with self._lock:
+            last = self._outgoing[-1] if self._outgoing and self._ended is None else None
+            if (
+                isinstance(last, _Run)
+                and last.subject == subject
+                and len(last.more) < _MOST_UNMARKED
+            ):
+                last.more.append(data)
+                return last.confirmed
+        run = _Run(subject, data)
+        self.send(run)
+        return run.confirmed
+
+    def publish_stored(self, subject: str, data: bytes) -> Future[None]:
+        """Have a message written that JetStream stores; the future is done when it has."""
+        message = Outgoing(subject, data, _under_way(), is_stored=True)
+        self.send(message)
+        assert message.confirmed is not None
+        return message.confirmed
 
     def send(self, message: Outgoing) -> None:
         """Have something written, without waiting for it."""
@@ -236,13 +281,18 @@ class Line:
             await self._something_to_write.wait()
             self._something_to_write.clear()
             self._is_awake = False  # before it is looked for: what comes now wakes us again
-            while self._outgoing:
-                await self._write(self._outgoing.popleft())
-                if len(self._unmarked) >= _MOST_UNMARKED:
+            while (message := self._take()) is not None:
+                await self._write(message)
+                if self._unmarked_count >= _MOST_UNMARKED:
                     await self._mark()
                     await asyncio.sleep(0)  # let others run: what is read, the other line
             if self._unmarked:
                 await self._mark()
+
+    def _take(self) -> Outgoing | None:
+        """The next of what is sent; from now on a run gets no longer."""
+        with self._lock:
+            return self._outgoing.popleft() if self._outgoing else None
 
     def _pumped(self, pumping: asyncio.Task[None]) -> None:
         if not pumping.cancelled() and (error := pumping.exception()):
@@ -258,9 +308,13 @@ class Line:
             await self.client.publish(
                 message.subject, message.data, reply=f"{self._confirmations}.{number}"
             )
+        elif isinstance(message, _Run):
+            self._unmarked.append(message)
+            self._unmarked_count += 1 + len(message.more)
+            await self.client.publish(message.subject, message.data)
+            for data in message.more:
+                await self.client.publish(message.subject, data)
         else:
-            if message.confirmed is not None:
-                self._unmarked.append(message)
             await self.client.publish(message.subject, message.data, message.reply)
 
     async def _mark(self) -> None:
@@ -268,6 +322,7 @@ class Line:
         number = self._next()
         self._unconfirmed[number] = _Written(self._unmarked)
         self._unmarked = []
+        self._unmarked_count = 0
         await self.client.publish(f"{self._confirmations}.{number}")
 
     def _next(self) -> int:

@@ -143,11 +143,10 @@ class Link:
 
     def publish(self, channel: Channel, subject: str, data: bytes) -> Future[None]:
         """Have a message written; the future is done when the server has taken it."""
-        published: Future[None] = Future()
-        published.set_running_or_notify_cancel()  # what is under way cannot be cancelled
-        is_stored = channel.kind is ChannelKind.CONFIG
-        self._line_of(channel).send(Outgoing(subject, data, published, is_stored))
-        return published
+        line = self._line_of(channel)
+        if channel.kind is ChannelKind.CONFIG:
+            return line.publish_stored(subject, data)
+        return line.publish(subject, data)
 
     def subscribe(self, channel: Channel, subject: str, timeout: float) -> None:
         """Receive what is published on a channel; returns when the server has confirmed.
