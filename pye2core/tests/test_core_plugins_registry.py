@@ -162,6 +162,27 @@ def test_a_setting_that_cannot_be_used_names_its_variable(plugin: MakePlugin) ->
         registry.settings_of(dialect, {"PYE2_SOME_BEATS": "many"})
 
 
+@frozen
+class Volume:
+    """Settings that a transport could have."""
+
+    loud: bool = False
+
+
+def test_a_misspelt_setting_is_refused_with_that_of_any_of_the_plugins_offers(
+    plugin: MakePlugin,
+) -> None:
+    dialect = SerializerDescriptor("d", "nowhere:D", settings=f"{__name__}:Pace")
+    transport = TransportDescriptor("t", ("x",), "nowhere:X", settings=f"{__name__}:Volume")
+    registry = PluginRegistry(
+        [plugin("some", serializers=[dialect], transports=[transport]), plugin("some-more")]
+    )
+
+    registry.settings_of(dialect, {"PYE2_SOME_LOUD": "yes", "PYE2_SOME_MORE_BEETS": "7"})
+    with pytest.raises(SettingsError, match=r"did you mean PYE2_SOME_BEATS\?"):
+        registry.settings_of(transport, {"PYE2_SOME_BEETS": "7"})
+
+
 def test_formatters_belong_to_a_dialect(plugin: MakePlugin) -> None:
     ours, theirs = (FormatterDescriptor("raw", each, "nowhere:Raw") for each in ("pye2", "cbor"))
     registry = PluginRegistry([plugin("a", formatters=[ours]), plugin("b", formatters=[theirs])])

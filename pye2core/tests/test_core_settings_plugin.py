@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pye2core.errors import SettingsError
 from pye2core.settings.plugin import load_plugin_settings, plugin_settings
+from pye2core.settings.unknown import refuse_unknown_variables
 
 
 class Mood(Enum):
@@ -31,6 +32,11 @@ class Settings:
     names: tuple[str, ...] = ()
     table: dict[str, int] = field(factory=dict)
     token: int = field(default=0, metadata={"secret": True})
+
+
+@frozen
+class Guard:
+    lets_in: bool = field(default=True, metadata={"opposite": "keeps_out"})
 
 
 @frozen
@@ -154,6 +160,49 @@ def test_the_environment_and_the_dotenv_file_are_read_unless_others_are_given(
     found = load_plugin_settings("my-plug", Settings)
 
     assert (found.keepalive, found.title) == (7, "set")
+
+
+@pytest.mark.parametrize(
+    ("variables", "lets_in"),
+    [
+        ({"PYE2_X_KEEPS_OUT": "1"}, False),
+        ({"PYE2_X_KEEPS_OUT": "no"}, True),
+        ({"PYE2_X_LETS_IN": "false"}, False),
+        ({"PYE2_X_LETS_IN": "false", "PYE2_X_KEEPS_OUT": "true"}, False),
+    ],
+)
+def test_a_setting_may_have_a_variable_that_means_the_opposite(variables, lets_in):
+    assert load_plugin_settings("x", Guard, environment=variables) == Guard(lets_in)
+
+
+def test_variables_that_contradict_each_other_are_refused():
+    both = {"PYE2_X_LETS_IN": "1", "PYE2_X_KEEPS_OUT": "1"}
+
+    with pytest.raises(SettingsError, match=r"LETS_IN=1 and PYE2_X_KEEPS_OUT=1 contradict"):
+        load_plugin_settings("x", Guard, environment=both)
+
+
+def check(variables, **others):
+    refuse_unknown_variables("my-plug", plugin_settings("my-plug", Settings), variables, **others)
+
+
+def test_a_misspelt_variable_is_refused_with_the_right_one():
+    with pytest.raises(SettingsError, match=r"did you mean PYE2_MY_PLUG_KEEPALIVE\?") as caught:
+        check({"PYE2_MY_PLUG_KEEPALIVE": "5", "PYE2_MY_PLUG_KEEPALVE": "5"})
+
+    assert caught.value.setting == "PYE2_MY_PLUG_KEEPALVE"
+
+
+def test_a_variable_like_no_other_is_refused_with_those_that_exist():
+    with pytest.raises(SettingsError, match=r"it has PYE2_MY_PLUG_KEEPALIVE, PYE2_MY_PLUG_RATIO"):
+        check({"PYE2_MY_PLUG_XYZZY": "5"})
+
+
+def test_what_may_be_anothers_variable_is_passed_over():
+    check({"PYE2_MY_PLUGGED": "1", "PYE2_MY": "1", "MY_PLUG_X": "1"})
+    check({"PYE2_MY_PLUG_MORE_X": "1"}, plugins=["my-plug", "my-plug-more"])
+    check({"PYE2_MY_PLUG_X": "1"}, elsewhere=["PYE2_MY_PLUG_X"])
+    refuse_unknown_variables("root", [], {"PYE2_ROOT_TOPIC": "here"})
 
 
 @given(value=st.integers(min_value=1))

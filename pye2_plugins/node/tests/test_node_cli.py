@@ -12,6 +12,7 @@ from pye2_node.cli import node
 from pye2_node.settings import OwnersChoices
 from pye2core.errors import BrokerUrlError, SettingsError
 from pye2core.identity import Identity
+from pye2core.settings import plugin_settings
 
 LAPTOP = Identity.from_words(["the laptop"]).address
 PHONE = Identity.from_words(["the phone"]).address
@@ -159,6 +160,41 @@ def test_without_a_choice_there_are_defaults_and_an_option_counts_more_than_a_va
     run("--broker", "mqtt://nowhere", "--exec-timeout", "6", "--accept-unencrypted-commands")
 
     assert [each.choices for each in started] == [OwnersChoices(), OwnersChoices(exec_timeout=6)]
+
+
+def test_the_variable_of_each_choice_is_told_in_the_help(run):
+    told = run("--help").stdout
+
+    for setting in plugin_settings("node", OwnersChoices):
+        assert all(variable in told for variable in setting.variables)
+
+
+def test_an_option_that_protects_has_its_variable_too(run, started, monkeypatch):
+    monkeypatch.setenv("PYE2_NODE_ENCRYPTED_COMMANDS_ONLY", "1")
+
+    run("--broker", "mqtt://nowhere")
+
+    assert [each.choices.accept_unencrypted_commands for each in started] == [False]
+
+
+def test_a_misspelt_variable_keeps_the_node_from_starting(run, started, monkeypatch):
+    monkeypatch.setenv("PYE2_NODE_EXEC_TIMOUT", "3")
+
+    result = run("--broker", "mqtt://nowhere", ok=False)
+
+    assert "did you mean PYE2_NODE_EXEC_TIMEOUT?" in str(result.exception)
+    assert not started
+
+
+def test_a_variable_for_what_only_an_option_says_is_refused_unless_the_option_is_there(
+    run, started, monkeypatch
+):
+    monkeypatch.setenv("PYE2_NODE_NAME", "attic")
+
+    assert "use --name" in str(run("--broker", "mqtt://nowhere", ok=False).exception)
+    monkeypatch.setenv("PYE2_NODE_KEY_PASSPHRASE", "not misspelt")
+    run("--broker", "mqtt://nowhere", "--name", "attic")
+    assert [each.name for each in started] == ["attic"]
 
 
 def test_a_choice_that_makes_no_sense_is_refused_by_its_variable(run, monkeypatch):

@@ -83,47 +83,49 @@ _home = click.option(
     "--heartbeat-interval",
     metavar="SECONDS",
     type=click.FloatRange(0.1, LONGEST_HEARTBEAT_SECONDS),
-    help=f"Time between two heartbeats.  [default: {_DEFAULTS.heartbeat_interval:g}]",
+    help="Time between two heartbeats."
+    f"  [PYE2_NODE_HEARTBEAT_INTERVAL; default: {_DEFAULTS.heartbeat_interval:g}]",
 )
 @click.option(
     "--exec-timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
     help="How long one call of custom code may take, where an instance does not say."
-    f"  [default: {_DEFAULTS.exec_timeout:g}]",
+    f"  [PYE2_NODE_EXEC_TIMEOUT; default: {_DEFAULTS.exec_timeout:g}]",
 )
 @click.option(
     "--max-exec-timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, min_open=True),
     help="How long one call may take, whatever an instance says."
-    f"  [default: {_DEFAULTS.max_exec_timeout:g}]",
+    f"  [PYE2_NODE_MAX_EXEC_TIMEOUT; default: {_DEFAULTS.max_exec_timeout:g}]",
 )
 @click.option(
     "--results-to-everyone",
     is_flag=True,
     default=None,
     help="Send results to everybody, as PyE2's nodes do, not to the asker alone: for programs that"
-    " only listen.",
+    " only listen.  [PYE2_NODE_RESULTS_TO_EVERYONE]",
 )
 @click.option(
     "--accept-unencrypted-commands/--encrypted-commands-only",
     default=None,
-    help="Take, or refuse, commands that others can read.  [default: take]",
+    help="Take, or refuse, commands that others can read."
+    "  [PYE2_NODE_ACCEPT_UNENCRYPTED_COMMANDS, PYE2_NODE_ENCRYPTED_COMMANDS_ONLY; default: take]",
 )
 @click.option(
     "--show-code",
     is_flag=True,
     default=None,
     help="Show the code of instances to everybody in heartbeats, as PyE2's nodes do, and not only"
-    " its digest.",
+    " its digest.  [PYE2_NODE_SHOW_CODE]",
 )
 @click.option(
     "--unsafe",
     is_flag=True,
     default=None,
     help="Run code of others even where this machine can confine it with neither Landlock nor"
-    " seccomp: whoever is allowed can then do whatever the node's user can.",
+    " seccomp: whoever is allowed can then do whatever the node's user can.  [PYE2_NODE_UNSAFE]",
 )
 @click.option("--json", "as_json", is_flag=True, help="One line for programs when it is ready.")
 @click.option(
@@ -151,9 +153,9 @@ def node(
     """Run an edge node, until Ctrl-C or SIGTERM.
 
     The broker is --broker, or PYE2_BROKER in the environment or in a .env file. Options that choose
-    how the node behaves may stand there, too: --exec-timeout as PYE2_NODE_EXEC_TIMEOUT. The
-    passphrase of a protected key is PYE2_NODE_KEY_PASSPHRASE, or asked for at the terminal. Only
-    addresses that are allowed can use the node: `pye2 node allow ADDRESS`.
+    how the node behaves may stand there, too, under the names in brackets below; a switch is then
+    1 or 0. The passphrase of a protected key is PYE2_NODE_KEY_PASSPHRASE, or asked for at the
+    terminal. Only addresses that are allowed can use the node: `pye2 node allow ADDRESS`.
     """
     name = name or _DEFAULT_NAME
     home = home or default_home(name)
@@ -175,7 +177,7 @@ def node(
         root=found.root_topic,
         home=home,
         allow=tuple(allowed),
-        choices=_owners_choices(choices),
+        choices=_owners_choices(choices, ctx),
         passphrase=_passphrases(found.environment),
     )
     end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
@@ -204,12 +206,50 @@ def _client_settings(broker: str | None, root_topic: str | None) -> ClientSettin
         raise SettingsError(message, setting="broker") from error
 
 
-def _owners_choices(given: Mapping[str, Any]) -> OwnersChoices:
-    """What was chosen in the environment, and by those of the options that were given."""
-    from pye2core.settings import load_plugin_settings
+def _owners_choices(given: Mapping[str, Any], ctx: click.Context) -> OwnersChoices:
+    """What was chosen in the environment, and by those of the options that were given.
 
-    chosen = load_plugin_settings("node", OwnersChoices)
+    Raises:
+        SettingsError: a variable cannot be used, or nobody reads it.
+    """
+    from pye2core.plugins import installed_plugins
+    from pye2core.settings import load_plugin_settings, plugin_settings, refuse_unknown_variables
+    from pye2core.settings.dotenv_files import read_environment
+
+    variables = read_environment()
+    refuse_unknown_variables(
+        "node",
+        plugin_settings("node", OwnersChoices),
+        variables,
+        plugins=[each.name for each in installed_plugins().records],
+        elsewhere=_no_choices_among(ctx, variables),
+    )
+    chosen = load_plugin_settings("node", OwnersChoices, environment=variables)
     return evolve(chosen, **{name: value for name, value in given.items() if value is not None})
+
+
+_NO_CHOICES = {
+    "PYE2_NODE_NAME": ("name", "--name"),
+    "PYE2_NODE_HOME": ("home", "--home"),
+    "PYE2_NODE_ALLOW": ("allowed", "--allow"),
+    "PYE2_NODE_BROKER": ("broker", "PYE2_BROKER"),
+    "PYE2_NODE_ROOT_TOPIC": ("root_topic", "PYE2_ROOT_TOPIC"),
+}
+"""Variables that one could believe in: the option's parameter, and what says it."""
+
+
+def _no_choices_among(ctx: click.Context, variables: Mapping[str, str]) -> list[str]:
+    """Variables that are no choices and do no harm: others read them, or an option says all.
+
+    Raises:
+        SettingsError: one is believed in.
+    """
+    for variable, (parameter, instead) in _NO_CHOICES.items():
+        if variables.get(variable) and not ctx.params.get(parameter):
+            raise SettingsError(
+                f"{variable} is set and nobody reads it: use {instead}", setting=variable
+            )
+    return [*_NO_CHOICES, KEY_PASSPHRASE, f"{KEY_PASSPHRASE}_FILE"]
 
 
 def _passphrases(variables: Mapping[str, str]) -> Passphrases:

@@ -29,7 +29,8 @@ LONGEST_HEARTBEAT_SECONDS = 30.0
 class OwnersChoices:
     """What a node's owner can choose: by an option of that name, or as ``PYE2_NODE_<NAME>``.
 
-    The variable may stand in the environment or in a ``.env`` file; an option counts more.
+    The variable may stand in the environment or in a ``.env`` file; an option counts more. Each
+    option has its variable, ``--encrypted-commands-only`` as well.
 
     Attributes:
         heartbeat_interval: seconds between two heartbeats.
@@ -62,7 +63,11 @@ class OwnersChoices:
         default=False, metadata={"help": "true: results go to everybody, as PyE2's nodes do"}
     )
     accept_unencrypted_commands: bool = field(
-        default=True, metadata={"help": "false: commands that others can read are refused"}
+        default=True,
+        metadata={
+            "help": "false: commands that others can read are refused",
+            "opposite": "encrypted_commands_only",
+        },
     )
     unsafe: bool = field(
         default=False,

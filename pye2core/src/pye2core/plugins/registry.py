@@ -323,21 +323,46 @@ class PluginRegistry:
 
         Raises:
             PluginBroken: the class cannot be imported, or is none that settings can be read into.
-            SettingsError: a value is missing or cannot be used; names the variable.
+            SettingsError: a value is missing or cannot be used, or there is a variable with this
+                plugin's prefix that means nothing; names the variable.
         """
         if descriptor.settings is None:
             return None
+        from pye2core.settings.dotenv_files import read_environment
         from pye2core.settings.plugin import load_plugin_settings
 
         settings_class = self.load(descriptor, descriptor.settings)
         name = self.plugin_of(descriptor)
+        variables = read_environment() if environment is None else environment
         try:
-            return load_plugin_settings(name, settings_class, environment=environment)
+            self._refuse_unknown(name, variables)
+            return load_plugin_settings(name, settings_class, environment=variables)
         except (KeyboardInterrupt, Pye2Error):
             raise
         except BaseException as error:
             what = f"offers the settings {descriptor.settings}, which cannot be made: {told(error)}"
             raise self.broken_in_use(descriptor, what) from error
+
+    def _refuse_unknown(self, plugin: str, variables: Mapping[str, str]) -> None:
+        from pye2core.settings.plugin import plugin_settings, prefix_of
+        from pye2core.settings.unknown import refuse_unknown_variables
+
+        prefix = prefix_of(plugin)
+        if not any(name.startswith(prefix) for name in variables):
+            return  # so that usually no further class is imported
+        speakers: list[TransportDescriptor | SerializerDescriptor] = []
+        for transports in self._offered(TransportDescriptor).values():
+            speakers += transports
+        for dialects in self._offered(SerializerDescriptor).values():
+            speakers += dialects
+        known = [
+            setting
+            for each in speakers
+            if each.settings is not None and self.plugin_of(each) == plugin
+            for setting in plugin_settings(plugin, self.load(each, each.settings))
+        ]
+        names = [each.name for each in self.records]
+        refuse_unknown_variables(plugin, known, variables, plugins=names)
 
     def _offered(self, kind: type[_D]) -> dict[str, list[_D]]:
         return self._offers.get(kind, {})  # type: ignore[return-value]  # keyed by their type

@@ -1,8 +1,9 @@
 """Where settings come from: arguments, environment, ``.env`` files, and plugins' own classes.
 
 ``broker`` knows broker URLs, ``tls`` how encrypted connections are checked, ``environment`` the
-variables and files, ``plugin`` the attrs classes by which plugins declare settings of their own.
-The names of the latter two are imported when they are first used.
+variables and files, ``plugin`` the attrs classes by which plugins declare settings of their own,
+``unknown`` what is none of these. The names of the latter three are imported when they are first
+used.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pye2core.settings.tls import TlsSettings
 if TYPE_CHECKING:
     from pye2core.settings.environment import ClientSettings, client_key_path, client_settings
     from pye2core.settings.plugin import load_plugin_settings, plugin_settings
+    from pye2core.settings.unknown import refuse_unknown_variables
 
 _HOME = {
     "ClientSettings": "environment",
@@ -23,6 +25,7 @@ _HOME = {
     "client_settings": "environment",
     "load_plugin_settings": "plugin",
     "plugin_settings": "plugin",
+    "refuse_unknown_variables": "unknown",
 }
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "load_plugin_settings",
     "parse_broker_url",
     "plugin_settings",
+    "refuse_unknown_variables",
 ]
 
 if not TYPE_CHECKING:  # or a misspelt name would pass the type checker

@@ -3,7 +3,8 @@
 You are in the settings room. A field ``keepalive`` of the plugin ``mqtt`` is read from an argument,
 from the variable ``PYE2_MQTT_KEEPALIVE``, or from that variable in a ``.env`` file; the class's
 default counts last. ``attrs.field(metadata={"secret": True})`` keeps a value out of messages,
-``{"help": "…"}`` explains the field.
+``{"help": "…"}`` explains the field. ``{"opposite": "…"}`` gives what is true or false a second
+variable, that means the opposite.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class PluginSetting:
         default: the value if none is given; ``attrs.NOTHING`` if one must be.
         help: the field's explanation.
         secret: whether its value must not be shown.
+        opposite: a second environment variable, for the opposite of a value that is true or false;
+            empty for none.
     """
 
     name: str
@@ -51,6 +54,12 @@ class PluginSetting:
     default: Any
     help: str = ""
     secret: bool = False
+    opposite: str = ""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All environment variables that it is read from."""
+        return (self.variable, self.opposite) if self.opposite else (self.variable,)
 
 
 def plugin_settings(plugin_name: str, settings_class: type) -> tuple[PluginSetting, ...]:
@@ -69,6 +78,7 @@ def plugin_settings(plugin_name: str, settings_class: type) -> tuple[PluginSetti
             default=attribute.default,
             help=attribute.metadata.get("help", ""),
             secret=bool(attribute.metadata.get("secret")),
+            opposite=_opposite(plugin_name, attribute.metadata.get("opposite")),
         )
         for attribute in attrs.fields(settings_class)
         if attribute.init
@@ -99,13 +109,14 @@ def load_plugin_settings(
     values: dict[str, Any] = {}
     settings = plugin_settings(plugin_name, settings_class)
     for setting, attribute in zip(settings, _init_fields(settings_class), strict=True):
-        where = _where(setting, given, variables)
-        if where is None:
-            if setting.default is attrs.NOTHING:
-                raise _missing(plugin_name, setting)
-            continue
-        raw = given.pop(setting.name) if where == setting.name else variables[setting.variable]
-        values[setting.name] = _structured(raw, hints.get(attribute.name, Any), setting, where)
+        expected = hints.get(attribute.name, Any)
+        if setting.name in given:
+            raw = given.pop(setting.name)
+            values[setting.name] = _structured(raw, expected, setting, setting.name)
+        elif any(variables.get(each) for each in setting.variables):
+            values[setting.name] = _from_variables(setting, expected, variables)
+        elif setting.default is attrs.NOTHING:
+            raise _missing(plugin_name, setting)
     if given:
         raise _unknown(plugin_name, next(iter(given)), settings)
     return _constructed(plugin_name, settings_class, values, settings)
@@ -115,16 +126,41 @@ def _init_fields(settings_class: type) -> list[attrs.Attribute[Any]]:
     return [attribute for attribute in attrs.fields(settings_class) if attribute.init]
 
 
+def prefix_of(plugin_name: str) -> str:
+    """What a plugin's variables begin with.
+
+    Example:
+        >>> prefix_of("my-plug")
+        'PYE2_MY_PLUG_'
+    """
+    return _variable(plugin_name, "")
+
+
 def _variable(plugin_name: str, field_name: str) -> str:
     return re.sub(r"\W", "_", f"PYE2_{plugin_name}_{field_name}", flags=re.ASCII).upper()
 
 
-def _where(
-    setting: PluginSetting, arguments: Mapping[str, Any], variables: Mapping[str, str]
-) -> str | None:
-    if setting.name in arguments:
-        return setting.name
-    return setting.variable if variables.get(setting.variable) else None
+def _opposite(plugin_name: str, name: str | None) -> str:
+    return _variable(plugin_name, name) if name else ""
+
+
+def _from_variables(setting: PluginSetting, expected: Any, variables: Mapping[str, str]) -> Any:
+    """The value that one variable gives, or that both of them agree on."""
+    given = {
+        name: _structured(variables[name], expected, setting, name)
+        for name in setting.variables
+        if variables.get(name)
+    }
+    if setting.opposite in given:
+        given[setting.opposite] = not given[setting.opposite]
+    values = list(given.values())
+    if values[0] != values[-1]:
+        raise SettingsError(
+            f"{' and '.join(f'{name}={variables[name]}' for name in given)} contradict each other;"
+            " leave one away",
+            setting=setting.variable,
+        )
+    return values[0]
 
 
 # --- values ---------------------------------------------------------------------------------------
