@@ -9,9 +9,11 @@ from client_support import PATIENCE, Calls, FakeNode
 
 from pye2_testing.memory_broker import MemoryBroker
 from pye2_testing.memory_transport import MemoryTransport
+from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel, ChannelKind
-from pye2core.errors import CredentialsRefused, NotConnected
-from pye2core.messages import Capability, InstancePath
+from pye2core.errors import CredentialsRefused, NodeNotOnline, NotConnected
+from pye2core.identity import Identity
+from pye2core.messages import Capability, Command, InstancePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,19 +80,71 @@ def test_a_session_whose_inbox_is_refused_works_without(
     assert kinds.isdisjoint({ChannelKind.INBOX, ChannelKind.ROLL_CALL})
 
 
-def test_a_session_that_is_delivered_nothing_does_not_speak_of_its_inbox(
-    open_session: Callable[..., Session], node: FakeNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker grants the subscription of inboxes, and delivers nothing there."""
     subscribe = MemoryBroker.subscribe
 
-    def deaf(self: MemoryBroker, session: Any, channel: Channel) -> None:
+    def pretend(self: MemoryBroker, session: Any, channel: Channel) -> None:
         if not is_inbox(channel):
             subscribe(self, session, channel)
 
-    monkeypatch.setattr(MemoryBroker, "subscribe", deaf)
+    monkeypatch.setattr(MemoryBroker, "subscribe", pretend)
+
+
+def roll_calls(broker: MemoryBroker) -> list[frozenset[Capability] | None]:
+    """What is said in the roll calls, as soon as there is one."""
+
+    def called(published: list[Any]) -> list[bytes]:
+        return [each.data for each in published if each.channel == Channel.roll_call()]
+
+    assert broker.wait_until(lambda published: bool(called(published)), PATIENCE)
+    reader = Pye2Serializer("anybody")
+    opened = [reader.parse(each).open(Identity.generate()) for each in called(broker.published)]
+    return [each.requester.capabilities for each in opened if isinstance(each, Command)]
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_session_that_is_delivered_nothing_does_not_speak_of_its_inbox(
+    open_session: Callable[..., Session], node: FakeNode, broker: MemoryBroker
+) -> None:
     session = connected_to(node, open_session())
 
     assert capabilities_said(session, node) == frozenset()
+    assert roll_calls(broker) == [frozenset()]
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_session_that_is_delivered_nothing_says_so_once(
+    open_session: Callable[..., Session], broker: MemoryBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_session()
+    roll_calls(broker)
+    open_session().close()
+
+    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(told) == 1
+    assert told[0].startswith("everybody on this broker is sent this session's results: memory://")
+    assert "access rules" in told[0]
+
+
+def test_the_roll_is_called_when_the_inbox_is_proven(
+    open_session: Callable[..., Session], broker: MemoryBroker
+) -> None:
+    open_session()
+
+    assert roll_calls(broker) == [{Capability.INBOX}]
+    kinds = [each.channel.kind for each in broker.published]
+    assert kinds.index(ChannelKind.INBOX) < kinds.index(ChannelKind.ROLL_CALL)
+
+
+def test_who_hears_of_no_node_is_told_where_to_look(open_session: Callable[..., Session]) -> None:
+    session = open_session(root_topic="lab")
+
+    with pytest.raises(NodeNotOnline, match=r"'lab'.* access rules") as caught:
+        session.create_pipeline(node="attic", name="p")
+
+    assert session.server in str(caught.value)
 
 
 def test_proving_an_inbox_reaches_no_callback(

@@ -189,6 +189,75 @@ def test_whoever_waits_for_the_proof_is_told(bench: Any) -> None:
 
 
 @pytest.mark.usefixtures("sealed")
+def test_whoever_asked_for_the_proof_is_told_of_it_once(bench: Any) -> None:
+    told: queue.Queue[bool] = queue.Queue()
+    connection = bench.connection()
+    connection.listen(INBOX, ignore, without_it=LOST)
+    connection.prove(INBOX, told.put)
+    connection.start()
+    assert told.empty()
+
+    deliver(bench, b"proof 1")
+    deliver(bench, b"proof 1")
+
+    assert told.get_nowait() is True
+    assert told.empty()
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_channel_where_nothing_arrives_is_given_up_on_each_connection_and_warned_of_once(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: queue.Queue[bool] = queue.Queue()
+    connection = bench.connection()
+    connection.listen(INBOX, ignore, without_it=LOST)
+    connection.prove(INBOX, told.put)
+    connection.start()
+
+    assert told.get(timeout=PATIENCE) is False
+    bench.transport.lose()
+    assert told.get(timeout=PATIENCE) is False
+    connection.close()
+
+    assert [each for each in warnings(caplog) if LOST in each] == [
+        f"{LOST}: {URL} lets us subscribe there and delivers nothing; see its access rules"
+    ]
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_proof_that_comes_late_counts(bench: Any) -> None:
+    told: queue.Queue[bool] = queue.Queue()
+    connection = bench.connection()
+    connection.listen(INBOX, ignore, without_it=LOST)
+    connection.prove(INBOX, told.put)
+    connection.start()
+    assert told.get(timeout=PATIENCE) is False
+
+    deliver(bench, b"proof 1")
+
+    assert connection.hears(INBOX)
+    assert told.empty()
+
+
+@pytest.mark.usefixtures("sealed")
+def test_whoever_raises_when_told_of_the_proof_ends_nothing(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(proven: bool) -> None:  # noqa: FBT001 - called by the connection
+        raise ValueError(proven)
+
+    connection = bench.connection()
+    connection.listen(INBOX, ignore)
+    connection.prove(INBOX, fail)
+    connection.start()
+
+    assert deliver(bench, b"proof 1")
+
+    assert connection.hears(INBOX)
+    assert "not all was said" in caplog.text
+
+
+@pytest.mark.usefixtures("sealed")
 def test_nothing_else_proves_a_channel(bench: Any) -> None:
     heard: list[Message] = []
     connection = proving(bench, heard)

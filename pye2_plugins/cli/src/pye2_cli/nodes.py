@@ -63,7 +63,11 @@ def _print_once(session: Session, seconds: float, *, as_json: bool) -> None:
     online = session.peers.online()
     if not online:
         waited = f"nothing heard within {seconds:g} s"
-        click.echo(f"{waited}; PyE2's nodes say every 10 s that they are there", err=True)
+        click.echo(
+            f"{waited}; PyE2's nodes say every 10 s that they are there. A node of another root"
+            " topic is not heard, nor is one where the broker's access rules do not let you listen",
+            err=True,
+        )
         sys.exit(1)
     if not as_json:
         from rich.console import Console
@@ -112,7 +116,8 @@ def _table(session: Session, columns: Sequence[str]) -> Table:
     from rich.table import Table
 
     online = sorted(session.peers.online().values(), key=lambda each: each.name)
-    table = Table(title=f"{len(online)} nodes online at {session.server}")
+    counted = "1 node" if len(online) == 1 else f"{len(online)} nodes"
+    table = Table(title=f"{counted} online at {session.server}")
     for column in columns:
         is_text = column in {"name", "address"}
         table.add_column(column, justify="left" if is_text else "right", no_wrap=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from pye2core.abc import Channel
 from pye2core.client.transactions import State
 from pye2core.errors import ConfirmationTimeout, DeployFailed
@@ -104,13 +102,12 @@ class Commands:
     def call_roll(self) -> None:
         """Ask all nodes to show themselves now; PyE2's do not hear it.
 
-        It is asked before anything is known of the own inbox. Should nothing arrive there, then the
-        answers are lost, and the nodes' usual heartbeats take their place.
+        They answer into the own inbox if that is proven, and to everybody otherwise.
 
         Raises:
             NotConnected: too much waits for the broker already.
         """
-        asker = evolve(self._requester(self._client_id), capabilities=_WITH_INBOX)
+        asker = self._requester(self._client_id)
         question = Command(Action.FULL_HEARTBEAT, None, EVERY_NODE, asker)
         self._connection.send(question, Channel.roll_call(), conflate="roll call")
 

@@ -35,6 +35,7 @@ class NetworkView:
         own_address: the session's address, as nodes' white lists have it.
         pinned: addresses by name that are known beforehand.
         on_forgotten: told the address of each node that is remembered no longer; must not wait.
+        place: which network this is, in words.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class NetworkView:
         own_address: str,
         pinned: Mapping[str, str] | None = None,
         on_forgotten: Callable[[str], None] | None = None,
+        place: str = "this network",
     ) -> None:
         self.own_address = own_address
+        self._place = place
         self._book = PeerBook(clock, dict(pinned or {}), on_forgotten)
         self._changed = threading.Condition()
 
@@ -143,7 +146,8 @@ class NetworkView:
             return (
                 f"the node {node!r} {heard}, and no other node is online; nodes say every 10 s that"
                 " they are there: wait for one with session.wait_for_node(…), and check that it"
-                " runs on this broker"
+                f" runs on this broker and under this root topic ({self._place}), and that the"
+                " broker's access rules let you hear it"
             )
         more = f" and {len(online) - _NAMES_TOLD} more" if len(online) > _NAMES_TOLD else ""
         return (

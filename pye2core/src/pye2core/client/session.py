@@ -216,7 +216,13 @@ class Session(SessionPipelines, SessionWaiting):
         )
         self.known_pipelines = KnownPipelines(clock)
         forget_node = self.known_pipelines.forget_node
-        self.peers = NetworkView(clock, self.address, pinned_nodes, on_forgotten=forget_node)
+        self.peers = NetworkView(
+            clock,
+            self.address,
+            pinned_nodes,
+            on_forgotten=forget_node,
+            place=f"{settings.broker.url}, root topic {settings.root_topic!r}",
+        )
         transactions = Transactions(clock, self.address)
         self.commands = Commands(
             self._connection,
@@ -259,12 +265,11 @@ class Session(SessionPipelines, SessionWaiting):
             gate=Repetitions().refuse,
             tolerated=tolerated,
             clock=self.clock,
-            on_connected=self._call_roll,
             on_forgotten=self.report,
         )
 
-    def _call_roll(self) -> None:
-        """Whenever it connects: nodes may have come, gone and changed meanwhile.
+    def _call_roll(self, _: bool) -> None:  # noqa: FBT001 - called by the connection
+        """Whenever it has connected, and knows its inbox: nodes may have come, gone and changed.
 
         Not where the broker's access rules know PyE2's channels only: there are some who hang up on
         who publishes elsewhere.
@@ -283,7 +288,7 @@ class Session(SessionPipelines, SessionWaiting):
         )
         own = Channel.inbox(self.address)
         self._hear_inbox(own, "everybody on this broker is sent this session's results")
-        connection.prove(own)
+        connection.prove(own, self._call_roll)
         if reception.wants_everything:
             lost = "results that nodes send to others alone are not heard"
             self._hear_inbox(Channel.every_inbox(), lost)

@@ -28,7 +28,7 @@ from pye2core.connection.clear_text import warn_of_readable_password
 from pye2core.connection.inbound import Inbound, Listener
 from pye2core.connection.outbound import Outbound
 from pye2core.connection.outbox import Entry
-from pye2core.connection.proofs import Proofs
+from pye2core.connection.proofs import PROOF_SECONDS, Proofs
 from pye2core.connection.subscriptions import Subscriptions
 from pye2core.errors import MessageTooLarge, NotConnected, TransportError
 
@@ -321,13 +321,20 @@ class Connection:
         """Whether it does without a channel, as the broker does not let it listen there."""
         return self._subscriptions.is_forbidden(channel)
 
-    def prove(self, channel: Channel) -> None:
+    def prove(self, channel: Channel, on_settled: Callable[[bool], None] | None = None) -> None:
         """Find out, whenever it connects, whether what is published on ``channel`` arrives here.
 
-        For who listens to it and has to know: brokers may grant that and deliver nothing. Something
-        that nobody can read is published there. To be called before :meth:`start`.
+        For who listens to it and has to know: brokers may grant that and deliver nothing, of which
+        a warning is logged once. Something that nobody can read is published there. To be called
+        before :meth:`start`.
+
+        Args:
+            channel: the channel, which is listened to.
+            on_settled: told whether it does: True after one round trip, False where nothing has
+                come within ``PROOF_SECONDS``. Called once on each connection that is not lost
+                before, from any thread; returns soon.
         """
-        self._proofs.want(channel)
+        self._proofs.want(channel, on_settled)
 
     def hears(self, channel: Channel, timeout: float = 0.0) -> bool:
         """Whether what is published on ``channel`` was shown to arrive here.
@@ -412,8 +419,20 @@ class Connection:
 
     def _wait_for_loss(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or not self._connected)
+            is_over = self._changed.wait_for(self._is_over, PROOF_SECONDS)
+        if not is_over:
+            self._give_up_proofs()
+        with self._changed:
+            self._changed.wait_for(self._is_over)
             return not self._closing
+
+    def _is_over(self) -> bool:
+        return self._closing or not self._connected
+
+    def _give_up_proofs(self) -> None:
+        for channel in self._proofs.give_up():
+            if not self.is_forbidden(channel):
+                self._subscriptions.note_silence(channel)
 
     def _closes_within(self, seconds: float) -> bool:
         with self._changed:

@@ -45,6 +45,7 @@ class Subscriptions:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._forbidden: set[Channel] = set()
+        self._silent: set[Channel] = set()
 
     def renew(self, channels: Iterable[Channel]) -> None:
         """Ask for channels anew, on a new connection.
@@ -99,6 +100,21 @@ class Subscriptions:
     def is_forbidden(self, channel: Channel) -> bool:
         """Whether the connection does without ``channel``, as the broker does not let it listen."""
         return channel in self._forbidden and not self._is_covered(channel)
+
+    def note_silence(self, channel: Channel) -> None:
+        """Say once that nothing arrives on a channel, though the broker granted it."""
+        with self._lock:
+            is_news = channel not in self._silent
+            self._silent.add(channel)
+        level = logging.WARNING if is_news else logging.DEBUG
+        listener = self._listeners.get(channel)
+        without_it = (listener and listener.without_it) or f"{channel} is not heard"
+        _log.log(
+            level,
+            "%s: %s lets us subscribe there and delivers nothing; see its access rules",
+            without_it,
+            self._broker,
+        )
 
     def _is_covered(self, channel: Channel) -> bool:
         wildcard = channel.for_all_owners
