@@ -42,7 +42,7 @@ class Surroundings:
         session = SimpleNamespace(
             new_callback_thread=lambda owner: None,
             P=lambda text, **more: self.shown.append(text),
-            report=self.reported.put,
+            warn=self.reported.put,
             clock=ManualClock(),
             peers=SimpleNamespace(name_of=lambda node: "attic"),
         )
@@ -214,7 +214,7 @@ def hear(there: Surroundings, *numbers: int) -> None:
 
 
 def test_results_that_did_not_arrive_are_told_with_their_place_and_what_helps(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(missing, "LATE_SECONDS", 0.0)
     there = Surroundings()
@@ -226,7 +226,6 @@ def test_results_that_did_not_arrive_are_told_with_their_place_and_what_helps(
     there.instance.ended()
     assert text.startswith("3 results of pipe/CUSTOM_EXEC_01/inst on attic (0xai_attic)")
     assert "max_queued_messages 0" in text
-    assert text in caplog.messages
     assert there.instance.missing_results == 3
 
 

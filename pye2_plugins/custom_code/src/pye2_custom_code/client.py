@@ -6,7 +6,6 @@ in the lines of the user's own file.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_custom_code.failures import FAILURE_KEY, failure_from, told_to_user
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from pye2core import Payload, Pipeline
     from pye2core.messages import PayloadMessage
 
-_log = logging.getLogger(__name__)
 
 EXCEPTION_KEY: Final = "EXCEPTION"
 """The field that is added to notifications: the exception, told in the user's own lines."""
@@ -88,8 +86,7 @@ class CustomExecInstance(Instance):
             " Mosquitto, `max_queued_messages 0` in mosquitto.conf is none), have results sent less"
             " often, or make callbacks faster. instance.missing_results counts on."
         )
-        _log.warning("%s", text)
-        self.pipeline.session.report(text)
+        self.pipeline.session.warn(text)
 
     @classmethod
     def settings_from(cls, **arguments: Any) -> dict[str, Any]:

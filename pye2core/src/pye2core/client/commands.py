@@ -10,9 +10,17 @@ import itertools
 from typing import TYPE_CHECKING
 
 from pye2core.abc import Channel
+from pye2core.client.silence import why_silent
 from pye2core.client.transactions import State
 from pye2core.errors import ConfirmationTimeout, DeployFailed
-from pye2core.messages import EVERY_NODE, Action, Capability, Command, Requester
+from pye2core.messages import (
+    EVERY_NODE,
+    Action,
+    Capability,
+    Command,
+    PipelineConfig,
+    Requester,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,6 +69,7 @@ class Commands:
         self._encrypt = encrypt
         self._show = show
         self._numbers = itertools.count(1)
+        self._unsent: dict[Future[None], str] = {}
 
     def tell(
         self, node: str, action: Action, body: CommandBody, *, session_id: str | None = None
@@ -84,7 +93,23 @@ class Commands:
         if self._show is not None:
             self._show(f"{action.name} to {self._network.name_of(node) or node}")
         encrypt_for = node if self._encrypt else None
-        return self._connection.send(command, Channel.config(node), encrypt_for=encrypt_for)
+        sent = self._connection.send(command, Channel.config(node), encrypt_for=encrypt_for)
+        self._unsent[sent] = self._described(node, action, body)
+        sent.add_done_callback(self._note_sent)
+        return sent
+
+    def _described(self, node: str, action: Action, body: CommandBody) -> str:
+        pipeline = _pipeline_of(body)
+        of_pipeline = f" of pipeline {pipeline!r}" if pipeline else ""
+        return f"{action.name}{of_pipeline} to {self._network.name_of(node) or node}"
+
+    def _note_sent(self, sent: Future[None]) -> None:
+        if sent.cancelled() or sent.exception() is None:
+            self._unsent.pop(sent, None)
+
+    def never_sent(self) -> list[str]:
+        """The commands that the broker has not taken, in words and in their order."""
+        return list(self._unsent.values())
 
     def ask_for_heartbeat(self, node: str) -> None:
         """Ask a node that may be there to show itself now, instead of within its usual interval.
@@ -155,18 +180,24 @@ class Commands:
         transaction = self.transactions.open(
             node, pipeline, session_id, expected, timeout=timeout, grace=grace, on_end=on_end
         )
+        transaction.life = self._network.life_of(node)
         try:
             sent = self.tell(node, action, body, session_id=session_id)
         except BaseException as error:
             transaction.on_end = None
             self.transactions.fail(transaction, str(error))
             raise
-        sent.add_done_callback(lambda future: self._note_unsent(transaction, future))
+        sent.add_done_callback(lambda future: self._note_delivery(transaction, future))
         self.transactions.sent(transaction)
         return transaction
 
-    def _note_unsent(self, transaction: Transaction, sent: Future[None]) -> None:
-        if not sent.cancelled() and (error := sent.exception()) is not None:
+    def _note_delivery(self, transaction: Transaction, sent: Future[None]) -> None:
+        if sent.cancelled():
+            return
+        error = sent.exception()
+        if error is None:
+            self.transactions.delivered(transaction)
+        else:
             self.transactions.fail(transaction, str(error))
 
     def new_session_id(self) -> str:
@@ -204,9 +235,12 @@ class Commands:
     ) -> ConfirmationTimeout:
         missing = [str(each) for each in outcome.missing]
         said = f" It said: {outcome.reason}" if outcome.reason else ""
+        # Whose fault it is cannot be said while nothing can be heard.
+        nobody = f"no confirmation of {self._told(transaction.node)} came"
+        silent = f"{self._told(transaction.node)} did not confirm"
         message = (
-            f"{self._told(transaction.node)} did not confirm in {timeout:g} s for pipeline"
-            f" {transaction.pipeline!r}: {'; '.join(missing)}.{said} {self._why(transaction.node)}"
+            f"{silent if self._connection.connected else nobody} in {timeout:g} s for pipeline"
+            f" {transaction.pipeline!r}: {'; '.join(missing)}.{said} {self.why_silent(transaction)}"
         )
         return ConfirmationTimeout(
             message, node=transaction.node, pipeline=transaction.pipeline, missing=missing
@@ -227,7 +261,7 @@ class Commands:
         said = f" It said: {complaint}" if complaint else ""
         message = (
             f"{what} did not come in {timeout:g} s from {self._told(node)}, pipeline"
-            f" {pipeline!r}.{said} {self._why(node)}"
+            f" {pipeline!r}.{said} {self.why_silent(transaction)}"
         )
         return ConfirmationTimeout(message, node=node, pipeline=pipeline, missing=[what])
 
@@ -235,11 +269,17 @@ class Commands:
         name = self._network.name_of(node)
         return f"the node {name} ({node})" if name else f"the node {node}"
 
-    def _why(self, node: str) -> str:
-        heartbeat = self._network.heartbeat(node)
-        if heartbeat is None:
-            return f"It {self._network.absence_of(node)}: see that it runs and is connected."
-        if not self._network.may_use(heartbeat):
-            own = self._network.own_address
-            return f"It does not allow this client; on the node run: pye2 node allow {own}"
-        return "It is online: give it longer with timeout=…, or look into its log."
+    def why_silent(self, transaction: Transaction) -> str:
+        """Why there may be no answer, in sentences, and what to do."""
+        return why_silent(transaction, self._connection, self._network)
+
+
+def _pipeline_of(body: CommandBody) -> str | None:
+    """The name of the pipeline that a command is about, where it is about one."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, tuple):
+        return body[0].pipeline if body else None
+    if isinstance(body, PipelineConfig):
+        return body.name
+    return body.pipeline if body is not None else None

@@ -96,6 +96,11 @@ class NetworkView:
         with self._changed:
             return self._book.heartbeat(address) if address is not None else None
 
+    def life_of(self, node: str) -> str | None:
+        """Which of its connections a node was last heard on; None if it is not online."""
+        heartbeat = self.heartbeat(node)
+        return heartbeat.life if heartbeat is not None else None
+
     def seconds_since(self, node: str) -> float | None:
         """Seconds since a node was last heard from; None if it never was."""
         address = self.address_of(node)

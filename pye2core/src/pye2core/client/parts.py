@@ -88,6 +88,14 @@ class SessionParts:
         except (OSError, ValueError) as error:  # nobody reads our output any more
             _log.debug("could not show it on standard output: %s", error)
 
+    def warn(self, text: str) -> None:
+        """Tell the user once: in a line if lines are shown, as a warning in the log otherwise."""
+        if self.verbosity >= 1:
+            _log.info("%s", text)
+            self.report(text)
+        else:
+            _log.warning("%s", text)
+
     def fail_job(self, error: JobFailedError) -> None:
         """Say that a job of this session cannot succeed: ``run`` raises the error."""
         self.happenings.fail(error)

@@ -52,6 +52,9 @@ CLOSING_SECONDS = 10.0
 DRAINING_SECONDS = 2.0
 """How long callbacks are given for what waits when a session is closed."""
 
+_UNSENT_TOLD = 10
+"""As many commands are named that were not sent."""
+
 _NOT_IN_CLIENT_ID = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 40
 
@@ -265,7 +268,7 @@ class Session(SessionPipelines, SessionWaiting):
             gate=Repetitions().refuse,
             tolerated=tolerated,
             clock=self.clock,
-            on_forgotten=self.report,
+            on_forgotten=self.warn,
         )
 
     def _call_roll(self, _: bool) -> None:  # noqa: FBT001 - called by the connection
@@ -360,10 +363,20 @@ class Session(SessionPipelines, SessionWaiting):
                 self._close_pipelines(wait=wait_close)
         finally:
             self._connection.close()
+            self._tell_of_unsent()
             self.commands.transactions.fail_all("the session was closed before it was confirmed")
             self._end_callbacks()
         if not self._silent:
             self.P("Session closed")
+
+    def _tell_of_unsent(self) -> None:
+        unsent = self.commands.never_sent()
+        if unsent:
+            count = "1 command was" if len(unsent) == 1 else f"{len(unsent):,} commands were"
+            self.warn(
+                f"{count} never sent: {_listed(unsent)}. The session was closed before the broker"
+                f" {self._connection.settings.broker.url} had taken everything"
+            )
 
     def _end_single_runs(self) -> None:
         url = self._connection.settings.broker.url
@@ -386,7 +399,10 @@ class Session(SessionPipelines, SessionWaiting):
         for transaction in transactions:
             outcome = self.commands.transactions.result(transaction)
             if not outcome.ok:
-                reason = outcome.reason or "its node did not confirm that it was closed"
+                reason = outcome.reason or (
+                    "its node did not confirm that it was closed."
+                    f" {self.commands.why_silent(transaction)}"
+                )
                 told = "failed" if outcome.state is State.FAILED else "timed out"
                 _log.warning("closing pipeline %s %s: %s", transaction.pipeline, told, reason)
 
@@ -448,6 +464,11 @@ class Session(SessionPipelines, SessionWaiting):
             self.close(close_pipelines=close_pipelines, wait_close=True)
         elif close_pipelines:
             self._close_pipelines(wait=True)
+
+
+def _listed(unsent: list[str]) -> str:
+    more = f" and {len(unsent) - _UNSENT_TOLD:,} more" if len(unsent) > _UNSENT_TOLD else ""
+    return ", ".join(unsent[:_UNSENT_TOLD]) + more
 
 
 @contextmanager

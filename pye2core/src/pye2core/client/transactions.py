@@ -106,6 +106,8 @@ class Transaction:
             changed instance only after its next run, up to its ``PROCESS_DELAY`` later.
         future: done when it has ended; always with an outcome, never with an exception.
         on_end: called with the outcome just before the future is done, on whatever thread that is.
+        delivered_at: when the broker had the command, on the monotonic clock; None before.
+        life: which connection of the node's was known when it was asked; None for none.
     """
 
     node: str
@@ -119,6 +121,8 @@ class Transaction:
     confirmed: list[Expectation] = field(factory=list)
     hint: str = ""
     said_at: datetime | None = None
+    delivered_at: float | None = None
+    life: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -193,6 +197,10 @@ class Transactions:
             self._open.setdefault(session_id, []).append(transaction)
             self._first_deadline = min(self._first_deadline, deadline)
         return transaction
+
+    def delivered(self, transaction: Transaction) -> None:
+        """Note that the broker has its command."""
+        transaction.delivered_at = self._clock.monotonic()
 
     def sent(self, transaction: Transaction) -> None:
         """Note that its command was sent: one that expects nothing has thereby ended."""

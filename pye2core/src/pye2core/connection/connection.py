@@ -114,8 +114,8 @@ class Connection:
             replaced by something newer was dropped at the loss: this is the time to say it anew.
             It returns soon; what it raises is logged.
         on_forgotten: told in words, by the thread that connected, when messages flow again and the
-            broker has kept nothing while the connection was lost, though it was to. That is logged
-            in any case. It returns soon; what it raises is logged.
+            broker has kept nothing while the connection was lost, though it was to. Logged as a
+            warning where nobody is to be told. It returns soon; what it raises is logged.
 
     Raises:
         UnknownTransport: no installed plugin serves the broker's scheme.
@@ -151,6 +151,7 @@ class Connection:
         self._started = False
         self._connected = False
         self._connected_at = 0.0
+        self._lost_at = 0.0
         self._lost = False
         self._forgotten_because: str | None = None
         self._last_obstacle = ""
@@ -202,6 +203,15 @@ class Connection:
     def connected(self) -> bool:
         """Whether the broker is there at this moment."""
         return self._connected
+
+    @property
+    def seconds_lost(self) -> float | None:
+        """Seconds since the connection was lost; None while there is one."""
+        return None if self._connected else self._clock.monotonic() - self._lost_at
+
+    def was_made_since(self, moment: float) -> bool:
+        """Whether the connection of now was made after a moment of the clock's monotonic time."""
+        return self._connected and self._connected_at > moment
 
     @property
     def features(self) -> TransportFeatures:
@@ -404,7 +414,8 @@ class Connection:
             if self._closing or not self._connected:
                 return
             self._connected = False
-            self._backoff.connection_ended(self._clock.monotonic() - self._connected_at)
+            self._lost_at = self._clock.monotonic()
+            self._backoff.connection_ended(self._lost_at - self._connected_at)
             self._changed.notify_all()
         self._outbound.hold()
         _log.warning("lost the broker %s: %s; reconnecting", self.settings.broker.url, reason)
@@ -506,6 +517,7 @@ class Connection:
             " there for it, or were sent while the connection was lost, are lost, if there were"
             f" any. {because or ''}".rstrip()
         )
-        _log.warning("%s", text)
         if self._on_forgotten is not None:
             self._on_forgotten(text)
+        else:
+            _log.warning("%s", text)
