@@ -158,7 +158,6 @@ def test_where_the_broker_forgets_the_user_and_the_node_s_owner_are_told(place: 
     *_, told = place.shown.up_to("has forgotten this client")
     assert "notifications and results that waited there" in told
     assert "`persistence true`" in told
-    assert told in place.logged.up_to("has forgotten")
     assert "commands that waited there" in in_its_log(place.node, "has forgotten this client")
     for _ in range(place.numbers.qsize() + 1):  # results come again
         place.numbers.get(timeout=PATIENCE)
