@@ -294,6 +294,38 @@ def test_a_command_to_a_node_that_was_not_heard_may_be_for_the_one_that_is_chose
     assert not Selection(["attic"]).takes(READER.read(PAYLOAD_OF_CELLAR), NameBook())
 
 
+UNREAD = NODE_SPEAKS.seal(PayloadMessage(PATH, {}), NODE, encrypt_for=CLIENT.address)
+
+
+@pytest.mark.parametrize(
+    ("data", "channel"),
+    [
+        (UNREAD, Channel.payloads()),
+        (UNREAD, Channel.inbox(CLIENT.address)),
+        (b"junk", Channel.notif()),
+        (b"junk", Channel.config(NODE.address)),
+        (b"junk", Channel.config("attic")),
+    ],
+)
+def test_what_tells_no_node_may_be_of_the_one_that_is_chosen_until_its_name_is_heard(
+    data: bytes, channel: Channel
+) -> None:
+    reading = READER.read(data).heard_on(channel)
+    by_name = reading.sender is not None or channel.owner is not None
+
+    assert Selection(["attic"]).takes(reading, NameBook())
+    assert Selection(["attic"]).takes(reading, named()) is by_name
+    assert not Selection(["cellar"]).takes(reading, named_too("cellar"))
+
+
+def named_too(name: str) -> NameBook:
+    """Of this node and of another one."""
+    names = named()
+    said = Heartbeat(name, STRANGER.address)
+    names.learn(READER.read(Pye2Serializer(node_name=name).seal(said, STRANGER)))
+    return names
+
+
 @pytest.mark.parametrize("node", ["attic", "cellar"])
 def test_a_roll_call_is_for_whatever_node_is_chosen(node: str) -> None:
     assert Selection([node]).takes(READER.read(ROLL_CALL), named())

@@ -73,6 +73,10 @@ class Dialects:
         """The strongest dialect that this peer is known to speak."""
         return self._serializers[self._spoken.get(address or "", 0)]
 
+    def recognise(self, data: bytes) -> bool:
+        """Whether any dialect takes these bytes for a message of its own."""
+        return any(each.recognises(data) for each in self._serializers)
+
     def parse(self, data: bytes) -> tuple[int, SealedMessage]:
         """Read the shape of a message with the dialect that recognises it.
 

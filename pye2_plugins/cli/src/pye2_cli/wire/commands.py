@@ -104,6 +104,7 @@ def listen(
     from pye2_cli.wire.files import saved_object
     from pye2_cli.wire.listening import Listener
     from pye2_cli.wire.names import NameBook, considered
+    from pye2_cli.wire.noticing import Repetitions, UnheardCommands
     from pye2_cli.wire.reading import Reader
     from pye2_cli.wire.selecting import Selection
     from pye2core import installed_plugins
@@ -117,9 +118,12 @@ def listen(
     registry = installed_plugins()
     names, selection = NameBook(), Selection(nodes, kinds, pipelines)
     write = _writer(names, as_json=as_json)
+    repetitions, unheard = Repetitions(), UnheardCommands(_tell, names)
 
     def show(reading: Reading, heard_at: datetime) -> None:
         names.learn(reading)
+        reading = repetitions.remarked(reading, heard_at)
+        unheard.hear(reading, heard_at)
         if not selection.takes(reading, names):
             return
         if save is not None:
@@ -144,6 +148,7 @@ def decode(*, file: IO[bytes], key_files: tuple[Path, ...], as_json: bool) -> No
     """
     from pye2_cli.wire.files import messages_in
     from pye2_cli.wire.names import NameBook, considered
+    from pye2_cli.wire.noticing import Repetitions
     from pye2_cli.wire.reading import Reader
     from pye2core import installed_plugins
 
@@ -155,14 +160,14 @@ def decode(*, file: IO[bytes], key_files: tuple[Path, ...], as_json: bool) -> No
         )
         raise click.ClickException(message)
     reader = Reader(installed_plugins(), _keys(key_files))
-    names = NameBook()
+    names, repetitions = NameBook(), Repetitions()
     write = _writer(names, as_json=as_json)
     has_problems = False
     with _quiet_when_nobody_reads():
         for saved in found:
             reading = _read(saved, reader)
             names.learn(reading)
-            known = considered(reading, names)
+            known = repetitions.remarked(considered(reading, names), saved.heard_at)
             has_problems = has_problems or bool(known.problems)
             write(known, saved.heard_at)
     if has_problems:

@@ -67,8 +67,12 @@ class NameBook:
 
     def may_be(self, address: str, node: str) -> bool:
         """Whether an address that was not heard yet may be that of a node that was not either."""
-        was_heard = any(node in names for names in self._names.values())
-        return not was_heard and not is_address(node) and without_prefix(address) not in self._names
+        is_new = not self.was_heard(node) and not is_address(node)
+        return is_new and without_prefix(address) not in self._names
+
+    def was_heard(self, name: str) -> bool:
+        """Whether any node is called so."""
+        return any(name in names for names in self._names.values())
 
     def all_of(self, node: str) -> set[str]:
         """All that a node is called, its addresses without prefix."""

@@ -6,6 +6,7 @@ here it is shown with all that can be known of it. What a dialect looks like is 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from attrs import evolve, frozen
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 """Characters of an unforeseen error's text that are shown: it may quote the whole message."""
+
+_KEYS_SHOWN = 100
+"""Characters of what is no message at all."""
 
 _KIND_ON = {
     ChannelKind.CTRL: "heartbeat",
@@ -148,6 +152,22 @@ class Reading:
         return self.sealed.own_fields(self.message)
 
     @property
+    def is_proof(self) -> bool:
+        """Whether it is what clients send themselves, to find out whether they hear their inbox.
+
+        It says nothing, and nobody can decrypt it (PyE2 wire protocol, section 17.3).
+        """
+        if (
+            self.channel is None
+            or self.channel.kind is not ChannelKind.INBOX
+            or self.sealed is None
+        ):
+            return False
+        to_itself = same_address(self.channel.owner or "", self.sealed.sender)
+        is_shut = self.sealed.recipient is not None
+        return to_itself and is_shut and self.kind == "payload" and self.path.pipeline is None
+
+    @property
     def will_be_ignored(self) -> bool:
         """Whether whoever hears it takes no notice of it, because of where it was sent."""
         return self.is_misplaced or any(each.reason == "recipient" for each in self.problems)
@@ -162,6 +182,9 @@ class Reading:
     def heard_on(self, channel: Channel) -> Reading:
         """The same message as a receiver on ``channel`` has it."""
         heard = evolve(self, channel=channel)
+        if heard.is_proof:
+            readable = tuple(each for each in self.problems if each.reason != "decryption")
+            return evolve(heard, problems=readable)
         if not heard.is_misplaced:
             return heard
         misplaced = Problem("shape", f"such a message does not belong on {channel.kind.value}")
@@ -210,6 +233,10 @@ class Reader:
             raise MessageRejected(
                 f"it has {len(data):,} bytes and a message may have {MAX_MESSAGE:,}", reason="size"
             )
+        if not self._dialects.recognise(data):
+            raise MessageRejected(
+                f"no installed wire dialect recognises it: {_looks_of(data)}", reason="shape"
+            )
         _, sealed = self._dialects.parse(data)
         return sealed
 
@@ -239,6 +266,24 @@ class Reader:
 
     def _has_key_of(self, address: str | None) -> bool:
         return address is not None and any(same_address(key.address, address) for key in self.keys)
+
+
+def _looks_of(data: bytes) -> str:
+    """What there is in place of a message, as far as anybody can tell."""
+    if not data:
+        return "it is empty"
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        return f"it is no text in UTF-8 (byte {error.start} of {len(data):,})"
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"it is text, but no JSON ({str(error)[:_SHOWN]})"
+    if not isinstance(value, dict):
+        return f"it is JSON, but no object ({text[:_KEYS_SHOWN]})"
+    keys = ", ".join(value)[:_KEYS_SHOWN]
+    return f"it is a JSON object of another kind ({keys or 'with nothing in it'})"
 
 
 def _who_can_open(sealed: SealedMessage) -> str:

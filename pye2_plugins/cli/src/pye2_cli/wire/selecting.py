@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from pye2core.abc import ChannelKind
 from pye2core.identity import is_address, without_prefix
 from pye2core.messages import EVERY_NODE
 
@@ -58,5 +59,15 @@ def _concerns(reading: Reading, node: str, names: NameBook) -> bool:
     wanted = names.all_of(node) | {EVERY_NODE}
     if any(without_prefix(each) in wanted for each in concerned if each):
         return True
-    target = reading.recipient if reading.kind == "command" else None
-    return is_address(target) and names.may_be(str(target), node)
+    if reading.kind == "command" and reading.recipient is not None:
+        return is_address(reading.recipient) and names.may_be(reading.recipient, node)
+    return _may_concern(reading, owner, node, names)
+
+
+def _may_concern(reading: Reading, owner: str | None, node: str, names: NameBook) -> bool:
+    """Whether what does not say which node it is of may be of one that was not heard yet."""
+    if reading.node_name is not None or reading.is_proof or names.was_heard(node):
+        return False
+    is_command = reading.channel is not None and reading.channel.kind is ChannelKind.CONFIG
+    source = owner if is_command else reading.sender
+    return not is_address(node) and (source is None or names.may_be(source, node))

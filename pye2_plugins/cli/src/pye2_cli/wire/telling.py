@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LONGEST_WHY = 1000
 
+_PROOF = "proof: a client finds out whether its own inbox is heard; nobody else reads it"
+
 
 # --- for people -----------------------------------------------------------------------------------
 
@@ -41,17 +43,21 @@ def as_line(reading: Reading, names: NameBook, heard_at: datetime | None) -> str
     """
     channel = reading.channel.kind.value if reading.channel is not None else "-"
     parts = (
-        _time(heard_at or _sent_at(reading)),
+        time_of_day(heard_at or _sent_at(reading)),
         f"{channel:<8}",
         f"{reading.kind or '?':<12}",
         _who(reading, names),
         _about(reading),
-        title(reading.message, reading.own_fields),
+        _title(reading),
         f"{len(reading.data):,} B",
         verdict(reading),
         *(f"note: {remark}" for remark in reading.remarks),
     )
     return printable("  ".join(part for part in parts if part))
+
+
+def _title(reading: Reading) -> str:
+    return _PROOF if reading.is_proof else title(reading.message, reading.own_fields)
 
 
 def verdict(reading: Reading) -> str:
@@ -60,14 +66,15 @@ def verdict(reading: Reading) -> str:
     refused = "unverified (NumPy 2)" if spoilt else "NOT VERIFIED"
     verified = "verified" if reading.verified else refused
     encrypted = ", encrypted" if reading.encrypted else ""
-    unread = ", NOT READ" if reading.message is None else ""
+    unread = ", NOT READ" if reading.message is None and not reading.is_proof else ""
     ignored = ", WILL BE IGNORED" if reading.will_be_ignored else ""
     why = "; ".join(f"{problem.reason}: {problem.text}" for problem in reading.problems)
     told = why if len(why) <= _LONGEST_WHY else why[: _LONGEST_WHY - 1] + "…"
     return f"{verified}{encrypted}{unread}{ignored}{f' ({told})' if told else ''}"
 
 
-def _time(moment: datetime | None) -> str:
+def time_of_day(moment: datetime | None) -> str:
+    """A moment as lines show it: ``23:59:59.999``, here and now; "-" for none."""
     if moment is None:
         return "-"
     try:
@@ -133,7 +140,7 @@ def as_object(reading: Reading, heard_at: datetime | None) -> dict[str, Any]:
         "signature": path.signature,
         "instance_id": path.instance_id,
         "code": _code(reading.message),
-        "title": title(reading.message, reading.own_fields) or None,
+        "title": _title(reading) or None,
         "size": len(reading.data),
         "encrypted": reading.encrypted,
         "verified": reading.verified,
