@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from client_support import PATIENCE, Calls, FakeNode, Gate
 
+from pye2core.abc import Channel
 from pye2core.client.pipelines import KnownPipelines
 from pye2core.client.reports import SETTLING
 from pye2core.clock import ManualClock
@@ -29,6 +30,7 @@ from pye2core.messages import (
     InstanceConfig,
     InstancePath,
     InstanceUpdate,
+    Notification,
     NotificationCode,
     NotificationKind,
     PipelineCommand,
@@ -201,6 +203,39 @@ def test_silence_is_raised_with_what_was_not_confirmed(session: Session, node: F
 
     assert len(caught.value.missing) == 2
     assert pipeline.was_last_operation_successful is False
+
+
+@pytest.mark.parametrize(("runs", "lines"), [(True, 0), (False, 1)])
+def test_an_instance_that_is_confirmed_and_does_not_run_is_shown(
+    session: Session,
+    node: FakeNode,
+    capsys: pytest.CaptureFixture[str],
+    runs: bool,  # noqa: FBT001 - a parameter of the test
+    lines: int,
+) -> None:
+    def confirm_run(pipeline: str, instance: InstanceConfig, command: Any) -> None:
+        path = InstancePath(pipeline, instance.signature, instance.instance_id)
+        said = Notification(
+            NotificationKind.NORMAL,
+            "done",
+            code=NotificationCode.PLUGIN_CONFIG_OK,
+            path=path,
+            requester=command.requester,
+            info="outside of its working hours",
+            fields={"PLUGIN_RUNNING": runs},
+        )
+        node._connection.send(said, Channel.notif())
+
+    node.confirm_run = confirm_run  # type: ignore[method-assign]  # the test's own words
+    pipeline = session.create_pipeline(node=node.name, name="p")
+    pipeline.create_plugin_instance(signature="PUPPET_PLAIN_01", instance_id="i")
+
+    pipeline.deploy(timeout=PATIENCE, verbose=True)
+
+    told = capsys.readouterr().out
+    assert "Pipeline p deployed" in told
+    line = "Instance PUPPET_PLAIN_01/i does not run for now: outside of its working hours"
+    assert told.count(line) == lines
 
 
 def test_a_node_that_does_not_allow_the_client_is_told_with_what_to_do(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 from attrs import evolve
 from client_support import PATIENCE, Calls, FakeNode
 
+from pye2core.client.differences import by_key
 from pye2core.clock import ManualClock
 from pye2core.errors import (
     ConfirmationTimeout,
@@ -25,6 +27,7 @@ from pye2core.messages import (
     NotificationCode,
     Origin,
     PipelineConfig,
+    Provenance,
     Requester,
 )
 from pye2core.messages.digests import digest_of
@@ -154,6 +157,88 @@ def test_an_instance_that_another_client_took_away_is_not_changed_but_told(
 
     with pytest.raises(InstanceNotFound, match="'i' of PUPPET_PLAIN_01"):
         instance.update_instance_config(speed=2)
+
+
+def another_replaces(node: FakeNode, *instances: str, by: Requester = ANOTHER) -> None:
+    """The node runs these instances for another client, and says so."""
+    node.running["p"] = PipelineConfig(
+        "p",
+        instances=tuple(InstanceConfig(PLAIN, each) for each in instances),
+        provenance=Provenance(by, by),
+    )
+    node.beat()
+
+
+def shown(session: Session, words: str) -> queue.Queue[str]:
+    """What the session shows from now on that has these words in it."""
+    lines: queue.Queue[str] = queue.Queue()
+    show = session.P
+
+    def note(*args: object, **options: Any) -> None:
+        line = " ".join(map(str, args))
+        if words in line:
+            lines.put(line)
+        show(*args, **options)
+
+    session.P = note  # type: ignore[method-assign]
+    return lines
+
+
+def test_who_removes_an_instance_is_named_though_nobody_listens(
+    session: Session, pipeline: Pipeline, node: FakeNode
+) -> None:
+    lines = shown(session, "has lost")
+
+    another_replaces(node, "theirs")
+
+    line = lines.get(timeout=PATIENCE)
+    assert f"{PLAIN}/i: removed by another 0xai_another" in line
+    assert "create_or_attach_to_pipeline" in line
+
+
+@pytest.mark.parametrize("by", ["ourselves", "another, who adds one"])
+def test_what_is_no_removal_by_others_is_not_told(
+    session: Session, pipeline: Pipeline, node: FakeNode, by: str
+) -> None:
+    lines = shown(session, "has lost")
+    ours = Requester(session.address, "us", session.commands.new_session_id())
+
+    if by == "ourselves":
+        another_replaces(node, "other", by=ours)
+    else:
+        another_replaces(node, "i", "other")
+
+    assert so(session, lambda: (PLAIN, "other") in by_key(pipeline.configurations.proposed))
+    session.close()
+    assert lines.empty()
+
+
+def test_what_another_has_replaced_is_left_running_at_the_end(
+    session: Session, pipeline: Pipeline, node: FakeNode
+) -> None:
+    another_replaces(node, "theirs")
+    assert so(session, lambda: pipeline.replaced_by)
+    lines = shown(session, "is not closed")
+
+    session.close(close_pipelines=True, wait_close=True)
+
+    assert "another 0xai_another" in lines.get_nowait()
+    assert node.commands.empty()
+    assert "p" in node.running
+
+
+def test_who_closes_it_by_name_closes_it_and_who_deploys_again_owns_it_again(
+    session: Session, pipeline: Pipeline, node: FakeNode
+) -> None:
+    another_replaces(node, "theirs")
+    assert so(session, lambda: pipeline.replaced_by)
+
+    pipeline.create_plugin_instance(signature=PLAIN, instance_id="again")
+    pipeline.deploy(timeout=PATIENCE)
+    assert pipeline.replaced_by is None
+    pipeline.close(timeout=PATIENCE)
+
+    assert "p" not in node.running
 
 
 def test_code_that_only_its_digest_tells_of_is_still_ours(session: Session, node: FakeNode) -> None:

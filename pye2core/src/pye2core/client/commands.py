@@ -204,6 +204,10 @@ class Commands:
         """A session id that no other command has."""
         return f"{self._client_id}_{next(self._numbers)}"
 
+    def is_own(self, requester: Requester) -> bool:
+        """Whether it is this session that asked for something."""
+        return (requester.session_id or "").startswith(f"{self._client_id}_")
+
     # --- what came of it --------------------------------------------------------------------------
 
     def finish(self, transaction: Transaction, timeout: float) -> None:

@@ -49,14 +49,12 @@ class DeployedPipeline(HeardPipeline):
     """A pipeline of one node that is changed here.
 
     Attributes:
-        is_own: whether the session closes it when it is asked to close its pipelines.
         was_last_operation_successful: how the last deployment or closing ended; None before.
     """
 
     def __init__(self, session: Session, node_addr: str, configurations: Staging) -> None:
         """As of what is only heard; nothing is sent."""
         super().__init__(session, node_addr, configurations)
-        self.is_own = False
         self.was_last_operation_successful: bool | None = None
         self._sending = threading.Lock()
 
@@ -147,7 +145,8 @@ class DeployedPipeline(HeardPipeline):
             wait_confirmation: whether to wait for it.
             timeout: seconds; 0 for as long as it takes. A node that has begun to confirm a changed
                 instance is given that instance's ``PROCESS_DELAY`` longer.
-            verbose: whether to show a line when it is done.
+            verbose: whether to show a line when it is done, and one for each instance that does not
+                run for now (it is paused, or outside of its working hours).
 
         Returns:
             The transactions if ``wait_confirmation`` is False, otherwise None.
@@ -172,7 +171,14 @@ class DeployedPipeline(HeardPipeline):
         self.session.commands.finish(transaction, timeout)
         if verbose:
             self.P(f"Pipeline {self.name} deployed")
+            self._show_resting()
         return None
+
+    def _show_resting(self) -> None:
+        with self._lock:
+            resting = [("/".join(key), why) for key, why in self._resting.items()]
+        for instance, why in resting:
+            self.P(f"Instance {instance} does not run for now: {why}")
 
     def _deploy(self, timeout: float, *, expects: bool) -> Transaction | None:
         with self._lock:
@@ -190,6 +196,9 @@ class DeployedPipeline(HeardPipeline):
         return self._send(plan, timeout, expects=expects)
 
     def _send(self, plan: DeployPlan, timeout: float, *, expects: bool) -> Transaction:
+        self.replaced_by = None
+        with self._lock:
+            self._resting.clear()
         session_id = self.session.commands.new_session_id()
         if not expects:
             self._assume(session_id)

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from pye2core.client.arguments import check_callbacks
 from pye2core.client.code_tools import CodeTools
+from pye2core.client.differences import by_key
 from pye2core.client.instance import Attachment
 from pye2core.client.payload import Payload
 from pye2core.client.reports import LONG_AGO, Moment
 from pye2core.client.transactions import Expectation
 from pye2core.messages import InstancePath, NotificationCode
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pye2core.client.callbacks import CallbackThread
     from pye2core.client.differences import InstanceKey
@@ -26,9 +28,18 @@ if TYPE_CHECKING:
     from pye2core.client.reports import Report
     from pye2core.client.session import Session
     from pye2core.client.staging import Staging
-    from pye2core.messages import Notification, PayloadMessage
+    from pye2core.messages import (
+        InstanceConfig,
+        Notification,
+        PayloadMessage,
+        PipelineConfig,
+        Requester,
+    )
 
 DEBUG_VERBOSITY = 2
+
+_RUNS = "PLUGIN_RUNNING"
+"""What a confirmation says of an instance, under the name by which users read it."""
 
 
 class HeardPipeline(CodeTools):
@@ -39,6 +50,8 @@ class HeardPipeline(CodeTools):
         node_addr: the node's address.
         name: unique on its node.
         configurations: what is on the node, what is to become of it, what awaits confirmation.
+        is_own: whether the session closes it when it is asked to close its pipelines.
+        replaced_by: who has replaced all its instances, in words; None for nobody.
     """
 
     def __init__(self, session: Session, node_addr: str, configurations: Staging) -> None:
@@ -53,6 +66,9 @@ class HeardPipeline(CodeTools):
         self.node_addr = node_addr
         self.name = configurations.name
         self.configurations = configurations
+        self.is_own = False
+        self.replaced_by: str | None = None
+        self._resting: dict[InstanceKey, str] = {}
         self._was_sent = configurations.running
         self._closed = False
         self._last_told = LONG_AGO
@@ -181,20 +197,59 @@ class HeardPipeline(CodeTools):
 
         On the receiving thread.
         """
+        reported = report.pipelines.get(self.name)
         with self._lock:
             known = self._was_sent and not self._closed
-            if (
+            before = self.configurations.on_node
+            counts = (
                 known
                 and self._last_told.precedes(report.moment)
-                and self.configurations.note_report(report.pipelines.get(self.name))
-            ):
+                and self.configurations.note_report(reported)
+            )
+            if counts:
                 self._last_told = report.moment
+        if counts and before is not None and reported is not None:
+            self._note_removals(by_key(before), reported)
+
+    def _note_removals(
+        self, before: Mapping[InstanceKey, InstanceConfig], now: PipelineConfig
+    ) -> None:
+        """Tell of instances that another has taken away: who made them may not be listening."""
+        left = by_key(now).keys()
+        changer = now.provenance.modified_by if now.provenance is not None else None
+        is_own = changer is not None and self.session.commands.is_own(changer)
+        if before.keys() <= left or is_own:
+            return
+        who = _told(changer)
+        if before.keys().isdisjoint(left):
+            self.replaced_by = who
+        if self.is_own or self.is_listened_to:
+            gone = ", ".join(sorted("/".join(key) for key in before.keys() - left))
+            text = (
+                f"{self} has lost {gone}: removed by {who}. Programs that share a pipeline take"
+                " session.create_or_attach_to_pipeline; those that do not, names of their own"
+            )
+            self._thread.put(lambda: self.session.warn(text))
 
     def _look_again(self) -> None:
         """Take in what the node said while a change of our own awaited its confirmation."""
         report = self.session.known_pipelines.report_of(self.node_addr)
         if report is not None:
             self.note_report(report)
+
+    def note_rest(self, said: Notification) -> None:
+        """Note whether an instance that was configured runs: it may be paused.
+
+        On the receiving thread, before whoever waits for that is told.
+        """
+        if said.code != NotificationCode.PLUGIN_CONFIG_OK:
+            return
+        key = ((said.path.signature or "").upper(), said.path.instance_id or "")
+        with self._lock:
+            if said.fields.get(_RUNS) is False:
+                self._resting[key] = said.info or "it is paused"
+            else:
+                self._resting.pop(key, None)
 
     def note_notification(self, said: Notification) -> None:
         """Take in a confirmation that comes late, or that somebody else has closed the pipeline.
@@ -217,3 +272,8 @@ class HeardPipeline(CodeTools):
     def _tells_of_end(self, said: Notification) -> bool:
         ended = Expectation(NotificationCode.PIPELINE_ARCHIVE_OK, InstancePath(self.name))
         return not said.failed and ended.concerns(said)
+
+
+def _told(changer: Requester | None) -> str:
+    known = (changer.name, changer.address) if changer is not None else ()
+    return printable(" ".join(each for each in known if each)) or "another client"

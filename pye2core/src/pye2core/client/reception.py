@@ -134,9 +134,11 @@ class Reception:
         """
         notification = _expected(message, Notification)
         ack()
-        self._transactions.hear(notification)
         node = _sender(notification)
         pipeline = self._pipelines.get(node, notification.path.pipeline)
+        if pipeline is not None:
+            pipeline.note_rest(notification)
+        self._transactions.hear(notification)
         if pipeline is not None:
             pipeline.note_notification(notification)
         if not self._wanted(node):

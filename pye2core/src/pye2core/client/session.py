@@ -345,7 +345,8 @@ class Session(SessionPipelines, SessionWaiting):
         """Send what waits, then disconnect for good; harmless if it is closed.
 
         Args:
-            close_pipelines: whether to close the pipelines that this session made or attached to.
+            close_pipelines: whether to close the pipelines that this session made or attached to,
+                but for those in which another client has replaced everything.
             wait_close: whether to wait until nodes have confirmed that.
 
         Raises:
@@ -388,6 +389,9 @@ class Session(SessionPipelines, SessionWaiting):
         own = [pipeline for pipeline in self.known_pipelines.all() if pipeline.is_own]
         transactions = []
         for pipeline in own:
+            if pipeline.replaced_by is not None:
+                self.warn(f"{pipeline} is not closed: all of it is {pipeline.replaced_by}'s by now")
+                continue
             try:
                 sent = pipeline.close(wait_confirmation=False, timeout=CLOSING_SECONDS)
             except Pye2Error as error:
