@@ -15,6 +15,7 @@ from pye2_chain_job.placement import (
     Requirements,
     choose_node,
     why_not,
+    will_not,
 )
 from pye2core.abc import Peer
 
@@ -109,6 +110,23 @@ def test_it_is_told_why_a_node_is_not_used_and_what_to_do() -> None:
     unable = peer("a", signatures=frozenset())
     assert "install the plugin" in str(why_not(unable, requirements, ()))
     assert "does not answer" in str(why_not(peer("a"), requirements, {"0xai_a"}))
+
+
+@pytest.mark.parametrize(
+    ("more", "is_final"),
+    [
+        ({}, False),
+        ({"is_lost": True}, False),
+        ({"signatures": frozenset({"CUSTOM_EXEC_01"})}, False),
+        ({"signatures": frozenset({"OTHER"})}, True),
+        ({"allows_me": False}, True),
+    ],
+)
+def test_who_says_that_it_cannot_is_told_from_who_may_yet(
+    more: dict[str, Any],
+    is_final: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    assert will_not(peer("a", **more), Requirements("CUSTOM_EXEC_01", (), ME)) is is_final
 
 
 peers = st.lists(

@@ -231,8 +231,9 @@ def test_a_job_for_which_no_node_can_be_found_fails_and_says_what_to_do(
         world.context.network.add("stranger", allows=False)
         last = await world.to_the_end()
         assert last["STATE"] == "FAILED"
-        assert "no node could be found within 30 seconds" in last["ERROR"]
+        assert "no node could be found within 7.5 seconds" in last["ERROR"]
         assert "stranger does not take commands from this node" in last["ERROR"]
+        assert "`pye2 node allow 0xai_main --name stranger`" in last["ERROR"]
         assert "--allow 0xai_main" in last["ERROR"]
 
     in_no_time(main)

@@ -89,8 +89,10 @@ def why_not(peer: Peer, requirements: Requirements, silent: Collection[str]) -> 
     """Why a node cannot be a worker, with what to do about it; None if it can."""
     if not peer.allows_me:
         return (
-            f"{peer.name} does not take commands from this node: start it with "
-            f"--allow {requirements.self_address}"
+            f"{peer.name} does not take commands from this node: where it runs, `pye2 node allow"
+            f" {requirements.self_address} --name {peer.name}` (or the --home that it was started"
+            " with) lets it, without a restart; so does starting it with"
+            f" --allow {requirements.self_address}"
         )
     if peer.signatures is not None and requirements.signature.upper() not in peer.signatures:
         return f"{peer.name} cannot run {requirements.signature}: install the plugin there"
@@ -99,6 +101,14 @@ def why_not(peer: Peer, requirements: Requirements, silent: Collection[str]) -> 
     if peer.address in silent:
         return f"{peer.name} does not answer"
     return None
+
+
+def will_not(peer: Peer, requirements: Requirements) -> bool:
+    """Whether a node says itself that it cannot be a worker: waiting does not change that."""
+    stated = peer.signatures
+    return not peer.allows_me or (
+        stated is not None and requirements.signature.upper() not in stated
+    )
 
 
 def _is_able(peer: Peer, requirements: Requirements, candidates: Candidates) -> bool:

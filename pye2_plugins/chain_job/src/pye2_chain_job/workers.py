@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from pye2_chain_job.actions import Close, Deploy, Notify
 from pye2_chain_job.closings import Closings
 from pye2_chain_job.piece import BEATS_WITHOUT, Piece, PieceState
-from pye2_chain_job.placement import Candidates, Requirements, choose_node, why_not
+from pye2_chain_job.placement import Candidates, Requirements, choose_node, why_not, will_not
 from pye2_chain_job.reports import percentage
 from pye2core.messages import NotificationCode, NotificationKind
 from pye2core.peers import ONLINE_SECONDS
@@ -35,6 +35,10 @@ DIFFERENT_ERRORS: Final = 3
 
 STRAY_SECONDS: Final = 5.0
 """What a node's earlier worker has sent may arrive for so long after the present one was begun."""
+
+HOPELESS_SHARE: Final = 0.25
+"""Of the time to wait for a node, where none is online that would take a piece. It is not nothing:
+a node of PyE2's shows itself every 10 s only."""
 
 _MOST_OBSTACLES: Final = 5
 
@@ -368,11 +372,18 @@ class Workers:
             )
             self._changes.moved = True
         longest = min(piece.since for piece in unplaced)
-        if now >= longest + self.plan.node_wait_timeout:
+        patience = self._patience()
+        if now >= longest + patience:
             self._changes.fatal = JobFailure(
-                f"no node could be found within {self.plan.node_wait_timeout:g} seconds, {count}: "
-                f"{self._obstacles()}"
+                f"no node could be found within {patience:g} seconds, {count}: {self._obstacles()}"
             )
+
+    def _patience(self) -> float:
+        """Seconds to wait for a node: fewer where all that are online say that they will not."""
+        requirements, whole = self.plan.requirements, self.plan.node_wait_timeout
+        peers = self._peers.values()
+        is_hopeless = bool(peers) and all(will_not(each, requirements) for each in peers)
+        return whole * HOPELESS_SHARE if is_hopeless else whole
 
     def _obstacles(self) -> str:
         """Why the nodes that are online are not used, with what to do about it."""
