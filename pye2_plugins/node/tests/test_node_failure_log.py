@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from pye2_node.failure_log import TOLD_EVERY, FailureLog
-from pye2core.messages import InstancePath, Notification, NotificationKind
+from pye2core.messages import InstancePath, Notification, NotificationKind, Requester
 
 PATH = InstancePath("p", "CUSTOM_EXEC_01", "i")
 TRACEBACK = (
@@ -46,6 +46,22 @@ def test_that_it_keeps_failing_is_told_again_after_a_while_and_how_often_it_did(
 
     assert len(lines()) == 2
     assert "(50 failures since the last line)" in lines()[1]
+
+
+@pytest.mark.parametrize(
+    ("requester", "whose"),
+    [
+        (Requester("0xai_a", "laptop"), "a command of laptop"),
+        (Requester("0xai_a"), "a command of 0xai_a"),
+        (Requester(), "a command of somebody"),
+    ],
+)
+def test_a_command_that_names_no_pipeline_is_told_by_who_gave_it(log, lines, requester, whose):
+    said = Notification(NotificationKind.EXCEPTION, "cannot decrypt it", requester=requester)
+
+    log.note(said)
+
+    assert lines() == [f"{whose}: cannot decrypt it; --verbose shows each in full"]
 
 
 def test_each_instance_has_its_own_line(log, lines):

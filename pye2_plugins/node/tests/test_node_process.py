@@ -149,6 +149,9 @@ def test_its_verbose_log_has_each_failure_with_the_lines_of_the_code(start, frie
     assert 'File "<code>", line 3, in <module>' in said
     assert 'File "<code>", line 2, in divided' in said
     assert "instance unknown:NO_SUCH_01:i" in said
+    assert "connected to the broker mqtt://" in said
+    assert "takes the command to update pipeline of " in said
+    assert FRIEND.address in said
 
 
 def test_a_failing_script_is_told_with_its_own_lines_and_none_of_the_nodes(start, friend):

@@ -100,7 +100,8 @@ def _tell_absence(session: Session, node: str) -> str:
     if not names:
         return (
             f"the node {node!r} has not been heard from, nor has any other; check that it runs on"
-            f" this broker, {session.server}"
+            f" this broker, {session.server}, and under this root topic, and that the broker's"
+            " access rules let it be heard"
         )
     more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
     return (

@@ -21,6 +21,7 @@ from pye2_node.notices import Answers
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidConfiguration, NodeError
 from pye2core.messages import InstancePath
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +130,9 @@ class CommandDesk:
         if plan is None:
             self._owner.report_replay(command)
             return
+        asker = requester_of(command)
+        told = printable(f"{asker.name or '?'} {asker.address or '(this node)'}")
+        _log.info("takes the command to %s of %s", command.action.value, told)
         await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> None:

@@ -80,9 +80,12 @@ class FailureLog:
 def _told(notification: Notification) -> tuple[str, str]:
     """Whose failure it is, and which, each on one line whatever the code says."""
     path = notification.path
-    steps = filter(None, (path.pipeline, path.signature, path.instance_id))
-    whose = "pipeline" if path.instance_id is None else "instance"
-    return printable(f"{whose} {':'.join(steps)}"), printable(notification.text)[:_LONGEST_LINE]
+    steps = ":".join(filter(None, (path.pipeline, path.signature, path.instance_id)))
+    whose = f"pipeline {steps}" if path.instance_id is None else f"instance {steps}"
+    if path.pipeline is None:  # where the command itself could not be read
+        asker = notification.requester
+        whose = f"a command of {asker.name or asker.address or 'somebody'}"
+    return printable(whose), printable(notification.text)[:_LONGEST_LINE]
 
 
 def _indented(text: str) -> str:

@@ -372,6 +372,7 @@ class Connection:
         """
         self._started = True
         self._establish()
+        _log.info("connected to the broker %s", self.settings.broker.url)
         self._supervisor.start()
 
     def close(self, *, keep_session: bool = False, timeout: float = 5.0) -> None:

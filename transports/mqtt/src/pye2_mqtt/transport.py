@@ -51,8 +51,8 @@ over less than 4 Mbit/s would lose the connection again and again."""
 _FORGOTTEN = (
     "It was restarted without what it knew, or keeps sessions for a shorter time than that. Have it"
     " keep them on disk; for a Mosquitto, put these lines into mosquitto.conf: `persistence true`,"
-    " `persistence_location /var/lib/mosquitto/`, `autosave_interval 60`, and see that Mosquitto may"
-    " write there: its log says so if not."
+    " `persistence_location /var/lib/mosquitto/`, `autosave_interval 60`, and see that it may write"
+    " there: its log says so if not."
 )
 """Why a broker has no session any more that it was to keep, and what helps."""
 
