@@ -88,7 +88,7 @@ def test_of_many_commands_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPat
 def told_of(*events: tuple[Reading, datetime]) -> list[str]:
     lines: list[str] = []
     names = NameBook()
-    watch = UnheardCommands(lines.append, names)
+    watch = UnheardCommands(lines.append, names, since=BEGIN)
     for reading, moment in events:
         names.learn(reading)
         watch.hear(reading, moment)

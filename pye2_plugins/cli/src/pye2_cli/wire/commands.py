@@ -108,6 +108,7 @@ def listen(
     from pye2_cli.wire.reading import Reader
     from pye2_cli.wire.selecting import Selection
     from pye2core import installed_plugins
+    from pye2core.clock import SYSTEM_CLOCK
     from pye2core.settings import client_settings
 
     settings = client_settings(
@@ -118,7 +119,8 @@ def listen(
     registry = installed_plugins()
     names, selection = NameBook(), Selection(nodes, kinds, pipelines)
     write = _writer(names, as_json=as_json)
-    repetitions, unheard = Repetitions(), UnheardCommands(_tell, names)
+    repetitions = Repetitions()
+    unheard = UnheardCommands(_tell, names, since=SYSTEM_CLOCK.now())
 
     def show(reading: Reading, heard_at: datetime) -> None:
         names.learn(reading)

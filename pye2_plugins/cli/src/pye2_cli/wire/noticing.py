@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MOST_COMMANDS = 10_000
 """Commands that are remembered, and nodes that were sent some."""
 
-SETTLING = timedelta(seconds=10)
-"""What is confirmed sooner than this after the beginning may have been asked before it."""
+SETTLING = timedelta(seconds=3)
+"""What is confirmed sooner than this after the beginning was most likely asked before it."""
 
 _CONFIRMATIONS = frozenset(
     {
@@ -69,18 +69,17 @@ class UnheardCommands:
     Args:
         tell: told in a line.
         names: what nodes are called.
+        since: when the listening began.
     """
 
     _tell: Callable[[str], None]
     _names: NameBook
-    _since: datetime | None = field(default=None, init=False)
+    _since: datetime
     _commanded: dict[str, None] = field(factory=dict, init=False)
     _told: bool = field(default=False, init=False)
 
     def hear(self, reading: Reading, heard_at: datetime) -> None:
         """Take in a message."""
-        if self._since is None:
-            self._since = heard_at
         channel, said = reading.channel, reading.message
         if channel is not None and channel.kind is ChannelKind.CONFIG:
             self._note(channel.owner or "")
@@ -94,7 +93,6 @@ class UnheardCommands:
 
     def _consider(self, reading: Reading, heard_at: datetime) -> None:
         node = reading.sender or ""
-        assert self._since is not None
         if self._told or heard_at - self._since < SETTLING:
             return
         if not self._commanded.keys().isdisjoint(self._names.all_of(node)):
