@@ -9,7 +9,6 @@ with it the address that others have allowed.
 
 import logging
 import os
-
 import stat
 from pathlib import Path
 
