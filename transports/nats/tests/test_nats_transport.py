@@ -18,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pye2_nats.commands import Commands
+from pye2_nats.connecting import RememberingLoop
 from pye2_nats.settings import NatsSettings
 from pye2_nats.transport import NatsTransport
 from pye2_testing import NatsServer
@@ -29,6 +31,7 @@ from pye2core.errors import (
     BrokerUnreachable,
     CredentialsRefused,
     MessageTooLarge,
+    NotConnected,
     SettingsError,
     TransportError,
 )
@@ -194,6 +197,43 @@ def test_a_callback_of_a_publication_may_close_and_what_was_published_is_sent(
         assert second.result(PATIENCE) is None
         assert receiver.data(2) == [b"first", b"second"]
         assert not caplog.records
+
+
+# --- defects: ours or nats-py's, they must not leave anybody waiting ---
+
+
+class _DefectError(Exception):
+    """What nobody expects."""
+
+
+def _fail(*_: object) -> None:
+    raise _DefectError("out of order")
+
+
+def test_a_defect_in_the_loop_is_a_loss_with_its_reason(
+    bench: ProcessBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = bench.client("client").subscribe(CONFIG)
+
+    monkeypatch.setattr(Commands, "tick", _fail)
+
+    assert "out of order" in client.wait_for_loss()
+    assert "Traceback" in caplog.text
+    assert isinstance(client.transport.publish(CONFIG, b"").exception(PATIENCE), NotConnected)
+    monkeypatch.undo()
+    client.transport.connect(PATIENCE)
+    client.subscribe(CONFIG).publish(CONFIG, b"there again")
+    assert client.data() == [b"there again"]
+
+
+def test_a_defect_while_a_failed_connection_is_torn_down_holds_up_nobody(
+    bench: ProcessBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = bench.client("client", connected=False, address=bench.nowhere)
+    monkeypatch.setattr(RememberingLoop, "abort_connections", _fail)
+
+    with pytest.raises(BrokerUnreachable, match="nats-server -js"):
+        client.transport.connect(PATIENCE)
 
 
 # --- permissions ---

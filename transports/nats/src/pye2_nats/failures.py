@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pye2core.settings import BrokerAddress
 
 __all__ = [
+    "defect",
     "disconnected",
     "forbidden",
     "forgotten",
@@ -35,6 +36,11 @@ __all__ = [
 ]
 
 _REFUSALS = ("authorization", "authentication")
+
+
+def defect(error: BaseException) -> str:
+    """Why a connection was given up, where the fault is ours or nats-py's."""
+    return f"{type(error).__name__}: {error}, a defect that the log shows in full"
 
 
 def not_opened(broker: BrokerAddress, error: Exception) -> TransportError:

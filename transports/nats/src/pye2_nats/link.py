@@ -8,6 +8,7 @@ attempt to connect there is a new one, so nothing of an old one can be mistaken 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import threading
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pye2_nats.settings import NatsSettings
     from pye2core.abc import Channel, Delivery, TransportOptions
     from pye2core.errors import TransportError
+
+_log = logging.getLogger(__name__)
 
 _BULKY = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
 _TICK = 0.5
@@ -91,6 +94,7 @@ class Link:
         self._lines: list[Line] = []
         self._commands: Commands | None = None
         self._opened: Future[bool] = Future()
+        self._failure: BaseException | None = None  # why it could not be opened
         self._timeout = 0.0
         self._tls: ssl.SSLContext | None = None
         self._ending: asyncio.Future[None]
@@ -264,13 +268,32 @@ class Link:
         resolvers = ThreadPoolExecutor(1)  # a name that is not resolved must not hold us up
         self._loop.set_default_executor(resolvers)
         try:
-            self._loop.run_until_complete(self._live())
+            self._go_through(self._live)
+            self._go_through(self._tear_down)
         finally:
             resolvers.shutdown(wait=False, cancel_futures=True)
             self._loop.close()
+            self._tell_the_end()
+
+    def _go_through(self, part: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have the loop do a part of its life; what is raised there ends the link with a reason."""
+        assert self._loop is not None
+        try:
+            self._loop.run_until_complete(part())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            _log.exception("The connection to %s has a defect", self._broker.url)
+            self._lost(failures.defect(error))
+
+    def _tell_the_end(self) -> None:
+        """Have everybody who waits know that the loop is gone."""
         assert self._end is not None
+        for lane in self._lanes:
+            lane.lose()
         for line in self._lines:
+            line.end(self._end.reason)
             line.fail_all()
+        if not self._opened.done():
+            self._opened.set_exception(self._failure or self._not_opened())
         if self._was_open and self._end.is_loss:
             self._on_loss(self, self._end.reason)
 
@@ -278,17 +301,12 @@ class Link:
         opening = asyncio.create_task(self._open())
         first: set[asyncio.Future[Any]] = {opening, self._ending}
         await asyncio.wait(first, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
-        failure = self._failure_of(opening)
-        if failure is not None:
-            self._stop(_End(str(failure), is_loss=False))
-        else:
-            self._opened.set_result(opening.result())
-            await self._watch()
-        await self._tear_down()
-        for lane in self._lanes:
-            lane.lose()
-        if failure is not None:
-            self._opened.set_exception(failure)
+        self._failure = self._failure_of(opening)
+        if self._failure is not None:
+            self._stop(_End(str(self._failure), is_loss=False))
+            return
+        self._opened.set_result(opening.result())
+        await self._watch()
 
     def _failure_of(self, opening: asyncio.Task[bool]) -> BaseException | None:
         if self._end is not None:
