@@ -18,8 +18,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pye2_nats import line
 from pye2_nats.commands import Commands
 from pye2_nats.connecting import RememberingLoop
+from pye2_nats.line import Line
+from pye2_nats.names import Names
 from pye2_nats.settings import NatsSettings
 from pye2_nats.transport import NatsTransport
 from pye2_testing import NatsServer
@@ -234,6 +237,34 @@ def test_a_defect_while_a_failed_connection_is_torn_down_holds_up_nobody(
 
     with pytest.raises(BrokerUnreachable, match="nats-server -js"):
         client.transport.connect(PATIENCE)
+
+
+def test_a_defect_in_taking_commands_is_a_loss_and_the_command_comes_again(
+    bench: ProcessBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = bench.client("keeper", persistent=True).subscribe(CONFIG)
+    monkeypatch.setattr(Names, "channel", _fail)
+
+    bench.client("sender").publish(CONFIG, b"do it")
+
+    assert "out of order" in client.wait_for_loss()
+    monkeypatch.undo()
+    client.transport.connect(PATIENCE)
+    assert client.data() == [b"do it"]
+
+
+@pytest.mark.parametrize("channel", [CONFIG, Channel.notif()], ids=["stored", "passing"])
+def test_a_defect_in_what_confirms_fails_what_waits_for_it(
+    bench: ProcessBench, monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    client = bench.client("client")
+    monkeypatch.setattr(Line, "_answered", _fail)
+    monkeypatch.setattr(line, "_settle", _fail)
+
+    future = client.transport.publish(channel, b"")
+
+    assert isinstance(future.exception(PATIENCE), NotConnected)
+    assert "out of order" in client.wait_for_loss()
 
 
 # --- permissions ---

@@ -207,8 +207,8 @@ class Commands:
         number = message.metadata.sequence.stream
         if number in self._held:
             return  # it is only prolonged too late
-        self._held[number] = message.reply
         channel = self._names.channel(message.subject)
+        self._held[number] = message.reply
         if channel is None:
             self._acknowledge(number)  # nobody else will
             return

@@ -160,7 +160,7 @@ class Line:
         self._client = client
         await client.subscribe(
             f"{self._confirmations}.*",
-            cb=self._confirmation,
+            cb=self._guarded(self._confirmation),
             pending_msgs_limit=0,
             pending_bytes_limit=0,
         )
@@ -229,7 +229,7 @@ class Line:
         """
         # What is taken is queued at once, and its limits are the lane's.
         await self.client.subscribe(
-            subject, cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
+            subject, cb=self._guarded(on_message), pending_msgs_limit=0, pending_bytes_limit=0
         )
         await self.drain()
         if ("subscription", subject.lower()) in self._forbidden:
@@ -294,6 +294,20 @@ class Line:
         with self._lock:
             return self._outgoing.popleft() if self._outgoing else None
 
+    def _guarded(
+        self, on_message: Callable[[Msg], Awaitable[None]]
+    ) -> Callable[[Msg], Awaitable[None]]:
+        """``on_message``, which ends the line if it raises: nats-py would say so and go on."""
+
+        async def hear(message: Msg) -> None:
+            try:
+                await on_message(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it
+                _log.exception("A message on %r could not be taken", message.subject)
+                self._on_loss(failures.defect(error))
+
+        return hear
+
     def _pumped(self, pumping: asyncio.Task[None]) -> None:
         if not pumping.cancelled() and (error := pumping.exception()):
             self._on_loss(str(error) or type(error).__name__)
@@ -332,16 +346,14 @@ class Line:
     async def _confirmation(self, told: Msg) -> None:
         """A marker is back, or JetStream answers."""
         number = int(told.subject.rpartition(".")[2])
-        written = self._unconfirmed.pop(number, None)
+        written = self._unconfirmed.get(number)
         if written is None:
             return  # all that it stands for was forbidden
         if not told.data and written.messages and written.messages[0].is_stored:
             # "No responders": there is no stream, or nobody who leads it. It may be back soon, and
             # what is not confirmed is published again on the next connection.
-            self._unconfirmed[number] = written
             self._on_loss("JetStream does not answer for its stream")
             return
-        self._confirmed.set()
         for message in written.messages:
             if isinstance(message, _Barrier):
                 if not message.drained.done():
@@ -350,6 +362,10 @@ class Line:
                 self._answered(message, told)
             else:
                 _settle(message)
+        del self._unconfirmed[
+            number
+        ]  # not before: if that raises, what is left fails with the line
+        self._confirmed.set()
 
     def _answered(self, message: Outgoing, told: Msg) -> None:
         error = json.loads(told.data).get("error")
@@ -404,7 +420,7 @@ class Line:
             _log.warning("%s", error)
 
     def _fail(self, message: Outgoing, reason: str) -> None:
-        if message.confirmed is not None:
+        if message.confirmed is not None and not message.confirmed.done():
             message.confirmed.set_exception(
                 failures.disconnected(self._broker, f"A message on {message.subject!r}", reason)
             )
