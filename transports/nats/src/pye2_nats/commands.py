@@ -14,6 +14,7 @@ All of this belongs to the loop's thread, but for acknowledging.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import partial
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ class Commands:
         self._broker = broker
         self._settings = settings
         self._manager = line.client.jsm(timeout=_REQUEST_TIMEOUT)
+        self._taking = asyncio.Lock()
         self._filters: list[str] = []
         self._inbox = ""
         self._pull_from = 0.0
@@ -115,14 +117,15 @@ class Commands:
     async def take(self, subject: str) -> None:
         """Receive, and have kept, what is published there from now on."""
         await self._line.drain()
-        if subject in self._filters or self._names.commands in self._filters:
-            return
-        # A consumer's subjects must not overlap.
-        is_all = subject == self._names.commands
-        filters = [subject] if is_all else [*self._filters, subject]
-        info = await self._manager.add_consumer(self._names.stream, self._configuration(filters))
-        self._note_filters(info)
-        await self._start()
+        async with self._taking:  # each changes what the one before has made of the consumer
+            if subject in self._filters or self._names.commands in self._filters:
+                return
+            # A consumer's subjects must not overlap.
+            is_all = subject == self._names.commands
+            filters = [subject] if is_all else [*self._filters, subject]
+            wanted = self._configuration(filters)
+            self._note_filters(await self._manager.add_consumer(self._names.stream, wanted))
+            await self._start()
 
     async def forget(self) -> None:
         """End the session: the server keeps nothing more for this client."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,6 +149,22 @@ class Carrying(Promises):
             assert [one for one in arrived if one.startswith(who.encode())] == numbered(
                 100, f"{who}:"
             )
+
+    @pytest.mark.parametrize("persistent", [True, False], ids=["persistent", "clean"])
+    def test_several_threads_may_subscribe_at_once(self, bench: Bench, persistent: bool) -> None:
+        receiver = bench.client("receiver", persistent=persistent)
+        channels = [Channel.config(f"node-{number}") for number in range(8)]
+        channels += [Channel.inbox(f"node-{number}") for number in range(4)]
+
+        with ThreadPoolExecutor(len(channels)) as threads:
+            list(threads.map(receiver.subscribe, channels))
+        sender = bench.client("sender")
+        for channel in channels:
+            sender.publish(channel, b"for you")
+
+        arrived = {receiver.take()[0].channel for _ in channels}
+        assert arrived == set(channels)
+        receiver.transport.close(PATIENCE)
 
     def test_several_publishers_may_publish_at_once(self, bench: Bench) -> None:
         receiver = bench.client("receiver").subscribe(CONFIG)
