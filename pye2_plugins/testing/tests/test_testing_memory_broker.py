@@ -254,3 +254,16 @@ def test_the_plugin_offers_the_scheme():
 
     assert descriptor.schemes == ("memory",)
     assert descriptor.features == MemoryTransport.features
+
+
+def test_what_was_kept_for_a_client_of_one_root_is_not_given_to_another(broker, connect):
+    keeper = connect(broker, "keeper", persistent=True)
+    keeper.subscribe(COMMANDS, PATIENCE)
+    keeper.detach(PATIENCE)
+    sender = connect(broker, "sender")
+    sender.publish(COMMANDS, b"kept").result(PATIENCE)
+
+    connect(broker, "keeper", persistent=True, root="other")
+
+    assert broker.subscriptions("keeper") == set()
+    assert [one.root for one in broker.published] == ["naeural"]

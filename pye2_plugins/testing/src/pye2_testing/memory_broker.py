@@ -35,11 +35,13 @@ class Published:
         client_id: who.
         channel: where.
         data: the bytes.
+        root: of which network, see ``TransportOptions.root``.
     """
 
     client_id: str
     channel: Channel
     data: bytes = field(repr=False)
+    root: str = "naeural"
 
 
 @define(eq=False)
@@ -49,6 +51,7 @@ class Session:
     Attributes:
         client_id: whose it is.
         persistent: whether it outlives the connection.
+        root: of the network that it belongs to; no other's messages reach it.
         on_lost: tells the connection that it is lost; None while there is none.
         last_will: what is published when the connection is lost; None for nothing.
         subscriptions: the channels that it receives.
@@ -58,6 +61,7 @@ class Session:
 
     client_id: str
     persistent: bool
+    root: str
     on_lost: Callable[[str], None] | None = None
     last_will: LastWill | None = None
     subscriptions: set[Channel] = field(factory=set)
@@ -209,14 +213,16 @@ class MemoryBroker:
         on_lost: Callable[[str], None],
         *,
         persistent: bool,
+        root: str,
         last_will: LastWill | None = None,
     ) -> Session:
         """Give a client its session, a new one unless one was kept; takes it from who has it."""
         self.drop(client_id, "another connection has the same client id")
         with self._condition:
             session = self._sessions.get(client_id)
-            if session is None or not persistent or not session.persistent:
-                session = self._sessions[client_id] = Session(client_id, persistent)
+            is_kept = session is not None and session.persistent and session.root == root
+            if session is None or not persistent or not is_kept:
+                session = self._sessions[client_id] = Session(client_id, persistent, root)
             session.on_lost = on_lost
             session.last_will = last_will
             return session
@@ -259,7 +265,7 @@ class MemoryBroker:
 
     def publish(self, session: Session, channel: Channel, data: bytes) -> Future[None]:
         """Take a message, at once unless stalled."""
-        published = Published(session.client_id, channel, data)
+        published = Published(session.client_id, channel, data, session.root)
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()
         with self._condition:
@@ -286,6 +292,6 @@ class MemoryBroker:
         self._published.append(published)
         subscribed = (published.channel, published.channel.for_all_owners)
         for session in self._sessions.values():
-            if not session.subscriptions.isdisjoint(subscribed):
+            if session.root == published.root and not session.subscriptions.isdisjoint(subscribed):
                 session.put(Message(published.channel, published.data))
         self._condition.notify_all()

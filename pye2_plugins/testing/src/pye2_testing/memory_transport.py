@@ -185,6 +185,7 @@ class _Connection:
             options.client_id,
             self._on_lost,
             persistent=options.persistent,
+            root=options.root,
             last_will=last_will,
         )
         name = f"pye2-memory-{options.client_id}"

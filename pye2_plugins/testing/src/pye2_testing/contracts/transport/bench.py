@@ -171,6 +171,7 @@ class Bench(ABC):
         severable: bool = False,
         connected: bool = True,
         address: BrokerAddress | None = None,
+        root: str = "naeural",
         last_will: Callable[[], LastWill | None] | None = None,
     ) -> Client:
         """A client; ``severable`` ones can be given to :meth:`sever`."""
@@ -180,6 +181,7 @@ class Bench(ABC):
             evolve(address, port=cable.port) if cable else address,
             client_id,
             persistent,
+            root,
             settings=self._settings,
             last_will=last_will,
         )

@@ -59,6 +59,36 @@ class Carrying(Promises):
 
         assert receiver.data() == [b"for you"]
 
+    @pytest.mark.parametrize("root", ["other", "naeural.2"])
+    @pytest.mark.parametrize("channel", KINDS, ids=name_of)
+    def test_networks_of_different_roots_do_not_meet(
+        self, bench: Bench, channel: Channel, root: str
+    ) -> None:
+        here = bench.client("here").subscribe(channel)
+        there = bench.client("there", root=root).subscribe(channel)
+
+        sender, sender_there = bench.client("sender"), bench.client("sender-there", root=root)
+
+        for by, to, message in (
+            (sender_there, there, b"there"),
+            (sender, here, b"here"),
+            (sender_there, there, b"there again"),
+        ):
+            by.publish(channel, message)
+            assert to.data() == [message]
+
+    @needs("wildcards")
+    @pytest.mark.parametrize("channel", [CONFIG, INBOX], ids=name_of)
+    def test_the_channels_of_all_owners_are_those_of_one_root(
+        self, bench: Bench, channel: Channel
+    ) -> None:
+        listener = bench.client("listener").subscribe(channel.for_all_owners)
+
+        bench.client("sender-there", root="other").publish(channel, b"there")
+        bench.client("sender").publish(channel, b"here")
+
+        assert listener.data() == [b"here"]
+
     @needs("ordered")
     @pytest.mark.parametrize("channel", CONFIRMED, ids=name_of)
     def test_messages_of_one_publisher_keep_their_order_on_a_channel(
