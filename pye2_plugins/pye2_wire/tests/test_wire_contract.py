@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 
+import pye2_wire.plugin
 from pye2_testing.contracts import SerializerContract
 from pye2_testing.contracts.serializer.messages import payloads
 from pye2_wire.serializer import Pye2Serializer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 class TestPye2Dialect(SerializerContract):
+    plugin = pye2_wire.plugin
     serializer = Pye2Serializer
 
     @settings(deadline=None)

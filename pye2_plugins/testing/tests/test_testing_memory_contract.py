@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
+import pye2_testing.plugin
 from pye2_testing import MemoryBroker, MemoryTransport
 from pye2_testing.contracts import Bench, Client, TransportContract
 from pye2core.settings import parse_broker_url
@@ -51,6 +52,7 @@ class MemoryBench(Bench):
 
 
 class TestMemoryTransport(TransportContract):
+    plugin = pye2_testing.plugin
     transport = MemoryTransport
 
     @pytest.fixture

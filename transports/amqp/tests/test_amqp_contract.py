@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+import pye2_amqp.plugin
 from pye2_amqp.settings import AmqpSettings
 from pye2_amqp.transport import AmqpTransport
 from pye2_testing.contracts import Bench, ProcessBench, TransportContract
@@ -30,6 +31,7 @@ def shared_bench(broker: RabbitMq) -> Iterator[Bench]:
 
 
 class TestAmqpOnRabbitMq(TransportContract):
+    plugin = pye2_amqp.plugin
     transport = AmqpTransport
 
     @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pye2_mqtt.plugin
 from pye2_broker import EmbeddedBroker
 from pye2_mqtt.transport import MqttTransport
 from pye2_testing import Mosquitto, fixtures
@@ -30,6 +31,7 @@ USER, PASSWORD = "pye2", "s3cret & ü:/@"
 
 
 class TestMqttOnMosquitto(TransportContract):
+    plugin = pye2_mqtt.plugin
     transport = MqttTransport
 
     @pytest.fixture
@@ -68,6 +70,7 @@ _OPEN = "the embedded broker listens on this machine alone and lets everybody in
 
 
 class TestMqttOnTheEmbeddedBroker(TransportContract):
+    plugin = pye2_mqtt.plugin
     transport = MqttTransport
 
     @pytest.fixture

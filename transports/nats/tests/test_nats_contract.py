@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pye2_nats.plugin
 from pye2_nats.transport import NatsTransport
 from pye2_testing import NatsServer
 from pye2_testing.contracts import Bench, ProcessBench, TransportContract
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(find_program() is None, reason="nats-server is n
 
 
 class TestNats(TransportContract):
+    plugin = pye2_nats.plugin
     transport = NatsTransport
 
     @pytest.fixture

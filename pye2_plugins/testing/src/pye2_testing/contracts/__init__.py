@@ -11,6 +11,7 @@ Example:
         from pye2_testing.contracts import ProcessBench, TransportContract
 
         class TestPigeons(TransportContract):
+            plugin = my_pigeons.plugin
             transport = PigeonTransport
 
             @pytest.fixture

@@ -1,6 +1,6 @@
 """What a plugin's module offers, and that it stays light.
 
-You are among the contracts' foundations, below those of signatures and presets.
+You are among the contracts' foundations, below those of all kinds of plugin.
 """
 
 from __future__ import annotations
@@ -29,6 +29,22 @@ def offered_by(plugin: ModuleType, hook: str, kind: type[_D], name: str) -> _D:
     names = [getattr(each, "name", "") for each in given]
     assert name.upper() in map(str.upper, names), f"{hook} of {plugin.__name__} gives {names}"
     return next(each for each, its in zip(given, names, strict=True) if its.upper() == name.upper())
+
+
+def offered_with_implementation(
+    contract: type[Any], hook: str, kind: type[_D], implemented: type[Any]
+) -> _D:
+    """The descriptor of a class, of those that a registration hook of a contract's plugin gives."""
+    plugin: ModuleType | None = getattr(contract, "plugin", None)
+    if plugin is None:
+        pytest.fail(
+            f"{contract.__name__} has no `plugin`: assign it the module that the entry point names"
+        )
+    given: list[Any] = [each for each in getattr(plugin, hook)() if isinstance(each, kind)]
+    found = [each for each in given if implementation(each.implementation) is implemented]
+    assert len(found) == 1, f"{hook} of {plugin.__name__} gives {given}, of {implemented} one"
+    one: _D = found[0]
+    return one
 
 
 def implementation(import_string: str) -> Any:

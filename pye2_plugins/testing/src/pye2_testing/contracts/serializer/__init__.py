@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pye2_testing.contracts.offers import implementation, modules_imported_with
 from pye2_testing.contracts.serializer import messages
 from pye2_testing.contracts.serializer.facts import TellsWhatItIsTold
 from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER, STRANGER
@@ -42,20 +44,37 @@ _COMMAND = Command(
 
 
 class SerializerContract(TellsWhatItIsTold):
-    """The tests of a wire dialect; a subclass names the class.
+    """The tests of a wire dialect; a subclass names the class and its plugin.
 
     A subclass is called ``Test…``. A test that it replaces has a reason: ``@departs("…")``, or
     ``test_… = not_promised("…")``.
 
     Attributes:
+        plugin: the module that the entry point names.
         serializer: the class under test, to be made with ``node_name=``, or with nothing.
 
     Example:
         ::
 
             class TestCborDialect(SerializerContract):
+                plugin = my_cbor.plugin
                 serializer = CborSerializer
     """
+
+    # --- the descriptor ---
+
+    def test_its_settings_are_an_attrs_class(self) -> None:
+        settings = self.descriptor().settings
+
+        assert settings is None or attrs.has(implementation(settings))
+
+    def test_the_plugins_module_imports_no_implementation(self) -> None:
+        descriptor = self.descriptor()
+        named = filter(None, (descriptor.implementation, descriptor.settings))
+
+        assert (
+            modules_imported_with(self.plugin, {each.partition(":")[0] for each in named}) == set()
+        )
 
     # --- meaning arrives ---
 

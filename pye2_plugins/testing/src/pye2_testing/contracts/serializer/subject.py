@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from attrs import evolve
 
 from pye2_testing.contracts.contract import Contract
+from pye2_testing.contracts.offers import offered_with_implementation
 from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER
+from pye2core import SerializerDescriptor
 from pye2core.errors import MessageRejected
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from pye2core.abc import SealedMessage, Serializer
     from pye2core.identity import Identity
     from pye2core.messages import Message
@@ -25,10 +29,19 @@ class DialectContract(Contract):
     """Seals and opens.
 
     Attributes:
+        plugin: the module that the entry point names.
         serializer: the class under test.
     """
 
+    plugin: ModuleType  # not a ClassVar: mypy takes a module that is assigned to one for an error
     serializer: ClassVar[type[Serializer]]
+
+    @classmethod
+    def descriptor(cls) -> SerializerDescriptor:
+        """What the plugin offers."""
+        return offered_with_implementation(
+            cls, "pye2_register_serializers", SerializerDescriptor, cls.serializer
+        )
 
     def node(self) -> Serializer:
         """The dialect as a node speaks it."""

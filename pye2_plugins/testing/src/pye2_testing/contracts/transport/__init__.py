@@ -9,6 +9,7 @@ from pye2_testing.contracts.transport.carrying import Carrying
 from pye2_testing.contracts.transport.closing import Closing
 from pye2_testing.contracts.transport.last_wills import LastWills
 from pye2_testing.contracts.transport.losses import Losses
+from pye2_testing.contracts.transport.offering import Offering
 from pye2_testing.contracts.transport.refusals import Refusals
 from pye2_testing.contracts.transport.roll_calls import RollCalls
 from pye2_testing.contracts.transport.sessions import Sessions
@@ -16,6 +17,7 @@ from pye2_testing.contracts.transport.wildcards import Wildcards
 
 
 class TransportContract(
+    Offering,
     Carrying,
     Acknowledging,
     Sessions,
@@ -28,7 +30,8 @@ class TransportContract(
 ):
     """The tests of a transport; a subclass names the class and gives the brokers.
 
-    It has the attribute ``transport``, a fixture ``bench`` that yields a :class:`Bench`, and a
-    fixture ``guarded_bench`` whose broker wants a user and a password. A test that it replaces has
+    It has the attributes ``transport`` and ``plugin`` (the module that the entry point names), a
+    fixture ``bench`` that yields a :class:`Bench`, and a fixture ``guarded_bench`` whose broker
+    wants a user and a password. A test that it replaces has
     a reason: ``@departs("…")``, or ``test_… = not_promised("…")``.
     """
