@@ -41,6 +41,9 @@ class MemoryBench(Bench):
     def freeze(self) -> None:
         self._broker.stall()
 
+    def thaw(self) -> None:
+        self._broker.resume()
+
     def kill(self) -> None:
         self._broker.stop()
 

@@ -47,6 +47,11 @@ class TestMqttOnMosquitto(TransportContract):
         with ProcessBench(MqttTransport, broker, user=USER, password=PASSWORD) as bench:
             yield bench
 
+    test_what_the_broker_has_confirmed_survives_its_death = not_promised(
+        "Mosquitto saves what it keeps now and then (autosave_interval) and as it ends in good"
+        " order: one that is killed has forgotten what came since"
+    )
+
 
 class MortalBroker(EmbeddedBroker):
     """The embedded broker, with the death that users do not ask of it."""
@@ -78,6 +83,9 @@ class TestMqttOnTheEmbeddedBroker(TransportContract):
         with ProcessBench(MqttTransport, MortalBroker(tmp_path)) as bench:
             yield bench
 
+    test_what_was_not_acknowledged_comes_again_before_what_is_newer = not_promised(
+        "over MQTT, nats-server sends again by a clock of its own, and what is newer meanwhile"
+    )
     test_good_credentials_are_accepted = not_promised(_OPEN)
     test_bad_credentials_are_refused = not_promised(_OPEN)
     test_a_refused_client_connects_once_it_is_let_in = not_promised(_OPEN)

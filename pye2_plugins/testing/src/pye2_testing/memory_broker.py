@@ -109,6 +109,7 @@ class MemoryBroker:
         self._sessions: dict[str, Session] = {}
         self._published: list[Published] = []
         self._stalled = False
+        self._confirming: int | None = None  # the thread that confirms what was stalled
         self._unconfirmed: list[_Unconfirmed] = []
 
     def __enter__(self) -> Self:
@@ -198,10 +199,17 @@ class MemoryBroker:
             taken, self._unconfirmed = self._unconfirmed, []
             for one in taken:
                 self._take(one.published)
+            self._confirming = threading.get_ident()
         for one in taken:
             one.future.set_result(None)
+        self._confirming = None
 
     # --- for the transport --------------------------------------------------------------------
+
+    @property
+    def confirms_here(self) -> bool:
+        """Whether this thread has to return before more is confirmed."""
+        return self._confirming == threading.get_ident()
 
     def admits(self, user: str | None, password: str | None) -> bool:
         """Whether these credentials are good."""

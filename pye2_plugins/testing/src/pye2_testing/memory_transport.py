@@ -115,23 +115,37 @@ class MemoryTransport(Transport):
 
     def close(self, timeout: float) -> None:
         """Send what was published, then disconnect for good; a persistent session ends as well."""
-        self._leave(timeout)
-        if self._latest is not None:
-            self._latest.broker.forget(self._latest.session)
+        self._leave(timeout, self._forget)
 
     def detach(self, timeout: float) -> None:
         """Like :meth:`close`, but the broker keeps a persistent session for the next start."""
-        self._leave(timeout)
+        self._leave(timeout, _nothing)
 
-    def _leave(self, timeout: float) -> None:
-        deadline = self._clock.monotonic() + timeout
+    def _leave(self, timeout: float, then: Callable[[], None]) -> None:
         with self._lock:
             self._closed = True
             connection, self._connection = self._connection, None
+        if connection is None or not connection.broker.confirms_here:
+            self._part_from(connection, timeout, then)
+            return
+        name = f"pye2-memory-{self.options.client_id}-leaving"
+        threading.Thread(
+            target=self._part_from, args=(connection, timeout, then), name=name
+        ).start()
+
+    def _part_from(
+        self, connection: _Connection | None, timeout: float, then: Callable[[], None]
+    ) -> None:
+        deadline = self._clock.monotonic() + timeout
         if connection is not None:
             wait(list(self._unconfirmed), timeout)
             connection.end()
             connection.join(max(deadline - self._clock.monotonic(), 0))
+        then()
+
+    def _forget(self) -> None:
+        if self._latest is not None:
+            self._latest.broker.forget(self._latest.session)
 
     def _drop_connection(self) -> None:
         with self._lock:
@@ -227,7 +241,7 @@ class _Connection:
 
 
 def _nothing() -> None:
-    """The main thread tells of the end, once is enough."""
+    """The main thread tells of the end, once is enough; and a session that is kept has none."""
 
 
 def _failed(error: TransportError) -> Future[None]:

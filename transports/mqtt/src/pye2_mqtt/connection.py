@@ -406,7 +406,6 @@ class Connection:
             self._on_message(Inbound(message.topic, bytes(message.payload), ack))
         except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
             _log.exception("A message at %r could not be handled", message.topic)
-            ack()  # or all that comes after it would wait for that
 
     def _acknowledge(self, receipt: Receipt) -> None:
         """Tell the broker what it may be told now."""

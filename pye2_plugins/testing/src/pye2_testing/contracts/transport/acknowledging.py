@@ -65,6 +65,45 @@ class Acknowledging(Promises):
         assert [one.data for one in receiver.take(2)] == [b"2", b"3"]
 
     @needs("durable", "manual_ack")
+    def test_what_its_handler_did_not_survive_comes_again(self, bench: Bench) -> None:
+        receiver = bench.client("keeper", persistent=True, severable=True, connected=False)
+        tried: queue.Queue[bytes] = queue.Queue()
+
+        def die(delivery: Delivery) -> None:
+            tried.put(delivery.data)
+            raise RuntimeError("a fault in a handler")
+
+        keep, receiver.transport.on_message = receiver.transport.on_message, die
+        receiver.transport.connect(PATIENCE)
+        receiver.subscribe(CONFIG)
+        bench.client("sender").publish(CONFIG, *numbered(3))
+        for _ in range(3):
+            tried.get(timeout=PATIENCE)
+        receiver.settle()
+
+        bench.sever(receiver)
+        receiver.wait_for_loss()
+        receiver.transport.on_message = keep
+        receiver.transport.connect(PATIENCE)
+
+        assert receiver.data(3) == numbered(3)
+
+    @needs("durable", "manual_ack", "ordered")
+    def test_what_was_not_acknowledged_comes_again_before_what_is_newer(self, bench: Bench) -> None:
+        receiver = bench.client("keeper", persistent=True, acknowledges=False, severable=True)
+        receiver.subscribe(CONFIG)
+        sender = bench.client("sender")
+        sender.publish(CONFIG, b"0", b"1")
+        receiver.take(2)
+        bench.sever(receiver)
+        receiver.wait_for_loss()
+        sender.publish(CONFIG, b"2", b"3")
+
+        receiver.transport.connect(PATIENCE)
+
+        assert [one.data for one in receiver.take(4)] == numbered(4)
+
+    @needs("durable", "manual_ack")
     def test_an_acknowledgement_may_come_from_any_thread_twice_or_too_late(
         self, bench: Bench
     ) -> None:

@@ -97,6 +97,7 @@ class Client:
         """Wait until it tells that its connection is lost; the reason."""
         state, reason = self.states.get(timeout=PATIENCE)
         assert state is ConnectionState.LOST
+        assert reason.strip(), "a loss is told with its reason"
         return reason
 
 
@@ -145,6 +146,10 @@ class Bench(ABC):
     @abstractmethod
     def freeze(self) -> None:
         """Have it take and confirm nothing."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Have it go on after :meth:`freeze`."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -261,6 +266,10 @@ class ProcessBench(Bench):
         """Stop its process, which the system still keeps connected."""
         os.kill(self._broker.pid, signal.SIGSTOP)
         os.waitid(os.P_PID, self._broker.pid, os.WSTOPPED)  # its threads go on for a moment
+
+    def thaw(self) -> None:
+        """Let its process go on."""
+        os.kill(self._broker.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End its process."""

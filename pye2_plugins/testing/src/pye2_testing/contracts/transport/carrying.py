@@ -121,6 +121,9 @@ class Carrying(Promises):
 
         assert receiver.data() == [message]
 
+    def test_a_message_may_have_twelve_mebibytes(self) -> None:
+        assert self.transport.features.max_message >= _LARGE
+
     def test_several_large_messages_arrive_one_after_the_other(self, bench: Bench) -> None:
         receiver = bench.client("receiver").subscribe(Channel.payloads(), CONFIG)
         sender = bench.client("sender")

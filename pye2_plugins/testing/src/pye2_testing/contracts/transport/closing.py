@@ -84,6 +84,35 @@ class Closing(Promises):
         assert witness.data() == [b"goodbye"]
         assert seen == [b"0"]
 
+    @pytest.mark.parametrize("way", ["close", "detach"])
+    def test_a_callback_of_a_publication_may_close_and_what_was_published_is_sent(
+        self, bench: Bench, way: str
+    ) -> None:
+        receiver = bench.client("receiver").subscribe(Channel.payloads(), CONFIG)
+        sender = bench.client("sender", persistent=True)
+        closed = threading.Event()
+
+        def leave(_: object) -> None:
+            getattr(sender.transport, way)(PATIENCE)
+            closed.set()
+
+        bench.freeze()  # or it might be confirmed, and the callback be ours, before it is added
+        first = sender.transport.publish(Channel.payloads(), b"first")
+        first.add_done_callback(leave)
+        more = [
+            sender.transport.publish(channel, b"more")
+            for channel in (Channel.payloads(), CONFIG)
+            for _ in range(20)
+        ]
+
+        bench.thaw()
+
+        assert closed.wait(PATIENCE)
+        assert {future.exception(PATIENCE) for future in (first, *more)} == {None}
+        assert len(receiver.take(41)) == 41
+        with pytest.raises(NotConnected):
+            sender.transport.connect(PATIENCE)
+
     def test_close_may_come_while_connecting(self, bench: Bench) -> None:
         bench.freeze()
         client = bench.client("client", connected=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from concurrent.futures import wait
 from contextlib import suppress
@@ -22,7 +23,11 @@ from pye2core.abc import Channel
 from pye2core.errors import BrokerUnreachable, NotConnected
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from pye2_testing.contracts.transport.bench import Bench
+
+_MANY = 100
 
 
 class Losses(Promises):
@@ -128,7 +133,86 @@ class Losses(Promises):
         assert {type(future.exception()) for future in futures} <= {type(None), NotConnected}
         sender.wait_for_loss()
 
+    # --- futures ---
+
+    def test_publishing_does_not_wait_for_a_broker_that_does_not_answer(self, bench: Bench) -> None:
+        sender = bench.client("sender")
+        futures: list[Future[None]] = []
+
+        def publish_much() -> None:
+            for _ in range(_MANY):
+                futures.extend(sender.transport.publish(each, bytes(50_000)) for each in CONFIRMED)
+
+        bench.freeze()
+        publishing = threading.Thread(target=publish_much, daemon=True)
+        publishing.start()
+        publishing.join(PATIENCE)
+
+        assert len(futures) == _MANY * len(CONFIRMED)
+        bench.kill()
+        assert not wait(futures, PATIENCE).not_done
+        sender.wait_for_loss()
+
+    def test_what_is_under_way_cannot_be_cancelled(self, bench: Bench) -> None:
+        receiver = bench.client("receiver").subscribe(CONFIG)
+        sender = bench.client("sender")
+        bench.freeze()
+        future = sender.transport.publish(CONFIG, b"under way")
+
+        was_cancelled = future.cancel()
+        bench.thaw()
+
+        assert not was_cancelled
+        assert future.result(PATIENCE) is None
+        assert receiver.data() == [b"under way"]
+
+    @pytest.mark.parametrize("channel", CONFIRMED, ids=name_of)
+    def test_a_callback_of_a_publication_may_publish(self, bench: Bench, channel: Channel) -> None:
+        receiver = bench.client("receiver").subscribe(channel)
+        sender = bench.client("sender")
+        published: queue.Queue[Future[None]] = queue.Queue()
+        bench.freeze()
+        first = sender.transport.publish(channel, b"first")
+        first.add_done_callback(
+            lambda _: published.put(sender.transport.publish(channel, b"second"))
+        )
+
+        bench.thaw()
+
+        assert published.get(timeout=PATIENCE).result(PATIENCE) is None
+        assert receiver.data(2) == [b"first", b"second"]
+
+    def test_a_callback_of_a_publication_that_failed_may_publish(self, bench: Bench) -> None:
+        sender = bench.client("sender")
+        published: queue.Queue[Future[None]] = queue.Queue()
+
+        def publish_again(_: object) -> None:
+            published.put(sender.transport.publish(CONFIG, b"in vain again"))
+
+        bench.freeze()
+        for channel in CONFIRMED:
+            sender.transport.publish(channel, b"in vain").add_done_callback(publish_again)
+
+        bench.kill()
+
+        for _ in CONFIRMED:
+            error = published.get(timeout=PATIENCE).exception(PATIENCE)
+            assert isinstance(error, NotConnected)
+
     # --- a restart ---
+
+    @needs("durable")
+    @pytest.mark.parametrize("channel", CONFIRMED, ids=name_of)
+    def test_what_the_broker_has_confirmed_survives_its_death(
+        self, bench: Bench, channel: Channel
+    ) -> None:
+        bench.client("keeper", persistent=True).subscribe(channel).transport.detach(PATIENCE)
+        bench.client("sender").publish(channel, *numbered(10))
+
+        bench.kill()
+        bench.restart()
+
+        assert bench.client("keeper", persistent=True).data(10) == numbered(10)
 
     @needs("durable")
     @pytest.mark.parametrize("channel", CONFIRMED, ids=name_of)
