@@ -275,7 +275,10 @@ class Transport(ABC):
 
     @abstractmethod
     def publish(self, channel: Channel, data: bytes) -> Future[None]:
-        """Hand ``data`` to the broker, without waiting for it; called by one thread at a time.
+        """Hand ``data`` to the broker, without waiting for it.
+
+        Called from any thread, also from several at once, from within ``on_message`` and from
+        callbacks of what it has returned. What one thread publishes is sent in its order.
 
         The broker keeps it for subscribers that are away and have persistent sessions, on the
         channels that the feature ``durable`` names. Those are never ``ctrl`` and ``roll_call``:
