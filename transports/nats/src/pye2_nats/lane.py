@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_MOST_MESSAGES = 100_000
 _MOST_BYTES = 512 * 1024 * 1024
 
 
@@ -67,7 +68,10 @@ class Lane:
         queue as long as this means that a handler is stuck.
         """
         waiting = self._bytes_put - self._bytes_taken
-        if arrival.ack is None and waiting + len(arrival.data) > _MOST_BYTES:
+        is_full = (
+            self._arrivals.qsize() >= _MOST_MESSAGES or waiting + len(arrival.data) > _MOST_BYTES
+        )
+        if is_full and arrival.ack is None:
             self._drop(arrival)
             return
         self._bytes_put += len(arrival.data)
@@ -92,11 +96,12 @@ class Lane:
         self._dropped += 1
         if self._dropped.bit_count() == 1:  # the 1st, 2nd, 4th, 8th …
             _log.warning(
-                "%d messages were dropped, the last on %s: %d MiB wait for a handler that does not"
-                " return",
+                "%d messages were dropped, the last on %s: %d others (%d MiB) wait for a handler"
+                " that does not return",
                 self._dropped,
                 arrival.channel,
-                _MOST_BYTES >> 20,
+                self._arrivals.qsize(),
+                (self._bytes_put - self._bytes_taken) >> 20,
             )
 
     def _run(self) -> None:
