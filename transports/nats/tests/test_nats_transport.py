@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ipaddress
 import os
@@ -12,6 +13,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+import nats
 import pytest
 from attrs import evolve
 from cryptography import x509
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pye2_nats import line
+from pye2_nats import transport as transport_module
 from pye2_nats.commands import Commands
 from pye2_nats.connecting import RememberingLoop
 from pye2_nats.line import Line
@@ -175,6 +178,65 @@ def test_a_command_that_is_held_for_long_does_not_come_twice(bench: ProcessBench
 
     held.ack()
     holder.settle()
+
+
+def test_a_command_that_the_server_sends_again_while_it_is_held_is_handed_over_once(
+    bench: ProcessBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: queue.Queue[bytes] = queue.Queue()
+    pulled = Commands._pulled
+
+    async def note(commands: Commands, message: Any) -> None:
+        await pulled(commands, message)
+        if message.data:
+            came.put(message.data)
+
+    monkeypatch.setattr(Commands, "_pulled", note)
+    monkeypatch.setattr(Commands, "tick", _ignore)  # nothing is prolonged
+    holder = bench.client("holder", persistent=True, acknowledges=False).subscribe(CONFIG)
+    sender = bench.client("sender")
+    sender.publish(CONFIG, b"slow")
+    holder.take()
+
+    assert [came.get(timeout=PATIENCE) for _ in range(2)] == [b"slow", b"slow"]
+    sender.publish(CONFIG, b"next")
+
+    assert [one.data for one in holder.take()] == [b"next"]
+
+
+def test_commands_that_nobody_waits_for_are_not_kept_and_a_client_that_stays_away_is_forgotten(
+    bench: ProcessBench,
+) -> None:
+    bench.client("keeper", persistent=True).subscribe(CONFIG)
+    bench.client("sender").publish(Channel.config("nobody"), b"for nobody")
+
+    async def ask() -> tuple[Any, Any]:
+        client = await nats.connect(f"nats://127.0.0.1:{bench.address.port}")
+        manager, names = client.jsm(), Names("naeural")
+        stream = await manager.stream_info(names.stream)
+        consumer = await manager.consumer_info(names.stream, names.consumer("keeper"))
+        await client.close()
+        return stream, consumer
+
+    stream, consumer = asyncio.run(ask())
+
+    assert stream.state.messages == 0
+    assert consumer.config.inactive_threshold == NatsSettings().keep_days * 86_400
+
+
+def test_closing_ends_the_session_over_the_connection_that_is_there(
+    bench: ProcessBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = bench.client("keeper", persistent=True).subscribe(CONFIG)
+    monkeypatch.setattr(transport_module, "Link", _fail)
+
+    client.transport.close(PATIENCE)
+
+    monkeypatch.undo()
+    bench.client("sender").publish(CONFIG, b"for nobody")
+    after = bench.client("keeper", persistent=True).subscribe(CONFIG)
+    after.publish(CONFIG, b"for the new session")
+    assert after.data() == [b"for the new session"]
 
 
 def test_a_callback_of_a_publication_may_close_and_what_was_published_is_sent(

@@ -129,6 +129,7 @@ class Commands:
 
     async def forget(self) -> None:
         """End the session: the server keeps nothing more for this client."""
+        self._inbox = ""  # that the consumer is gone, as its pulls are told now, is no loss
         try:
             await self._manager.delete_consumer(self._names.stream, self._consumer)
         except NotFoundError:
@@ -201,6 +202,8 @@ class Commands:
         self._line.send(Outgoing(subject, json.dumps(request).encode(), reply=self._inbox))
 
     async def _pulled(self, message: Msg) -> None:
+        if not self._inbox:
+            return
         self._heard_at = SYSTEM_CLOCK.monotonic()
         if not message.data and message.headers and "Status" in message.headers:
             self._note_status(message.headers)

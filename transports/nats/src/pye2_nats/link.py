@@ -72,6 +72,8 @@ class Link:
     Attributes:
         limit: bytes that the server takes as a message, once the link is open.
         was_taken_over: whether another connection has come under the same client id.
+        ends_session: whether :meth:`leave` is to have the server forget this client as well.
+        has_forgotten: whether the server has.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Link:
         self._on_loss = on_loss
         self.limit = 0
         self.was_taken_over = False
+        self.ends_session = False
+        self.has_forgotten = False
         name = f"pye2-nats-{options.client_id}"
         self._lanes = [Lane(name, on_message), Lane(f"{name}-payloads", on_message)]
         self._lines: list[Line] = []
@@ -170,6 +174,7 @@ class Link:
             NotConnected: the connection was lost, or the server did not confirm in time.
         """
         self._ask("The end of the session", self._forget, timeout)
+        self.has_forgotten = True
 
     def silence(self) -> None:
         """Hand over nothing more but what is being handed over now."""
@@ -189,6 +194,8 @@ class Link:
         try:
             if self.is_open:
                 self._ask("What was published", self._settle, _left(deadline))
+                if self.ends_session:
+                    self.forget(_left(deadline))
         except NotConnected:
             return False
         finally:

@@ -7,6 +7,7 @@ repeated or reconnected here: that is the kernel's.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -18,7 +19,7 @@ from pye2_nats.plugin import DEFAULT_PORT, FEATURES
 from pye2_nats.settings import NatsSettings
 from pye2core.abc import ChannelKind, ConnectionState, CurrentLink, Transport, broker_failures
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import Pye2Error, TransportError
+from pye2core.errors import NotConnected, Pye2Error, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,13 @@ class NatsTransport(Transport):
         ``on_message`` and ``on_state`` are not called after it has returned. Takes at most
         ``timeout`` seconds; what could not be sent or ended by then is logged.
         """
-        self._current.leave(timeout, self._end_session if self._has_session else None)
+        if not self._has_session:
+            self._current.leave(timeout)
+            return
+        link = self._open_link()
+        if link is not None:
+            link.ends_session = True
+        self._current.leave(timeout, partial(self._end_session, link))
 
     def detach(self, timeout: float) -> None:
         """Like :meth:`close`, but the server goes on keeping commands for the next start."""
@@ -123,8 +130,16 @@ class NatsTransport(Transport):
             self._has_session = False  # it is the other's now
         self._current.lost(link, reason)
 
-    def _end_session(self, timeout: float) -> None:
-        """Connect as ourselves once more, to have the server forget us."""
+    def _open_link(self) -> Link | None:
+        try:
+            return self._current.at("the session")
+        except NotConnected:
+            return None
+
+    def _end_session(self, left: Link | None, timeout: float) -> None:
+        """Have the server forget us: connect once more, if that was not done over ``left``."""
+        if left is not None and left.has_forgotten:
+            return
         deadline = self._clock.monotonic() + timeout
         link = Link(self.options, self._settings, self._names, _ignore, _ignore)
         try:
