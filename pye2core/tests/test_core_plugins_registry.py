@@ -423,6 +423,24 @@ def test_an_implementation_that_cannot_be_imported_is_told_with_its_plugins_name
     assert caught.value.__cause__ is not None
 
 
+def test_what_is_wrong_with_a_plugin_and_what_to_do_are_told_apart(plugin: MakePlugin) -> None:
+    registry = PluginRegistry([plugin("mqtt", of="my-mqtt", transports=[MQTT])])
+
+    error = registry.broken_in_use(MQTT, "fell; it broke", "pick it up; mend it")
+
+    assert error.what == "the plugin 'mqtt' fell; it broke"
+    assert error.advice == "pick it up; mend it"
+    assert str(error) == f"{error.what}; {error.advice}"
+
+
+def test_the_error_for_a_plugin_that_was_not_loaded_says_what_to_do_apart() -> None:
+    with pytest.raises(PluginBroken) as caught:
+        PluginRegistry([broken("mqtt", of="my-mqtt")], LoadPolicy(strict=True))
+
+    assert "core_registry_no_such_module" in caught.value.what
+    assert caught.value.advice == "`pip install --force-reinstall my-mqtt` brings what it requires"
+
+
 # --- observers ------------------------------------------------------------------------------------
 
 

@@ -63,6 +63,7 @@ BROKEN = [
 DIALECTS = [
     dialect("stammer", "raise ValueError('it is too dark to read')"),
     dialect("stutter", "class Tongue:\n    def __init__(self):\n        self.moon = moon\n"),
+    dialect("ramble", "def Tongue(**given):\n    raise ValueError('dusk; dew; dawn')\n"),
     dialect("mumble", "class Tongue:\n    def __init__(self, node_name=None):\n        pass\n"),
     dialect("lisp", "from pye2core.abc import Serializer\nclass Tongue(Serializer):\n    pass\n"),
 ]
@@ -214,6 +215,15 @@ def test_the_doctor_tells_of_a_dialect_that_cannot_be_used(
     assert distribution in problem["advice"]
 
 
+def test_the_doctor_tells_an_error_whole_whatever_is_in_its_text(
+    told: dict[str, dict[str, Any]],
+) -> None:
+    (problem,) = told["ramble-dist"]["problems"]
+
+    assert "ValueError: dusk; dew; dawn (" in problem["error"]
+    assert problem["advice"].startswith("this is a defect of ramble-dist 1.0: ")
+
+
 def test_a_session_and_a_node_speak_what_is_left_and_warn_of_what_is_not(
     environment: Environment,
 ) -> None:
@@ -229,7 +239,7 @@ def test_a_session_and_a_node_speak_what_is_left_and_warn_of_what_is_not(
 
     lines = said.splitlines()
     assert [each for each in lines if "speaks:" in each] == ["speaks: Pye2Serializer"] * 2
-    for plugin in ("stammer", "stutter", "mumble", "lisp"):
+    for plugin in ("stammer", "stutter", "ramble", "mumble", "lisp"):
         warnings = [
             each
             for each in lines
@@ -241,7 +251,7 @@ def test_a_session_and_a_node_speak_what_is_left_and_warn_of_what_is_not(
 def test_where_a_dialect_is_offered_by_a_broken_plugin_alone_the_error_names_it(
     environment: Environment,
 ) -> None:
-    every = "wire,mumble,stutter,lisp"
+    every = "wire,mumble,ramble,stutter,lisp"
     said = environment.runs(
         """
         from pye2core import Pye2Error, Session

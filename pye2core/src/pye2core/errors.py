@@ -100,11 +100,15 @@ class PluginBroken(PluginError):
     """A plugin that offers what was asked for could not be loaded, or failed while it was used.
 
     Attributes:
-        phase: the phase of loading that failed.
+        what: what is wrong.
+        advice: what to do about it.
+        phase: the phase of loading that failed; "use" if it failed later.
     """
 
-    def __init__(self, message: str, *, plugin: str, phase: str) -> None:
-        super().__init__(message, plugin=plugin)
+    def __init__(self, what: str, *, advice: str, plugin: str, phase: str) -> None:
+        super().__init__(f"{what}; {advice}", plugin=plugin)
+        self.what = what
+        self.advice = advice
         self.phase = phase
 
 
@@ -112,12 +116,16 @@ class PluginConflict(PluginError):
     """Two plugins offer the same name.
 
     Attributes:
+        what: what is wrong.
+        advice: what to do about it.
         name: the name that both offer.
         plugins: the plugins that offer it.
     """
 
-    def __init__(self, message: str, *, name: str, plugins: Sequence[str]) -> None:
-        super().__init__(message, plugin=plugins[0])
+    def __init__(self, what: str, *, advice: str, name: str, plugins: Sequence[str]) -> None:
+        super().__init__(f"{what}; {advice}", plugin=plugins[0])
+        self.what = what
+        self.advice = advice
         self.name = name
         self.plugins = tuple(plugins)
 

@@ -21,7 +21,7 @@ from pye2core.client.pipeline import Pipeline
 from pye2core.client.requests import Awaited
 from pye2core.client.signatures import check_on_node, class_of
 from pye2core.client.staging import Staging
-from pye2core.errors import CodeError, DeployFailed, PluginBroken
+from pye2core.errors import CodeError, DeployFailed
 from pye2core.messages import Action, InstanceConfig, NotificationKind, PipelineConfig
 from pye2core.messages.configuration import VOID
 
@@ -169,11 +169,10 @@ def _class_of(signature: str, registry: PluginRegistry) -> type[SingleRunInstanc
     kind = class_of(signature, registry)
     if issubclass(kind, SingleRunInstance):
         return kind
-    raise PluginBroken(
-        f"the signature {signature} is said to run code once, and its class {kind.__name__} is no"
-        " pye2core.SingleRunInstance; update the plugin that offers it, or tell its makers",
-        plugin=registry.plugin_of(registry.signature(signature)),
-        phase="use",
+    raise registry.broken_in_use(
+        registry.signature(signature),
+        f"offers the signature {signature} to run code once, but its class {kind.__name__} is no"
+        " pye2core.SingleRunInstance",
     )
 
 

@@ -299,9 +299,12 @@ class PluginRegistry:
             advice: what to do; None where nothing is better than what helps against any defect.
         """
         record = self._record_of(descriptor)
-        told_advice = advice or against_a_defect(record)
-        message = f"the plugin {record.name!r} {what}; {told_advice}"
-        return PluginBroken(message, plugin=record.name, phase="use")
+        return PluginBroken(
+            f"the plugin {record.name!r} {what}",
+            advice=advice or against_a_defect(record),
+            plugin=record.name,
+            phase="use",
+        )
 
     def _record_of(self, descriptor: Descriptor) -> PluginRecord:
         plugin = self.plugin_of(descriptor)
@@ -385,7 +388,8 @@ class PluginRegistry:
         plugins = [self.plugin_of(each) for each in rivals]
         return PluginConflict(
             f"the {what} {name!r} is offered by the plugins {' and '.join(plugins)}, so neither is"
-            " used; uninstall one, or disable it with PYE2_DISABLE_PLUGINS",
+            " used",
+            advice="uninstall one, or disable it with PYE2_DISABLE_PLUGINS",
             name=name,
             plugins=plugins,
         )
@@ -438,7 +442,8 @@ class PluginRegistry:
 def _broken(record: PluginRecord, why_it_matters: str) -> PluginBroken:
     return PluginBroken(
         f"{why_it_matters}the plugin {record.name!r} of {record.distribution} is broken"
-        f" (phase {record.phase.value}): {record.trouble}",
+        f" (phase {record.phase.value}): {record.error}",
+        advice=record.advice or against_a_defect(record),
         plugin=record.name,
         phase=record.phase.value,
     )

@@ -79,7 +79,8 @@ class _Child:
             self._tell("plugin", **_finding(record, registry).as_object())
         for conflict in registry.conflicts():
             for plugin in conflict.plugins:
-                self._tell_problem(plugin, _about(conflict.name, str(conflict)))
+                problem = Problem("conflict", conflict.name, conflict.what, conflict.advice)
+                self._tell_problem(plugin, problem)
         for step in _steps(registry, self._candidates):
             if (step.plugin, step.subject) not in self._done:
                 self._take(step)
@@ -118,11 +119,6 @@ def _finding(record: Any, registry: PluginRegistry) -> Finding:
         advice=record.advice,
         offers=[f"{kind} {name}" for kind, name in registry.offers(record.name)],
     )
-
-
-def _about(name: str, conflict: str) -> Problem:
-    error, _, advice = conflict.partition("; ")
-    return Problem("conflict", name, error, advice)
 
 
 # --- what is tried --------------------------------------------------------------------------------
@@ -245,8 +241,7 @@ def _making_check(
             try:
                 made_serializer(registry, descriptor, node_name)
             except PluginBroken as error:
-                what, _, advice = str(error).partition("; ")
-                yield Problem("use", subject, what, advice)
+                yield Problem("use", subject, error.what, error.advice)
                 return
             except SettingsError:
                 return  # told where its settings are tried
