@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +22,8 @@ from pye2core import (
     TransportDescriptor,
     hookimpl,
 )
+from pye2core.abc import Transport
+from pye2core.client.jobs import stages_of
 from pye2core.errors import (
     NotProvided,
     PluginBroken,
@@ -421,6 +424,62 @@ def test_an_implementation_that_cannot_be_imported_is_told_with_its_plugins_name
 
     assert (caught.value.plugin, caught.value.phase) == ("mqtt", "use")
     assert caught.value.__cause__ is not None
+
+
+class Pigeons(Transport):
+    """Lacks all that a transport has to have."""
+
+
+class Cabinet(OrderedDict[str, int]):
+    def __init__(self, *args: int) -> None:
+        if args != (1, 2):
+            raise ValueError("only 1 and 2")
+
+
+def test_something_is_made_of_a_class_of_the_kind(plugin: MakePlugin) -> None:
+    registry = PluginRegistry([plugin("mqtt", transports=[MQTT])])
+
+    assert isinstance(registry.make(OrderedDict, MQTT, f"{__name__}:Cabinet", 1, 2), Cabinet)
+
+
+@pytest.mark.parametrize("target", ["OrderedDict", "broken", "MQTT"])
+def test_what_is_of_another_kind_is_told_with_what_was_expected_and_its_plugin(
+    plugin: MakePlugin, target: str
+) -> None:
+    registry = PluginRegistry([plugin("mqtt", of="my-mqtt", transports=[MQTT])])
+
+    with pytest.raises(
+        PluginBroken, match=r"no pye2core\.abc\.Transport; .*my-mqtt 1\.0"
+    ) as caught:
+        registry.make(Transport, MQTT, f"{__name__}:{target}")
+
+    assert caught.value.what.startswith(f"the plugin 'mqtt' offers {__name__}:{target}")
+
+
+def test_a_class_that_lacks_what_its_kind_has_is_told_with_what_it_lacks(
+    plugin: MakePlugin,
+) -> None:
+    registry = PluginRegistry([plugin("mqtt", transports=[MQTT])])
+
+    with pytest.raises(PluginBroken, match=r"lacks what a .*: close, connect, .*subscribe"):
+        registry.load_class(Transport, MQTT, f"{__name__}:Pigeons")
+
+
+def test_a_whole_job_that_has_no_parameters_to_check_is_told_with_its_plugin(
+    plugin: MakePlugin,
+) -> None:
+    preset = PresetDescriptor("WHOLE", Stage.JOB, f"{__name__}:Cabinet")
+    registry = PluginRegistry([plugin("jobs", presets=[preset])])
+
+    with pytest.raises(PluginBroken, match=r"'jobs' offers .*:Cabinet, which is no attrs class"):
+        stages_of(registry, "WHOLE", {})
+
+
+def test_what_cannot_be_made_is_told_with_its_plugin(plugin: MakePlugin) -> None:
+    registry = PluginRegistry([plugin("mqtt", of="my-mqtt", transports=[MQTT])])
+
+    with pytest.raises(PluginBroken, match=r"failed: ValueError: only 1 and 2 .*my-mqtt"):
+        registry.make(OrderedDict, MQTT, f"{__name__}:Cabinet", 3)
 
 
 def test_what_is_wrong_with_a_plugin_and_what_to_do_are_told_apart(plugin: MakePlugin) -> None:

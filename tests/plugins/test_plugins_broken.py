@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from throwaway import Environment, Throwaway, lines_of, with_workspace
+from throwaway import SOUND_LOFT, Environment, Throwaway, lines_of, with_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def hook(body: str, kind: str = "transports", arguments: str = "") -> str:
     return f"""
         from pye2core import (
-            SerializerDescriptor, SignatureDescriptor, TransportDescriptor, hookimpl
+            CliCommandDescriptor, SerializerDescriptor, SignatureDescriptor,
+            TransportDescriptor, hookimpl,
         )
 
         @hookimpl
@@ -42,9 +43,30 @@ def dialect(name: str, implementation: str) -> Throwaway:
     )
 
 
-FINE = Throwaway(
-    "fine", transport("fine", "dove"), modules={"loft_of_fine": "class Loft:\n    pass\n"}
-)
+def signature(name: str, **sides: str) -> Throwaway:
+    """A plugin whose signature has sides that are nothing of the kind."""
+    given = "".join(f", {side}='coop_of_{name}:{each}'" for side, each in sides.items())
+    return Throwaway(
+        name,
+        hook(f"return [SignatureDescriptor('{name.upper()}_01'{given})]", "signatures"),
+        modules={f"coop_of_{name}": "class Hen:\n    def __init__(self, context): pass\n"},
+    )
+
+
+def tongue_that(does: str) -> str:
+    """A module with a dialect that is one, and does something when it is made."""
+    return f"""
+        from pye2core.abc import Serializer
+
+        class Tongue(Serializer):
+            parse = recognises = seal = None
+
+            def __init__(self):
+                {does}
+    """
+
+
+FINE = Throwaway("fine", transport("fine", "dove"), modules={"loft_of_fine": SOUND_LOFT})
 BROKEN = [
     Throwaway("raises", "raise ValueError('no moon tonight')"),
     Throwaway("raises-in-hook", hook("raise KeyError('where')"), version="2.5"),
@@ -62,10 +84,25 @@ BROKEN = [
 ]
 DIALECTS = [
     dialect("stammer", "raise ValueError('it is too dark to read')"),
-    dialect("stutter", "class Tongue:\n    def __init__(self):\n        self.moon = moon\n"),
-    dialect("ramble", "def Tongue(**given):\n    raise ValueError('dusk; dew; dawn')\n"),
+    dialect("stutter", tongue_that("self.moon = moon")),
+    dialect("ramble", tongue_that("raise ValueError('dusk; dew; dawn')")),
     dialect("mumble", "class Tongue:\n    def __init__(self, node_name=None):\n        pass\n"),
     dialect("lisp", "from pye2core.abc import Serializer\nclass Tongue(Serializer):\n    pass\n"),
+]
+OF_THE_WRONG_KIND = [
+    Throwaway("duck", transport("duck", "duck"), modules={"loft_of_duck": "class Loft: pass"}),
+    Throwaway(
+        "egg",
+        transport("egg", "egg"),
+        modules={"loft_of_egg": "from pye2core.abc import Transport\nclass Loft(Transport): pass"},
+    ),
+    Throwaway(
+        "cluck",
+        hook("return [CliCommandDescriptor('cluck', 'coop_of_cluck:cluck')]", "commands"),
+        modules={"coop_of_cluck": "def cluck(): pass"},
+    ),
+    signature("rooster", runner="Hen"),
+    signature("chick", client="Hen"),
 ]
 RIVALS = [
     Throwaway("rival-one", transport("one", "pigeon")),
@@ -73,7 +110,7 @@ RIVALS = [
     Throwaway("rival-three", hook("return [SignatureDescriptor('COO_01')]", "signatures")),
     Throwaway("rival-four", hook("return [SignatureDescriptor('coo_01')]", "signatures")),
 ]
-RIVALS_BRING = {"loft_of_one": "class Loft: pass", "loft_of_two": "class Loft: pass"}
+RIVALS_BRING = {"loft_of_one": SOUND_LOFT, "loft_of_two": SOUND_LOFT}
 
 USUAL = {"mqtt", "wire", "node", "custom-code", "chain-job", "collect", "primes", "broker"}
 
@@ -83,7 +120,7 @@ def environment(new_environment: Callable[[list[str]], Environment]) -> Environm
     """One with all of them."""
     made = new_environment(with_workspace())
     lofts = Throwaway("lofts", "", modules=RIVALS_BRING)
-    made.install(FINE, *BROKEN, *DIALECTS, *RIVALS, lofts)
+    made.install(FINE, *BROKEN, *DIALECTS, *OF_THE_WRONG_KIND, *RIVALS, lofts)
     return made
 
 
@@ -199,11 +236,16 @@ def test_the_doctor_tells_of_plugins_that_offer_one_name(
     [
         ("stammer-dist", "implementation of serializer stammer", "too dark to read"),
         ("stutter-dist", "making the serializer stutter", "NameError: name 'moon'"),
-        ("mumble-dist", "making the serializer mumble", "no pye2core.abc.Serializer"),
-        ("lisp-dist", "making the serializer lisp", "abstract"),
+        ("mumble-dist", "implementation of serializer mumble", "no pye2core.abc.Serializer"),
+        ("lisp-dist", "implementation of serializer lisp", "to have: parse, recognises, seal"),
+        ("duck-dist", "implementation of transport duck", "no pye2core.abc.Transport"),
+        ("egg-dist", "implementation of transport egg", "to have: close, connect"),
+        ("cluck-dist", "implementation of command cluck", "no click.Command"),
+        ("rooster-dist", "runner of signature ROOSTER_01", "no pye2core.abc.Runner"),
+        ("chick-dist", "client of signature CHICK_01", "no pye2core.Instance"),
     ],
 )
-def test_the_doctor_tells_of_a_dialect_that_cannot_be_used(
+def test_the_doctor_tells_of_an_implementation_that_cannot_be_used(
     told: dict[str, dict[str, Any]], distribution: str, subject: str, error: str
 ) -> None:
     said = told[distribution]
@@ -246,6 +288,52 @@ def test_a_session_and_a_node_speak_what_is_left_and_warn_of_what_is_not(
             if each.startswith("WARNING") and f"the plugin {plugin!r}" in each
         ]
         assert len(warnings) == 2, said
+
+
+def test_a_subcommand_that_is_none_names_the_plugin(environment: Environment) -> None:
+    done = environment.pye2("cluck")
+
+    assert done.returncode == 1
+    assert "the plugin 'cluck' offers coop_of_cluck:cluck, which is no click.Command" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["duck", "egg"])
+def test_a_session_over_what_is_no_transport_names_the_plugin(
+    environment: Environment, scheme: str
+) -> None:
+    said = environment.runs(f"""
+        from pye2core import Pye2Error, Session
+        try:
+            Session("{scheme}://lab")
+        except Pye2Error as error:
+            print(type(error).__name__, error.plugin, error)
+    """)
+
+    assert said.startswith(f"PluginBroken {scheme} the plugin {scheme!r} offers loft_of_{scheme}:")
+    assert f"defect of {scheme}-dist 1.0" in said
+
+
+@pytest.mark.parametrize("signature", ["ROOSTER_01", "CHICK_01"])
+def test_deploying_what_is_no_signature_names_the_plugin_and_shows_no_traceback(
+    environment: Environment, signature: str
+) -> None:
+    said = environment.runs(f"""
+        from pye2core import Pye2Error
+        from pye2_testing import MemoryNetwork
+        with MemoryNetwork(1) as network, network.session() as session:
+            pipeline = session.create_pipeline(node="node-1", name="coop")
+            try:
+                pipeline.create_plugin_instance(signature="{signature}", instance_id="one")
+                pipeline.deploy()
+            except Pye2Error as error:
+                print(type(error).__name__, error)
+    """)
+
+    plugin = signature.removesuffix("_01").lower()
+    assert f"the plugin {plugin!r} offers coop_of_{plugin}:Hen, which is no pye2core." in said
+    assert f"defect of {plugin}-dist 1.0" in said
+    assert "Traceback" not in said
 
 
 def test_where_a_dialect_is_offered_by_a_broken_plugin_alone_the_error_names_it(

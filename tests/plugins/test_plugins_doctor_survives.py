@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from throwaway import (
+    SOUND_LOFT,
     Environment,
     Throwaway,
     lines_of,
@@ -35,18 +36,19 @@ def offering(name: str, implementation: str, settings: str | None = None) -> Thr
     )
 
 
-LOFT = "class Loft: pass\n"
 DEADLY = [
     Throwaway("leaves", "import os; os._exit(7)"),
     offering("exits", "import sys; sys.exit('enough')"),
     offering("crashes", "import ctypes; ctypes.string_at(0)"),
     offering("hangs", "import threading; threading.Event().wait()"),
-    offering("noisy", f'print(\'{{"what": "end"}}\', flush=True)\n{LOFT}'),
-    offering("threads", f"import threading as t\nt.Thread(target=t.Event().wait).start()\n{LOFT}"),
+    offering("noisy", f'print(\'{{"what": "end"}}\', flush=True)\n{SOUND_LOFT}'),
+    offering(
+        "threads", f"import threading as t\nt.Thread(target=t.Event().wait).start()\n{SOUND_LOFT}"
+    ),
     offering("empty", "Nest = None"),
     offering(
         "picky",
-        f"from attrs import frozen\n{LOFT}\n@frozen\nclass Settings:\n    doves: int = 3\n",
+        f"from attrs import frozen\n{SOUND_LOFT}\n@frozen\nclass Settings:\n    doves: int = 3\n",
         settings="picky_loft:Settings",
     ),
 ]

@@ -46,6 +46,13 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 """
 
 
+SOUND_LOFT = """
+from pye2core.abc import Transport
+Loft = type("Loft", (Transport,), dict.fromkeys(Transport.__abstractmethods__))
+"""
+"""A module with a transport ``Loft`` that has all that one has to have, and can do nothing."""
+
+
 @frozen
 class Throwaway:
     """A distribution with one plugin.

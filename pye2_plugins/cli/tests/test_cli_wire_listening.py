@@ -63,7 +63,7 @@ class Plugins:
     def transport(self, scheme: str) -> Any:
         return installed_plugins().transport(scheme)
 
-    def make(self, descriptor: Any, *given: Any) -> Any:
+    def make(self, kind: type, descriptor: Any, import_string: str, *given: Any) -> Any:
         return self._transport(*given)
 
     def settings_of(self, descriptor: Any, environment: Any) -> None:

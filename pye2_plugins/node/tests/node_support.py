@@ -112,12 +112,12 @@ class Registry:
         return self._descriptors.get(name) or self._real.signature(name)
 
     def load(self, descriptor: Any, import_string: str) -> Any:
-        module, _, name = import_string.partition(":")
-        return (
-            self._runners[name]
-            if module == "puppets"
-            else self._real.load(descriptor, import_string)
-        )
+        return self._runners[import_string.removeprefix("puppets:")]
+
+    def make(self, kind: type, descriptor: Any, import_string: str, *given: Any) -> Any:
+        if import_string.startswith("puppets:"):
+            return self.load(descriptor, import_string)(*given)
+        return self._real.make(kind, descriptor, import_string, *given)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)

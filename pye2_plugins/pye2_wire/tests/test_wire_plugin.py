@@ -97,9 +97,10 @@ class Offering:
     def formatters(self, dialect: str) -> dict[str, Any]:
         return {"shout": self.Descriptor()} if dialect == "pye2" else {}
 
-    def load(self, descriptor: Any, import_string: str) -> type[Shout]:
+    def make(self, kind: type, descriptor: Any, import_string: str) -> Shout:
         assert import_string == descriptor.implementation
-        return Shout
+        assert issubclass(Shout, kind)
+        return Shout()
 
 
 @pytest.fixture

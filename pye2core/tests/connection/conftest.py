@@ -191,7 +191,9 @@ class Registry:
         assert scheme == "memory"
         return self.descriptor
 
-    def make(self, descriptor: TransportDescriptor, *given: Any) -> Transport:
+    def make(
+        self, kind: type, descriptor: TransportDescriptor, import_string: str, *given: Any
+    ) -> Transport:
         return ScriptedTransport(*given)
 
     def settings_of(self, descriptor: TransportDescriptor, environment: object = None) -> None:

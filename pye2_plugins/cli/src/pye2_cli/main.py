@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import pkgutil
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pye2_cli.options import told
 from pye2core import Pye2Error, __version__, installed_plugins
 from pye2core.errors import NotProvided
+
+if TYPE_CHECKING:
+    from pye2core import CliCommandDescriptor, PluginRegistry
 
 _OWN = {
     "demo": ("pye2_cli.demo:demo", "Start a broker and nodes, run a job on them, stop everything."),
@@ -27,6 +30,19 @@ _INTERRUPTED = 128 + 2
 """What shells take for an end by SIGINT, which is signal 2."""
 
 
+def command_of(descriptor: CliCommandDescriptor, registry: PluginRegistry) -> click.Command:
+    """Import a plugin's subcommand.
+
+    Raises:
+        PluginBroken: it cannot be imported, or is no ``click.Command``; names the plugin.
+    """
+    found = registry.load(descriptor, descriptor.implementation)
+    if isinstance(found, click.Command):
+        return found
+    what = f"offers {descriptor.implementation}, which is no click.Command"
+    raise registry.broken_in_use(descriptor, what)
+
+
 class _Pye2(click.Group):
     """Subcommands of this package and of plugins, imported when they are called."""
 
@@ -37,13 +53,14 @@ class _Pye2(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A subcommand by its name; one that no plugin offers says what to install."""
         if cmd_name in _OWN:
-            return _command(pkgutil.resolve_name(_OWN[cmd_name][0]))
+            own: click.Command = pkgutil.resolve_name(_OWN[cmd_name][0])
+            return own
         registry = installed_plugins()
         try:
             descriptor = registry.command(cmd_name)
         except NotProvided as error:
             ctx.fail(f"{error}; pye2 itself has: {', '.join(_OWN)}")
-        return _command(registry.load(descriptor, descriptor.implementation))
+        return command_of(descriptor, registry)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand; Ctrl-C ends it with one line and the exit code that shells expect."""
@@ -60,13 +77,6 @@ class _Pye2(click.Group):
         summaries |= {name: each.summary for name, each in offered.items()}
         with formatter.section("Commands"):
             formatter.write_dl([(name, summaries[name]) for name in self.list_commands(ctx)])
-
-
-def _command(found: Any) -> click.Command:
-    if not isinstance(found, click.Command):
-        message = f"{found!r} is offered as a subcommand, but is not a click.Command"
-        raise click.ClickException(message)
-    return found
 
 
 @click.group(cls=_Pye2)

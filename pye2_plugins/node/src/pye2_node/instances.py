@@ -314,8 +314,7 @@ class RunningInstance:
                 " can run it on a node"
             )
             raise UnknownSignature(message, kind="signature", name=descriptor.name)
-        implementation = registry.load(descriptor, descriptor.runner)
-        runner: Runner = implementation(self.context)
+        runner: Runner = registry.make(Runner, descriptor, descriptor.runner, self.context)
         return runner
 
     def _refuse_unusable_settings(self) -> None:

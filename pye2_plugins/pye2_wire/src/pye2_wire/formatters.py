@@ -9,7 +9,7 @@ PyE2 calls it ``default``. The others, ours too, are found where plugins offer t
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pye2core.errors import NotProvided
 
@@ -26,6 +26,7 @@ def name_on_the_wire(name: str | None) -> str | None:
     return None if name is None or name in _NAMES_OF_RAW else name
 
 
+@runtime_checkable
 class Formatter(Protocol):
     """A shaping of the messages that nodes send."""
 
@@ -87,5 +88,6 @@ def _installed(name: str) -> Formatter:
             kind="formatter",
             name=name,
         )
-    made: Formatter = registry.load(offered[name], offered[name].implementation)()
+    found = offered[name]
+    made: Formatter = registry.make(Formatter, found, found.implementation)
     return made

@@ -97,6 +97,11 @@ def _job(
     import attrs
 
     kind = registry.load(descriptor, descriptor.implementation)
+    if not (isinstance(kind, type) and attrs.has(kind)):
+        what = (
+            f"offers {descriptor.implementation}, which is no attrs class with a job's parameters"
+        )
+        raise registry.broken_in_use(descriptor, what)
     fields = {each.alias: each for each in attrs.fields(kind) if each.init}
     unknown = [name for name in parameters if name not in fields]
     missing = [

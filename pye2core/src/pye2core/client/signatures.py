@@ -66,7 +66,7 @@ def class_of(signature: str | type[Instance], registry: PluginRegistry) -> type[
     descriptor = registry.signature(signature)
     if descriptor.client is None:
         return Instance
-    found: type[Instance] = registry.load(descriptor, descriptor.client)
+    found: type[Instance] = registry.load_class(Instance, descriptor, descriptor.client)
     return found
 
 

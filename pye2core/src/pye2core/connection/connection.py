@@ -20,6 +20,7 @@ from pye2core.abc import (
     ChannelKind,
     ConnectionState,
     LastWill,
+    Transport,
     TransportOptions,
 )
 from pye2core.clock import SYSTEM_CLOCK
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from pye2core.abc import Channel, SealedMessage, Transport, TransportFeatures
+    from pye2core.abc import Channel, SealedMessage, TransportFeatures
     from pye2core.clock import Clock
     from pye2core.connection.dialects import Dialects
     from pye2core.connection.inbound import Gate, Handler, Interest, OnUnreadable
@@ -187,7 +188,12 @@ class Connection:
             last_will=self._seal_last_will if self._last_will else None,
         )
         transport: Transport = self._registry.make(
-            descriptor, options, self._inbound.receive, self._on_state
+            Transport,
+            descriptor,
+            descriptor.implementation,
+            options,
+            self._inbound.receive,
+            self._on_state,
         )
         if self._last_will and not transport.features.last_will:
             _log.info(

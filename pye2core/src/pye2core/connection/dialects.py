@@ -143,9 +143,5 @@ def made_serializer(
     settings = registry.settings_of(descriptor, environment)
     own = {"node_name": node_name, "settings": settings}
     given = {name: each for name, each in own.items() if each is not None}
-    made = registry.make(descriptor, **given)
-    if isinstance(made, Serializer):
-        return made
-    raise registry.broken_in_use(
-        descriptor, f"made a {type(made).__qualname__}, which is no pye2core.abc.Serializer"
-    )
+    made: Serializer = registry.make(Serializer, descriptor, descriptor.implementation, **given)
+    return made

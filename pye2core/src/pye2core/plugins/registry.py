@@ -6,6 +6,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pye2core import abc
 from pye2core.descriptors import (
     CliCommandDescriptor,
     FormatterDescriptor,
@@ -270,22 +271,54 @@ class PluginRegistry:
                 f"`pip install --force-reinstall {record.distribution}` brings what it requires",
             ) from error
 
+    def load_class(self, kind: type, descriptor: Descriptor, import_string: str) -> Any:
+        """Import a class of a kind, of which something can be made.
+
+        Args:
+            kind: what it has to be a subclass of: ``pye2core.abc.Transport``.
+            descriptor: what names it.
+            import_string: the field of that descriptor.
+
+        Raises:
+            PluginBroken: it cannot be imported, is no such class, or lacks what such a class has
+                to have; names the plugin, what was expected and what to do.
+        """
+        found = self.load(descriptor, import_string)
+        if not (isinstance(found, type) and issubclass(found, kind)):
+            what = f"offers {import_string}, which is no {_public_name(kind)}"
+            raise self.broken_in_use(descriptor, what)
+        lacking = sorted(getattr(found, "__abstractmethods__", ()))
+        if lacking:
+            what = (
+                f"offers {import_string}, which lacks what a {_public_name(kind)} has to have:"
+                f" {', '.join(lacking)}"
+            )
+            raise self.broken_in_use(descriptor, what)
+        return found
+
     def make(
-        self, descriptor: TransportDescriptor | SerializerDescriptor, *given: Any, **named: Any
+        self, kind: type, descriptor: Descriptor, import_string: str, *given: Any, **named: Any
     ) -> Any:
-        """Import an implementation and call it with these arguments.
+        """Import a class of a kind and call it with these arguments.
+
+        Args:
+            kind: as for :meth:`load_class`.
+            descriptor: as for :meth:`load_class`.
+            import_string: as for :meth:`load_class`.
+            *given: what it is called with.
+            **named: what it is called with.
 
         Raises:
             PluginBroken: either fails; names the plugin and what to do.
             Pye2Error: what it raises itself, such as that a setting cannot be used.
         """
-        implementation = self.load(descriptor, descriptor.implementation)
+        implementation = self.load_class(kind, descriptor, import_string)
         try:
             return implementation(*given, **named)
         except (KeyboardInterrupt, Pye2Error):
             raise
         except BaseException as error:
-            what = f"offers {descriptor.implementation}, but making one failed: {told(error)}"
+            what = f"offers {import_string}, but making one failed: {told(error)}"
             raise self.broken_in_use(descriptor, what) from error
 
     def broken_in_use(
@@ -447,6 +480,14 @@ def _broken(record: PluginRecord, why_it_matters: str) -> PluginBroken:
         plugin=record.name,
         phase=record.phase.value,
     )
+
+
+def _public_name(kind: type) -> str:
+    """The name by which a plugin's author knows a class that is asked for."""
+    if getattr(abc, kind.__name__, None) is kind:
+        return f"pye2core.abc.{kind.__name__}"
+    is_ours = kind.__module__.startswith("pye2core.")
+    return f"{'pye2core' if is_ours else kind.__module__}.{kind.__name__}"
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -7,9 +7,9 @@ tells what ended it, and one for whatever comes of it. What plugins write goes t
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import pkgutil
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,7 +17,13 @@ import attrs
 from attrs import frozen
 
 from pye2_cli.doctor.findings import Finding, Problem
-from pye2core.descriptors import SerializerDescriptor, TransportDescriptor
+from pye2_cli.main import command_of
+from pye2core.descriptors import (
+    CliCommandDescriptor,
+    SerializerDescriptor,
+    SignatureDescriptor,
+    TransportDescriptor,
+)
 from pye2core.errors import PluginBroken, SettingsError
 from pye2core.plugins import (
     PluginRegistry,
@@ -173,7 +179,7 @@ def _uses(
         import_string = getattr(descriptor, field, None)
         if import_string is not None:
             subject = f"{field} of {kind} {descriptor.name}: {import_string}"
-            yield _Step(name, subject, _import_check(subject, import_string, candidate))
+            yield _Step(name, subject, _import_check(subject, descriptor, field, registry))
     if isinstance(descriptor, TransportDescriptor | SerializerDescriptor) and descriptor.settings:
         subject = f"settings of {kind} {descriptor.name}"
         yield _Step(name, subject, _settings_check(subject, descriptor, registry))
@@ -187,21 +193,44 @@ def _kind_of(descriptor: Descriptor) -> str:
 
 
 def _import_check(
-    subject: str, import_string: str, candidate: Candidate
+    subject: str, descriptor: Descriptor, field: str, registry: PluginRegistry
 ) -> Callable[[], Iterator[Problem]]:
     def check() -> Iterator[Problem]:
         try:
-            pkgutil.resolve_name(import_string)
-        except BaseException as error:  # noqa: BLE001 - whatever it raises is what is looked for
-            yield Problem(
-                "use",
-                subject,
-                f"importing it failed: {told(error)}",
-                f"`pip install --force-reinstall {candidate.distribution}` brings what it"
-                f" requires; if that does not help, tell the makers of {candidate.distribution}",
-            )
+            _import(descriptor, field, registry)
+        except PluginBroken as error:
+            yield Problem("use", subject, error.what, error.advice)
 
     return check
+
+
+def _import(descriptor: Descriptor, field: str, registry: PluginRegistry) -> None:
+    """Import what a descriptor names, as those do who use it.
+
+    Raises:
+        PluginBroken: it cannot be, or is something else than they can use.
+    """
+    kind = _classes().get((type(descriptor), field))
+    if isinstance(descriptor, CliCommandDescriptor):
+        command_of(descriptor, registry)
+    elif kind is None:
+        registry.load(descriptor, getattr(descriptor, field))
+    else:
+        registry.load_class(kind, descriptor, getattr(descriptor, field))
+
+
+@functools.cache
+def _classes() -> dict[tuple[type[Descriptor], str], type]:
+    """What has to be a class of which kind."""
+    from pye2core import Instance
+    from pye2core.abc import Runner, Serializer, Transport
+
+    return {
+        (TransportDescriptor, "implementation"): Transport,
+        (SerializerDescriptor, "implementation"): Serializer,
+        (SignatureDescriptor, "client"): Instance,
+        (SignatureDescriptor, "runner"): Runner,
+    }
 
 
 def _settings_check(
@@ -210,7 +239,7 @@ def _settings_check(
     plugin = registry.plugin_of(descriptor)
 
     def check() -> Iterator[Problem]:
-        if not _is_importable(descriptor.settings, descriptor, registry):
+        if not _is_usable(descriptor, "settings", registry):
             return
         try:
             registry.settings_of(descriptor)
@@ -235,7 +264,7 @@ def _making_check(
     def check() -> Iterator[Problem]:
         from pye2core.connection.dialects import made_serializer
 
-        if not _is_importable(descriptor.implementation, descriptor, registry):
+        if not _is_usable(descriptor, "implementation", registry):
             return
         for node_name in (None, "doctor"):
             try:
@@ -249,12 +278,10 @@ def _making_check(
     return check
 
 
-def _is_importable(
-    import_string: str | None, descriptor: Descriptor, registry: PluginRegistry
-) -> bool:
-    """Whether it can be; if not, that is told where importing it is tried."""
+def _is_usable(descriptor: Descriptor, field: str, registry: PluginRegistry) -> bool:
+    """Whether it is; if not, that is told where importing it is tried."""
     try:
-        registry.load(descriptor, import_string or "")
+        _import(descriptor, field, registry)
     except PluginBroken:
         return False
     return True

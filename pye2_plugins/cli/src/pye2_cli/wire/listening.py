@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from pye2core.abc import Channel, ChannelKind, ConnectionState, Delivery, TransportOptions
+from pye2core.abc import (
+    Channel,
+    ChannelKind,
+    ConnectionState,
+    Delivery,
+    Transport,
+    TransportOptions,
+)
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import NotConnected, TransportError
 from pye2core.identity import is_address
@@ -26,7 +33,6 @@ if TYPE_CHECKING:
 
     from pye2_cli.wire.reading import Reader, Reading
     from pye2core import PluginRegistry
-    from pye2core.abc import Transport
     from pye2core.clock import Clock
     from pye2core.settings import ClientSettings
 
@@ -98,7 +104,14 @@ class Listener:
             root=settings.root_topic,
             settings=registry.settings_of(descriptor, settings.environment),
         )
-        made: Transport = registry.make(descriptor, options, self._events.put, self._on_state)
+        made: Transport = registry.make(
+            Transport,
+            descriptor,
+            descriptor.implementation,
+            options,
+            self._events.put,
+            self._on_state,
+        )
         return made
 
     def _on_state(self, state: ConnectionState, reason: str) -> None:
