@@ -41,6 +41,42 @@ def test_a_contract_two_generations_up_binds_as_well() -> None:
                 """Never."""
 
 
+def test_a_mixin_before_the_contract_cannot_replace_a_test_without_a_reason() -> None:
+    class Loose:
+        def test_the_word_is_kept(self) -> None:
+            """Never."""
+
+    with pytest.raises(ContractOverridden, match="by that of Loose") as refused:
+
+        class Broken(Loose, Promise):
+            """Says nothing itself."""
+
+    assert refused.value.test == "test_the_word_is_kept"
+
+
+def test_a_mixin_after_the_contract_replaces_nothing() -> None:
+    class Loose:
+        def test_the_word_is_kept(self) -> None:
+            """Never."""
+
+    class Sound(Promise, Loose):
+        """The contract's comes first."""
+
+    assert Sound.test_the_word_is_kept.__doc__ == "Always."
+
+
+def test_a_mixin_may_replace_a_test_with_a_reason() -> None:
+    class Spoken:
+        @departs("words are spoken here, not kept")
+        def test_the_word_is_kept(self) -> None:
+            """Spoken."""
+
+    class Different(Spoken, Promise):
+        """Says nothing itself."""
+
+    assert Different.test_the_word_is_kept.__doc__ == "Spoken."
+
+
 def test_with_a_reason_a_test_can_be_replaced() -> None:
     class Different(Promise):
         @departs("words are spoken here, not kept")

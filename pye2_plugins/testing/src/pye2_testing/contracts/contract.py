@@ -40,20 +40,25 @@ class Contract:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name, replacement in vars(cls).items():
-            if not _is_promised(name, cls.__mro__[1:]) or getattr(replacement, _REASON, None):
+        for name in _promised_by(cls.__mro__[1:]):
+            having = [each for each in cls.__mro__ if name in vars(each)]
+            promised_by = [each for each in having if issubclass(each, Contract)][-1]
+            if having[0] is promised_by or getattr(vars(having[0])[name], _REASON, None):
                 continue
+            where = "" if having[0] is cls else f" by that of {having[0].__name__}"
             raise ContractOverridden(
-                f"{cls.__name__} replaces {name}, a test of its contract, and does not say why."
-                " Decorate it with @departs('the reason'), or assign not_promised('the reason').",
+                f"{cls.__name__} replaces {name}, a test of its contract,{where} and does not say"
+                " why. Decorate it with @departs('the reason'), or assign"
+                " not_promised('the reason').",
                 test=name,
             )
 
 
-def _is_promised(name: str, bases: tuple[type, ...]) -> bool:
-    return name.startswith("test") and any(
-        name in vars(base) for base in bases if issubclass(base, Contract)
-    )
+def _promised_by(bases: tuple[type, ...]) -> list[str]:
+    """The names of the tests of all contracts among these classes."""
+    contracts = [base for base in bases if issubclass(base, Contract)]
+    named = {name: None for base in contracts for name in vars(base) if name.startswith("test")}
+    return list(named)
 
 
 def departs(because: str) -> Callable[[_Test], _Test]:
