@@ -1,23 +1,26 @@
 """What every wire dialect promises the kernel: meaning arrives, and nothing else gets through.
 
 You are at the entrance and in the room of tests of meaning, signatures and encryption; ``facts``
-beside it tests what is told of senders, ``messages`` makes what is said.
+beside it tests what is told of senders, ``messages`` makes what is said, ``others`` has what other
+dialects say.
 """
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pye2_testing.contracts.offers import implementation, modules_imported_with
 from pye2_testing.contracts.serializer import messages
 from pye2_testing.contracts.serializer.facts import TellsWhatItIsTold
 from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER, STRANGER
+from pye2_testing.contracts.serializer.others import FOREIGN, installed_dialects_but
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.messages import Action, Command, InstancePath, PayloadMessage, Requester
 
@@ -30,7 +33,13 @@ _RECEIVERS = st.sampled_from([None, RECEIVER.address])
 _PLACES = st.floats(0, 1, exclude_max=True)
 """Where in a message, as a share of its length: signatures differ in theirs."""
 
+_EXAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+"""Each subclass runs the tests on an object of its own, which hypothesis asks about."""
+_MANY_EXAMPLES = settings(_EXAMPLES, max_examples=300)
+
 _MIB = 1024 * 1024
+
+_SAMPLES = 1024
 
 _PAYLOAD = PayloadMessage(
     InstancePath("cellar", "METER_01", "north"), {"X_TEXT": _SECRET}, Requester(RECEIVER.address)
@@ -78,14 +87,14 @@ class SerializerContract(TellsWhatItIsTold):
 
     # --- meaning arrives ---
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(command=messages.commands, encrypt_for=_RECEIVERS)
     def test_a_command_arrives_with_all_that_it_says(
         self, command: Command, encrypt_for: str | None
     ) -> None:
         assert evolve(self.arrived(command, encrypt_for), origin=None) == command
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(payload=messages.payloads, encrypt_for=_RECEIVERS)
     def test_a_payload_arrives_with_all_that_it_says(
         self, payload: PayloadMessage, encrypt_for: str | None
@@ -109,7 +118,7 @@ class SerializerContract(TellsWhatItIsTold):
         assert own["X_TEXT"] == _SECRET
         assert {key: opened.fields[key] for key in own} == own
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(notification=messages.notifications)
     def test_a_notification_arrives_with_all_that_it_says(self, notification: Notification) -> None:
         opened = self.arrived(notification)
@@ -118,7 +127,7 @@ class SerializerContract(TellsWhatItIsTold):
         assert {key: opened.fields[key] for key in said} == said
         assert evolve(opened, fields=said, origin=None) == notification
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(heartbeat=messages.heartbeats)
     def test_a_heartbeat_arrives_with_all_that_it_says(self, heartbeat: Heartbeat) -> None:
         opened = self.arrived(heartbeat)
@@ -127,12 +136,12 @@ class SerializerContract(TellsWhatItIsTold):
         assert {key: opened.status[key] for key in said} == said
         assert evolve(opened, status=said, origin=None) == heartbeat
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(heartbeat=messages.brief_heartbeats)
     def test_a_brief_heartbeat_arrives_with_all_that_it_says(self, heartbeat: Heartbeat) -> None:
         assert evolve(self.arrived(heartbeat), status={}, origin=None) == heartbeat
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(payload=messages.payloads)
     def test_what_arrived_can_be_sent_on(self, payload: PayloadMessage) -> None:
         once = self.arrived(payload)
@@ -153,6 +162,27 @@ class SerializerContract(TellsWhatItIsTold):
         for message in (_COMMAND, _PAYLOAD):
             assert self.serializer().recognises(self.seal(message))
             assert self.serializer().recognises(self.seal(message, RECEIVER.address))
+
+    def test_it_does_not_recognise_noise(self) -> None:
+        noise = random.Random(1)  # noqa: S311 - the same in every run
+        samples = [noise.randbytes(64) for _ in range(_SAMPLES)]
+
+        recognised = sum(map(self.serializer().recognises, samples))
+
+        # One of 256 is what a dialect with a first byte of its own takes for its own.
+        assert recognised < _SAMPLES / 64
+        assert not self.serializer().recognises(b"")
+
+    @pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN.keys())
+    def test_it_does_not_recognise_what_may_be_another_dialects(self, data: bytes) -> None:
+        assert not self.serializer().recognises(data)
+
+    def test_it_does_not_recognise_what_the_other_installed_dialects_seal(self) -> None:
+        for dialect in installed_dialects_but(self.serializer):
+            for message in (_COMMAND, _PAYLOAD):
+                for receiver in (None, RECEIVER.address):
+                    sealed = dialect.seal(message, SENDER, encrypt_for=receiver)
+                    assert not self.serializer().recognises(sealed), dialect
 
     def test_a_command_can_be_told_from_what_nodes_say(self) -> None:
         assert self.parsed(self.seal(_COMMAND)).is_command
@@ -191,7 +221,7 @@ class SerializerContract(TellsWhatItIsTold):
     def test_a_message_that_is_sent_twice_can_be_told_from_one_that_is_replayed(self) -> None:
         assert self.parsed(self.seal(_PAYLOAD)).digest != self.parsed(self.seal(_PAYLOAD)).digest
 
-    @settings(deadline=None)
+    @_EXAMPLES
     @given(
         where=_PLACES,
         bit=st.integers(0, 7),
@@ -251,7 +281,7 @@ class SerializerContract(TellsWhatItIsTold):
         with pytest.raises(TypeError, match="X_DEEP"):
             self.seal(evolve(_PAYLOAD, fields={"X_DEEP": [{"inner": value}]}))
 
-    @settings(deadline=None, max_examples=300)
+    @_MANY_EXAMPLES
     @given(noise=st.binary() | st.text().map(str.encode))
     def test_whatever_the_bytes_they_are_read_or_rejected(self, noise: bytes) -> None:
         self.serializer().recognises(noise)
@@ -262,7 +292,7 @@ class SerializerContract(TellsWhatItIsTold):
         assert understood.reason
         assert str(understood)
 
-    @settings(deadline=None, max_examples=300)
+    @_MANY_EXAMPLES
     @given(where=_PLACES, encrypt_for=_RECEIVERS)
     def test_a_message_that_was_cut_is_rejected(
         self, where: float, encrypt_for: str | None
