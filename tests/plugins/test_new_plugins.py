@@ -64,6 +64,20 @@ MISTAKES = [
         "test_when_it_was_sent_is_told_with_it",
     ),
     (
+        "serializer",
+        "serializer.py",
+        "data.startswith(_BEGINNING)",
+        "bool(data)",
+        "test_it_does_not_recognise_noise",
+    ),
+    (
+        "signature",
+        "runner.py",
+        " = settings_from(self.context.settings, self.context.path)\n        self._wake",
+        "; settings_from(self.context.settings, self.context.path)\n        self._wake",
+        "test_changed_settings_are_confirmed_and_show_in_what_it_sends",
+    ),
+    (
         "signature",
         "plugin.py",
         "from pye2core import SignatureDescriptor, hookimpl\n",

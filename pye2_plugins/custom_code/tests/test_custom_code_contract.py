@@ -19,6 +19,7 @@ class TestCustomExec(SignatureContract):
     signature = "CUSTOM_EXEC_01"
     settings = {"PROCESS_DELAY": 0.1, "A": 6}
     change = {"A": 7}
+    changed = {"EXEC_RESULT": 7}
     wrong = ({"PROCESS_DELAY": "soon"}, {"RESULT_KEY": 5})
 
     def create(self, pipeline: Pipeline, instance_id: str, settings: Mapping[str, Any]) -> Instance:

@@ -19,6 +19,7 @@ from pye2_testing.contracts.offers import (
     offered_by,
     require_installed,
 )
+from pye2_testing.contracts.said import Said
 from pye2_testing.network import MemoryNetwork
 from pye2core import Instance, SignatureDescriptor, installed_plugins
 from pye2core.abc import Runner
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pye2core import Payload, Pipeline, Session
 
 _PATIENCE = 30.0
+_ON_THEIR_WAY = 32
+"""Payloads of which one has to be of the changed settings."""
 
 
 class SignatureContract(Contract):
@@ -43,7 +46,10 @@ class SignatureContract(Contract):
         plugin: the module that the entry point names.
         signature: the signature's name.
         settings: with these, an instance sends a payload soon, unasked.
-        change: settings that an instance can be given while it runs, and then sends another.
+        change: settings that an instance can be given while it runs, and then sends a payload that
+            says something else.
+        changed: what such a payload says, by upper-case field. Empty: that its fields differ from
+            those of the first is enough, which proves nothing where they always do.
         wrong: settings that are refused, each laid over ``settings``.
         nodes: how many nodes an instance needs.
 
@@ -55,6 +61,7 @@ class SignatureContract(Contract):
                 signature = "THERMOMETER_01"
                 settings = {"SENSOR": "cellar"}
                 change = {"SENSOR": "attic"}
+                changed = {"WHERE": "attic"}
                 wrong = [{"SENSOR": 5}]
     """
 
@@ -62,6 +69,7 @@ class SignatureContract(Contract):
     signature: ClassVar[str]
     settings: ClassVar[Mapping[str, Any]] = {}
     change: ClassVar[Mapping[str, Any]] = {}
+    changed: ClassVar[Mapping[str, Any]] = {}
     wrong: ClassVar[Sequence[Mapping[str, Any]]] = ()
     nodes: ClassVar[int] = 1
 
@@ -82,11 +90,24 @@ class SignatureContract(Contract):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def session(cls) -> Iterator[Session]:
-        """A session on a network that runs the signature."""
+    def network(cls) -> Iterator[MemoryNetwork]:
+        """A network that runs the signature."""
         require_installed(cls.descriptor(), installed_plugins().signatures())
-        with MemoryNetwork(cls.nodes) as network, network.session() as session:
+        with MemoryNetwork(cls.nodes) as network:
+            yield network
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def session(cls, network: MemoryNetwork) -> Iterator[Session]:
+        """A session on that network."""
+        with network.session() as session:
             yield session
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def said(cls, network: MemoryNetwork) -> Said:
+        """All that instances have said there."""
+        return Said(network.broker)
 
     @pytest.fixture
     def payloads(self) -> queue.Queue[Payload]:
@@ -164,20 +185,27 @@ class SignatureContract(Contract):
         while heard != {"one", "two"}:
             heard.add(payloads.get(timeout=_PATIENCE).path.instance_id)
 
-    def test_changed_settings_are_confirmed_and_it_goes_on(
-        self, pipeline: Pipeline, payloads: queue.Queue[Payload]
+    def test_changed_settings_are_confirmed_and_show_in_what_it_sends(
+        self, pipeline: Pipeline, payloads: queue.Queue[Payload], said: Said
     ) -> None:
         if not self.change:
             pytest.skip("`change` says nothing")
         instance = self.create(pipeline, "one", self.settings)
         pipeline.deploy()
-        payloads.get(timeout=_PATIENCE)
+        before = said.own_fields(payloads.get(timeout=_PATIENCE))
 
         instance.update_instance_config(config=dict(self.change))
         pipeline.deploy()
 
-        assert payloads.get(timeout=_PATIENCE).path.instance_id == "one"
         assert {key: instance.config[key] for key in self.change} == dict(self.change)
+        # What it sent before it was changed may still be on its way.
+        coming = (said.own_fields(_next(payloads)) for _ in range(_ON_THEIR_WAY))
+        assert any(self._shows_change(each, before) for each in coming)
+
+    def _shows_change(self, now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+        if self.changed:
+            return {key: now.get(key) for key in self.changed} == dict(self.changed)
+        return dict(now) != dict(before)
 
     def test_wrong_settings_are_refused_in_words_and_leave_the_node_well(
         self, pipeline: Pipeline
@@ -209,7 +237,7 @@ class SignatureContract(Contract):
         assert pipeline.was_last_operation_successful
 
     def test_a_closed_pipeline_sends_nothing_more(
-        self, pipeline: Pipeline, payloads: queue.Queue[Payload]
+        self, pipeline: Pipeline, payloads: queue.Queue[Payload], said: Said
     ) -> None:
         self.create(pipeline, "one", self.settings)
         pipeline.deploy()
@@ -217,6 +245,36 @@ class SignatureContract(Contract):
 
         pipeline.close()
 
-        before = payloads.qsize()
-        pipeline.session.wait_for_node("node-1", verbose=False)
-        assert payloads.qsize() == before
+        # What was on its way comes before what another instance says after that.
+        self._hear_of_another(pipeline, "next")
+        before = said.in_pipeline(pipeline.name)
+        self._hear_of_another(pipeline, "last")
+        assert before
+        assert said.in_pipeline(pipeline.name) == before
+
+    def _hear_of_another(self, pipeline: Pipeline, name: str) -> None:
+        """Wait until an instance on a pipeline of its own has sent something."""
+        heard: queue.Queue[Payload] = queue.Queue()
+        other = pipeline.session.create_pipeline(
+            node="node-1",
+            name=f"{pipeline.name}-{name}",
+            on_data=lambda _pipeline, _signature, _instance, payload: heard.put(payload),
+        )
+        try:
+            self.create(other, "one", self.settings)
+            other.deploy()
+            _next(heard)
+        finally:
+            other.close()
+
+
+def _next(payloads: queue.Queue[Payload]) -> Payload:
+    """The next payload that comes in time.
+
+    Raises:
+        AssertionError: none does.
+    """
+    try:
+        return payloads.get(timeout=_PATIENCE)
+    except queue.Empty:
+        raise AssertionError(f"no such payload came within {_PATIENCE:g} s") from None
