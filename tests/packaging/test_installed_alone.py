@@ -30,11 +30,12 @@ print(json.dumps({each.name: [each.state.value, each.error] for each in records}
 IMPLEMENTATIONS = """
 from pye2core import installed_plugins
 registry = installed_plugins()
-for by_name in (registry.transports(), registry.signatures(), registry.commands()):
-    for descriptor in by_name.values():
-        for name in ("implementation", "client", "runner", "settings"):
+for record in registry.records:
+    for descriptor in registry.descriptors_of(record.name):
+        for name in ("implementation", "client", "runner", "settings", "progress"):
             if getattr(descriptor, name, None) is not None:
                 registry.load(descriptor, getattr(descriptor, name))
+                print(record.name, getattr(descriptor, name))
 """
 
 
@@ -45,6 +46,16 @@ def members() -> list[str]:
     files = [folder / "pyproject.toml" for each in patterns for folder in ROOT.glob(each)]
     names = {tomllib.loads(each.read_text())["project"]["name"] for each in files if each.exists()}
     return sorted(names - {KERNEL})
+
+
+def plugins_of(name: str) -> set[str]:
+    """The plugins that a distribution of the workspace has, by its own entry points."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["uv"]["workspace"]["members"]
+    files = [folder / "pyproject.toml" for each in patterns for folder in ROOT.glob(each)]
+    said = [tomllib.loads(each.read_text())["project"] for each in files if each.exists()]
+    points = {each["name"]: each.get("entry-points", {}).get("pye2", {}) for each in said}
+    return set(points[name])
 
 
 def packages_in(wheel: Path) -> set[str]:
@@ -85,5 +96,8 @@ def test_a_plugin_alone_with_the_kernel_can_be_used(
     for package in packages_in(wheels[name]):
         run(python, "-c", f"import {package}", cwd=tmp_path)
     states = json.loads(run(python, "-c", STATES, cwd=tmp_path))
-    assert {state for state, _ in states.values()} <= {"loaded"}, states
-    run(python, "-c", IMPLEMENTATIONS, cwd=tmp_path)
+    own = plugins_of(name)
+    assert own <= states.keys()
+    assert all(state == "loaded" for state, _ in states.values()), states
+    used = run(python, "-c", IMPLEMENTATIONS, cwd=tmp_path).splitlines()
+    assert own <= {line.split()[0] for line in used}
