@@ -153,7 +153,7 @@ class Acknowledging(Promises):
 
         assert sorted(one.data for one in receiver.take(20)) == sorted(numbered(20, "new "))
 
-    def test_more_arrives_only_as_acknowledgements_are_sent_but_all_of_it(
+    def test_all_of_what_is_acknowledged_one_by_one_arrives(
         self, bench: Bench
     ) -> None:
         receiver = bench.client("receiver", acknowledges=False)
