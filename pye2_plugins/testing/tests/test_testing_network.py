@@ -145,3 +145,12 @@ def wait_for_thread(name: str) -> None:
     for each in threading.enumerate():
         if each.name.startswith(name):
             each.join(PATIENCE)
+
+
+def test_heartbeats_say_that_nothing_confines_custom_code() -> None:
+    with MemoryNetwork(1) as network, network.session() as session:
+        heartbeat = session.peers.heartbeat("node-1")
+
+    said = heartbeat.sandbox
+    assert (said.layers, said.unsafe) == ((), True)
+    assert "for tests only" in said.missing["process"]

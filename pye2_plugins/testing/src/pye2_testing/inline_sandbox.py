@@ -21,6 +21,7 @@ from attrs import frozen
 
 from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.sandbox.forks import Ended, Forked
+from pye2core.messages import SandboxReport
 
 if TYPE_CHECKING:
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
@@ -79,8 +80,9 @@ class InlineThreads:
         """Say what this is."""
         _log.info("the sandbox is inline: custom code runs in this process, for tests only")
 
-    def report(self) -> None:
+    def report(self) -> SandboxReport:
         """Nothing stands around them."""
+        return SandboxReport(missing={"process": "inline, for tests only"}, unsafe=True)
 
     async def fork(self, channel: socket.socket) -> Forked:
         """Start a thread that holds ``channel``."""
