@@ -153,9 +153,7 @@ class Acknowledging(Promises):
 
         assert sorted(one.data for one in receiver.take(20)) == sorted(numbered(20, "new "))
 
-    def test_all_of_what_is_acknowledged_one_by_one_arrives(
-        self, bench: Bench
-    ) -> None:
+    def test_all_of_what_is_acknowledged_one_by_one_arrives(self, bench: Bench) -> None:
         receiver = bench.client("receiver", acknowledges=False)
         receiver.subscribe(CONFIG)
         bench.client("sender").publish(CONFIG, *numbered(300))
