@@ -1,0 +1,8 @@
+# family: plugin-api
+# kind: dos
+# seconds: 6
+# limit: payloads
+# tries: payloads without an end
+def job(plugin):
+  for i in range(1000000):
+    plugin.add_payload_by_fields(NUMBER=i)

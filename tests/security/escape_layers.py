@@ -1,0 +1,23 @@
+"""The layers by name, and the one place that turns some of them off: for these tests only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pye2_node.sandbox import SandboxPool
+
+CHECK: Final = "check"
+LAYERS: Final = (CHECK, "namespaces", "uid", "rlimits", "landlock", "seccomp")
+"""The language check, then the operating system's layers in the order of locking."""
+
+
+def pool_without(layers: frozenset[str]) -> SandboxPool:
+    """A node's sandbox that lacks these layers.
+
+    Without the check, foreign code is neither looked at nor has it a choice of names made for it:
+    it sees the interpreter's own builtins.
+    """
+    from pye2_node.sandbox import SandboxPool
+
+    return SandboxPool(without=layers)
