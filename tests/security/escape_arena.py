@@ -7,23 +7,22 @@ is in ``escape_trials``; who lives on the node besides is in ``escape_neighbours
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import psutil
-from attrs import define, field, frozen
+from attrs import define, field
+from escape_tenants import Tenant
 from escape_witnesses import (
-    ABSTRACT,
     ENVIRONMENT_SECRET,
     PASSWORD,
+    PORT,
     Household,
     Listener,
     Outside,
@@ -31,13 +30,9 @@ from escape_witnesses import (
 
 from pye2_node.home import Home
 from pye2_testing.mosquitto import Mosquitto
-from pye2core import Session
-from pye2core.clock import SYSTEM_CLOCK
 from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pye2core.messages import InstancePath
 
 HERE: Final = Path(__file__).parent
@@ -46,69 +41,6 @@ ORDINARY_USER: Final = 60991
 
 PATIENCE: Final = 30.0
 _HEARTBEAT: Final = 0.5
-
-
-@frozen
-class Heard:
-    """A message that a tenant's session was given."""
-
-    kind: str
-    pipeline: str
-    fields: dict[str, Any]
-    at: float
-
-    @property
-    def text(self) -> str:
-        """All of it, to be searched."""
-        return str(self.fields)
-
-
-class Ears:
-    """What one tenant's session hears, in order; waiting for what is to come."""
-
-    def __init__(self) -> None:
-        self._heard: list[Heard] = []
-        self._news = threading.Condition()
-
-    def callbacks(self) -> dict[str, Callable[..., None]]:
-        """What the session is to call."""
-        return {
-            "on_payload": lambda _session, _node, pipeline, _signature, _instance, payload: (
-                self._note("payload", pipeline, payload)
-            ),
-            "on_notification": lambda _session, _node, payload: self._note(
-                "notification", payload.path.pipeline, payload
-            ),
-            "on_heartbeat": lambda _session, node, heartbeat: self._note("heartbeat", node, {}),
-        }
-
-    def _note(self, kind: str, pipeline: str | None, fields: Any) -> None:
-        with self._news:
-            self._heard.append(Heard(kind, pipeline or "", dict(fields), SYSTEM_CLOCK.monotonic()))
-            self._news.notify_all()
-
-    def of(self, pipeline: str, kind: str | None = None) -> list[Heard]:
-        """All that was said of a pipeline."""
-        with self._news:
-            return [
-                each
-                for each in self._heard
-                if each.pipeline == pipeline and kind in (None, each.kind)
-            ]
-
-    def wait(self, wanted: Callable[[Heard], bool], seconds: float) -> Heard | None:
-        """The first message that is wanted, whether it has come already or not; None in the end."""
-
-        def found() -> Heard | None:
-            return next((each for each in self._heard if wanted(each)), None)
-
-        with self._news:
-            return self._news.wait_for(found, seconds)
-
-    def forget(self) -> None:
-        """Forget all that was heard."""
-        with self._news:
-            self._heard.clear()
 
 
 @define
@@ -122,10 +54,8 @@ class Arena:
 
     without: frozenset[str] = frozenset()
     as_user: bool = False
-    attacker: Session = field(init=False)
-    tenant: Session = field(init=False)
-    ears_of_attacker: Ears = field(factory=Ears, init=False)
-    ears_of_tenant: Ears = field(factory=Ears, init=False)
+    attacker: Tenant = field(init=False)
+    tenant: Tenant = field(init=False)
     listener: Listener = field(init=False)
     outside: Outside = field(init=False)
     household: Household = field(init=False)
@@ -151,10 +81,8 @@ class Arena:
             broker = Mosquitto(private / "broker", user="pye2", password=PASSWORD)
             self._broker = starting.enter_context(broker)
             self._log = private / "node.log"
-            self.attacker = self._session(private / "attacker.pem", self.ears_of_attacker)
-            starting.callback(self.attacker.close)
-            self.tenant = self._session(private / "tenant.pem", self.ears_of_tenant)
-            starting.callback(self.tenant.close)
+            self.attacker = starting.enter_context(Tenant(self.url, private / "attacker.pem"))
+            self.tenant = starting.enter_context(Tenant(self.url, private / "tenant.pem"))
             starting.callback(self._end_node)
             self._start_node()
             self._stack = starting.pop_all()
@@ -176,7 +104,8 @@ class Arena:
             "@WORK@": str(Home._place_of(self._home_only, path)),
             "@HOME@": str(self.home),
             "@GROUND@": str(self._ground),
-            "@ABSTRACT@": ABSTRACT,
+            "@ABSTRACT@": self.listener.abstract_name,
+            str(PORT): str(self.listener.port),
             "@MARKER@": f"PLANTED-BY-A-{name}",
         }
 
@@ -202,13 +131,11 @@ class Arena:
     def begin_anew(self) -> None:
         """End the node, however it is, and start another."""
         self._end_node()
+        for tenant in (self.attacker, self.tenant):
+            tenant.abandon()
         self._start_node()
 
     # --- starting and ending ----------------------------------------------------------------------
-
-    def _session(self, key_file: Path, ears: Ears) -> Session:
-        log = logging.getLogger("escapes.session")
-        return Session(broker=self.url, key_file=key_file, log=log, **ears.callbacks())
 
     def _start_node(self) -> None:
         self._lives += 1
@@ -237,8 +164,8 @@ class Arena:
         cell = psutil.Process(self._cell.pid)
         self.household = Household(cell)
         self.household.start(cell.children()[0].children()[0])
-        for session in (self.attacker, self.tenant):
-            assert session.wait_for_node(self.node, timeout=PATIENCE, verbose=False)
+        for tenant in (self.attacker, self.tenant):
+            tenant.meet(self.node, PATIENCE)
 
     def _command(self) -> list[str]:
         program = ["-m", "pye2_node"]

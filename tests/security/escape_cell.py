@@ -99,11 +99,7 @@ def _furnish(writable: list[str], uid: int | None) -> None:
 
 def _open_the_way_to(folder: str) -> None:
     """Show ``folder`` to another user where one of those above it is closed to everybody else."""
-    closed = [
-        above
-        for above in reversed(Path(folder).parents)
-        if not above.stat().st_mode & 0o001
-    ]
+    closed = [above for above in reversed(Path(folder).parents) if not above.stat().st_mode & 0o001]
     if not closed:
         return
     inside = os.open(folder, os.O_PATH)

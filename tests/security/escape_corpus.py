@@ -45,6 +45,9 @@ _GIVEN_FAMILIES: Final = {
     "output": "105",
 }
 
+_SECONDS_OF_FAMILIES: Final = {"memory": 8.0, "limits": 8.0}
+"""Those whose own limit is to end them, before their time is over."""
+
 
 @frozen
 class Snippet:
@@ -77,7 +80,8 @@ class Snippet:
     @property
     def seconds(self) -> float:
         """The time limit that it is given."""
-        return float(self.headers.get("seconds", "2" if self.is_slow else "8"))
+        usual = _SECONDS_OF_FAMILIES.get(self.family, 2.0) if self.is_slow else 8.0
+        return float(self.headers.get("seconds", usual))
 
     @property
     def value(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from escape_witnesses import TENANTS_SECRET
 
@@ -10,9 +10,8 @@ from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import Pye2Error
 
 if TYPE_CHECKING:
-    from escape_arena import Arena, Heard
-
-    from pye2core import Pipeline
+    from escape_arena import Arena
+    from escape_tenants import Heard
 
 NEIGHBOUR: Final = "neighbour"
 NEWCOMER: Final = "newcomer"
@@ -54,8 +53,8 @@ class Neighbours:
 
     def move_in(self) -> None:
         """Start the one that stays."""
-        pipeline = self._deploy(NEIGHBOUR, process_delay=0.1)
-        first = self._result(pipeline.name, since=0.0)
+        self._deploy(NEIGHBOUR, 0.1)
+        first = self._result(NEIGHBOUR, since=0.0)
         assert first is not None, "the neighbour gives no results"
         self._run = first.fields["EXEC_RUN"]
 
@@ -64,17 +63,17 @@ class Neighbours:
         since = SYSTEM_CLOCK.monotonic()
         found = self._wrong_with(self._result(NEIGHBOUR, since=since), "the neighbour")
         try:
-            pipeline = self._deploy(NEWCOMER, process_delay=3600)
+            self._deploy(NEWCOMER, 3600)
         except Pye2Error as error:
             found.append(f"nobody can move in: {str(error)[:200]}")
         else:
             found += self._wrong_with(self._result(NEWCOMER, since=since), "the newcomer")
-            pipeline.close()
+        self._arena.tenant.close(NEWCOMER)
         found += [
             f"planted at the {name}'s: {each.text[:200]}"
             for name in (NEIGHBOUR, NEWCOMER)
-            for ears in (self._arena.ears_of_tenant, self._arena.ears_of_attacker)
-            for each in ears.of(name)
+            for somebody in (self._arena.tenant, self._arena.attacker)
+            for each in somebody.ears.of(name)
             if any(word in each.text for word in PLANTED)
         ]
         return found
@@ -90,17 +89,11 @@ class Neighbours:
         return found
 
     def _result(self, pipeline: str, *, since: float) -> Heard | None:
-        def is_it(heard: Heard) -> bool:
-            return (heard.kind, heard.pipeline) == ("payload", pipeline) and heard.at > since
+        return self._arena.tenant.ears.wait(
+            lambda each: each.pipeline == pipeline and each.tells_the_end and each.at > since,
+            _SECONDS,
+        )
 
-        return self._arena.ears_of_tenant.wait(is_it, _SECONDS)
-
-    def _deploy(self, name: str, **settings: Any) -> Pipeline:
-        pipeline = self._arena.tenant.create_pipeline(node=self._arena.node, name=name)
-        pipeline.create_custom_plugin_instance(instance_id="one", custom_code=_CODE, **settings)
-        try:
-            pipeline.deploy(timeout=_SECONDS)
-        except Pye2Error:
-            pipeline.close(wait_confirmation=False)
-            raise
-        return pipeline
+    def _deploy(self, name: str, delay: float) -> None:
+        arena = self._arena
+        arena.tenant.deploy(arena.node, name, _CODE, _SECONDS, PROCESS_DELAY=delay)

@@ -30,7 +30,12 @@ def main() -> int:
     without = frozenset(filter(None, asked.without.split(",")))
     if asked.only is not None:
         without = frozenset(LAYERS) - frozenset(asked.only.split(","))
-    known = [*attacks(), *snippets("abuse"), *twins().values()]
+    known = [
+        *attacks(),
+        *snippets("abuse"),
+        *snippets("surface"),
+        *twins().values(),
+    ]
     chosen = [
         each
         for each in known
@@ -38,8 +43,7 @@ def main() -> int:
     ]
     with Arena(without, asked.as_user) as arena:
         outcomes = Trials(arena).run(chosen, at_once=asked.at_once)
-    print("\n".join(table(outcomes)))
-    print(summary(outcomes))
+    sys.stdout.write("\n".join([*table(outcomes), summary(outcomes), ""]))
     return int(any(outcome.evidence for outcome in outcomes))
 
 

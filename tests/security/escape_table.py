@@ -15,10 +15,10 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """One line a snippet: its name, its kind, what became of it, by what, what it reached."""
     for each in outcomes:
         reached = f"REACHED {'; '.join(each.evidence)}" if each.evidence else "contained"
+        reached = " ".join(reached.split())[:160]
         detail = " ".join(each.detail.split())[:90]
-        yield (
-            f"{each.name:<34} {each.kind:<7} {each.result:<8} {each.layer:<11} {reached}  | {detail}"
-        )
+        begin = f"{each.name:<34} {each.kind:<7} {each.result:<8} {each.layer:<11}"
+        yield f"{begin} {reached}  | {detail}"
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

@@ -14,33 +14,31 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, evolve, frozen
 from escape_layers import CHECK
 from escape_neighbours import NEIGHBOUR, Neighbours
+from escape_tenants import INSTANCE, SIGNATURE
 from escape_witnesses import told_by
 
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.code import encode
 from pye2core.errors import Pye2Error
 from pye2core.messages import InstancePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from escape_arena import Arena, Heard
+    from escape_arena import Arena
     from escape_corpus import Snippet
-
-    from pye2core import Pipeline
 
 RAN: Final = "ran"
 REFUSED: Final = "refused"
 FAILED: Final = "failed"
 
-_SIGNATURE: Final = "CUSTOM_EXEC_01"
-_DEPLOY_SECONDS: Final = 40.0
+_DEPLOY_SECONDS: Final = 20.0
 _MARGIN: Final = 10.0
 _SETTLE_SECONDS: Final = 8.0
 _MIB: Final = 1024 * 1024
 _MOST_GROWTH: Final = 150 * _MIB
 _MOST_PEAK: Final = 1024 * _MIB
 _MORE_DESCRIPTORS: Final = 16
+_MOST_AT_ONCE: Final = 20
 _FORGED: Final = re.compile(rf"^\S+ \S+ INFO pye2_node\.code: {NEIGHBOUR}:one: .*PWNED")
 _TERMINAL_CODE: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _REFUSED_BY_CHECK: Final = "the custom code cannot run here"
@@ -60,6 +58,7 @@ class Outcome:
         detail: how it ended, in words.
         evidence: what it reached; empty if it was contained.
         value: what it returned.
+        limits: the limits that notifications say it has hit, each with its value.
     """
 
     name: str
@@ -69,6 +68,7 @@ class Outcome:
     detail: str
     evidence: tuple[str, ...] = ()
     value: Any = None
+    limits: tuple[tuple[str, Any], ...] = ()
 
     @property
     def layer(self) -> str:
@@ -96,7 +96,7 @@ class _Attempt:
     """One snippet under way."""
 
     snippet: Snippet
-    pipeline: Pipeline
+    name: str
     outcome: Outcome
 
 
@@ -136,12 +136,12 @@ class Trials:
         for attempt in attempts:
             self._collect(attempt)
         for attempt in attempts:
-            self._close(attempt.pipeline)
-        traces = self._traces()
+            self._arena.attacker.close(attempt.name)
+        traces = self._traces() + self._crowd(len(group))
         for attempt in attempts:
             self._add_evidence(attempt)
-        self._arena.ears_of_attacker.forget()
-        self._arena.ears_of_tenant.forget()
+        self._arena.attacker.ears.forget()
+        self._arena.tenant.ears.forget()
         return [attempt.outcome for attempt in attempts], traces
 
     def _begin(self, snippet: Snippet) -> _Attempt:
@@ -149,30 +149,22 @@ class Trials:
         self._number += 1
         name = f"t{self._number}-{snippet.name}"[:60]
         arena = self._arena
-        path = InstancePath(name, _SIGNATURE, "one")
+        path = InstancePath(name, SIGNATURE, INSTANCE)
         source = snippet.source(arena.places(snippet.name, path))
-        pipeline = arena.attacker.create_pipeline(node=arena.node, name=name)
-        pipeline.create_plugin_instance(
-            signature=_SIGNATURE,
-            instance_id="one",
-            config={"CODE": encode(source), **_once(snippet.seconds)},
-        )
         outcome = Outcome(snippet.name, snippet.kind, snippet.family, RAN, "")
         try:
-            pipeline.deploy(timeout=_DEPLOY_SECONDS)
+            arena.attacker.deploy(
+                arena.node, name, source, _DEPLOY_SECONDS, **_once(snippet.seconds)
+            )
         except Pye2Error as error:
-            outcome = _not_deployed(outcome, str(error))
-        return _Attempt(snippet, pipeline, outcome)
+            outcome = _not_deployed(outcome, getattr(error, "reason", str(error)))
+        return _Attempt(snippet, name, outcome)
 
     def _hear_out(self, attempt: _Attempt) -> None:
         """Wait for what came of it."""
         if attempt.outcome.result != RAN or attempt.outcome.detail:
             return
-        name = attempt.pipeline.name
-        heard = self._arena.ears_of_attacker.wait(
-            lambda each: each.pipeline == name and _tells_the_end(each),
-            attempt.snippet.seconds + _MARGIN,
-        )
+        heard = self._arena.attacker.end_of(attempt.name, attempt.snippet.seconds + _MARGIN)
         if heard is None:
             attempt.outcome = evolve(
                 attempt.outcome, result=FAILED, detail="nothing was heard of it"
@@ -187,36 +179,27 @@ class Trials:
         """Let the tenant look into the mailbox that the snippet has planted something in."""
         if not attempt.snippet.has_collector or attempt.outcome.result != RAN:
             return
-        arena, name = self._arena, f"c{attempt.pipeline.name}"
-        path = InstancePath(name, _SIGNATURE, "one")
+        arena, name = self._arena, f"c{attempt.name}"
+        path = InstancePath(name, SIGNATURE, INSTANCE)
         source = attempt.snippet.source(arena.places(attempt.snippet.name, path), "collect")
-        pipeline = arena.tenant.create_pipeline(node=arena.node, name=name)
-        pipeline.create_plugin_instance(
-            signature=_SIGNATURE, instance_id="one", config={"CODE": encode(source), **_once(8)}
-        )
         try:
-            pipeline.deploy(timeout=_DEPLOY_SECONDS)
-        except Pye2Error:
-            self._close(pipeline)
-            return
-        heard = arena.ears_of_tenant.wait(
-            lambda each: each.pipeline == name and _tells_the_end(each), 8 + _MARGIN
-        )
-        if heard is not None and "PLANTED-BY-A" in str(heard.fields.get("EXEC_RESULT")):
-            self._blame(attempt, ["another tenant reads what it has planted"])
-        self._close(pipeline)
-
-    def _close(self, pipeline: Pipeline) -> None:
-        try:
-            pipeline.close(timeout=_SETTLE_SECONDS)
-        except Pye2Error:
-            # What a dead node leaves open is seen by the witnesses.
-            return
+            arena.tenant.deploy(arena.node, name, source, _DEPLOY_SECONDS, **_once(8))
+        except Pye2Error as error:
+            attempt.outcome = evolve(attempt.outcome, detail=f"nothing collected: {error}"[:400])
+        else:
+            heard = arena.tenant.end_of(name, 8 + _MARGIN)
+            if heard is not None and "PLANTED-BY-A" in str(heard.fields.get("EXEC_RESULT")):
+                self._blame(attempt, ["another tenant reads what it has planted"])
+        arena.tenant.close(name)
 
     # --- what the witnesses have ------------------------------------------------------------------
 
     def _add_evidence(self, attempt: _Attempt) -> None:
-        said = self._arena.ears_of_attacker.of(attempt.pipeline.name)
+        said = self._arena.attacker.ears.of(attempt.name)
+        limits = [each.fields["LIMIT"] for each in said if "LIMIT" in each.fields]
+        attempt.outcome = evolve(
+            attempt.outcome, limits=tuple((limit["NAME"], limit["VALUE"]) for limit in limits)
+        )
         told = {source for each in said for source in told_by(each.text)}
         told |= set(told_by(attempt.outcome.detail))
         self._blame(attempt, sorted(told))
@@ -245,9 +228,17 @@ class Trials:
 
     def _beats(self) -> bool:
         since = SYSTEM_CLOCK.monotonic()
-        ears = self._arena.ears_of_attacker
+        ears = self._arena.attacker.ears
         heartbeat = ears.wait(lambda each: each.kind == "heartbeat" and each.at > since, 10)
         return heartbeat is not None
+
+    def _crowd(self, size: int) -> list[str]:
+        """Many processes at once; a machine whose node has no filter of calls lets them be."""
+        usual = self._members + 2 * size
+        most = self._arena.household.members_peak
+        if most <= usual + _MOST_AT_ONCE or "seccomp" in self._arena.without:
+            return []
+        return [f"{most - usual} processes were started"]
 
     def _survivors(self) -> list[str]:
         patience = threading.Event()
@@ -288,8 +279,6 @@ class Trials:
     def _settle_in(self) -> None:
         """Have the neighbour at work, and know how everything is without an attack."""
         arena = self._arena
-        arena.ears_of_attacker.forget()
-        arena.ears_of_tenant.forget()
         self._neighbours.move_in()
         found = self._neighbours.complaints()
         assert not found, found
@@ -323,11 +312,6 @@ class Trials:
 def _once(seconds: float) -> dict[str, Any]:
     """Settings with which code is run once."""
     return {"PROCESS_DELAY": 3600, "ERROR_DELAY": 3600, "EXEC_TIMEOUT": seconds}
-
-
-def _tells_the_end(heard: Heard) -> bool:
-    fields = heard.fields
-    return heard.kind == "payload" and "EXEC_ITER" in fields and "EXEC_SEQ" in fields
 
 
 def _not_deployed(outcome: Outcome, why: str) -> Outcome:

@@ -1,7 +1,7 @@
 # family: processes
 # kind: dos
 # seconds: 4
-# limit: threads
+# limit: processes threads
 # tries: threads until there are no more, 5,000 at most
 def job(plugin):
   @LIBC@

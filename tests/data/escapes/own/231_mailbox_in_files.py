@@ -1,14 +1,13 @@
 # family: shared-state
 # kind: tamper
-# tries: folders that everybody may write as a mailbox between tenants
+# tries: names of files in folders that everybody may write as a mailbox between tenants
 # success looks like: the other tenant reads the marker
 def job(plugin):
   @LIBC@
   written = 0
   for folder in ('/dev/shm', '/tmp', '/var/tmp', '/run', '/dev/mqueue', '.', '@WORK@/..'):
     try:
-      fd = os.open(folder + '/pye2-box', 0o102, 0o666)
-      os.write(fd, b'@MARKER@')
+      os.close(os.open(folder + '/@MARKER@', 0o102, 0o666))
       written = written + 1
     except OSError:
       pass
@@ -19,7 +18,7 @@ def collect(plugin):
   found = []
   for folder in ('/dev/shm', '/tmp', '/var/tmp', '/run', '/dev/mqueue', '.', '@WORK@/..'):
     try:
-      found.append(os.read(os.open(folder + '/pye2-box', 0), 100))
+      found = found + [name for name in os.listdir(folder) if name.startswith('PLANTED')]
     except OSError:
       pass
   return found

@@ -1,5 +1,6 @@
 # family: limits
 # kind: dos
+# seconds: 2
 # tries: real-time scheduling, and the highest priority, for a loop
 # success looks like: the node or the neighbour stops answering
 def job(plugin):

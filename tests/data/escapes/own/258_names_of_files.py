@@ -8,7 +8,7 @@ def job(plugin):
   for folder, _, files in os.walk('@HOME@'):
     for name in files:
       try:
-        data = os.read(os.open(folder + '/' + name, 0), 1 << 20)
+        data = os.read(os.open(folder + '/' + name, 0o4000), 1 << 20)
         at = data.find(b'TENANT-B-' + b'SECRET')
         if at >= 0:
           seen.append(data[at:at + 30])

@@ -1,0 +1,72 @@
+"""Code that takes all it can get: it ends, its neighbours go on, and the node is as it was before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from escape_arena import Arena
+from escape_corpus import Snippet, snippets
+from escape_layers import CHECK
+from escape_table import table
+from escape_trials import RAN, Outcome, Trials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [
+    pytest.mark.mosquitto,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("cell"),
+]
+
+MOST_KEPT: Final = 32 * 1024 * 1024
+"""Bytes that a node may have more after all of it: what Python does not give back at once."""
+
+FORBIDDEN: Final = "not permitted"
+"""What the system says where a thing is not limited but refused."""
+
+ABUSES: Final = snippets("abuse")
+
+
+@pytest.fixture(scope="module")
+def aftermath() -> Iterator[tuple[dict[str, Outcome], int]]:
+    """What became of each, and how much more memory the node has in the end.
+
+    Without the language check, which would refuse most of them.
+    """
+    with Arena(frozenset({CHECK})) as arena:
+        trials = Trials(arena)
+        before = arena.household.node_memory
+        outcomes = trials.run(ABUSES, at_once=3)
+        more = arena.household.node_memory - before
+    yield {each.name: each for each in outcomes}, more
+
+
+@pytest.mark.parametrize("abuse", ABUSES, ids=lambda each: each.name)
+def test_it_harms_nobody_else_and_leaves_nothing_behind(
+    abuse: Snippet, aftermath: tuple[dict[str, Outcome], int]
+) -> None:
+    outcome = aftermath[0][abuse.name]
+
+    assert outcome.result == RAN, "\n".join(table([outcome]))
+    assert outcome.evidence == (), "\n".join(table([outcome]))
+
+
+@pytest.mark.parametrize("abuse", ABUSES, ids=lambda each: each.name)
+def test_the_limit_that_it_hits_is_told_by_name_and_value(
+    abuse: Snippet, aftermath: tuple[dict[str, Outcome], int]
+) -> None:
+    outcome = aftermath[0][abuse.name]
+    names = abuse.headers["limit"].split()
+
+    assert FORBIDDEN in outcome.detail or any(
+        name in names and value > 0 for name, value in outcome.limits
+    ), "\n".join(table([outcome]))
+
+
+def test_the_nodes_memory_returns_to_where_it_was(
+    aftermath: tuple[dict[str, Outcome], int],
+) -> None:
+    assert aftermath[1] < MOST_KEPT

@@ -1,0 +1,104 @@
+"""Every way out that is known, tried through a client, a broker and a node: none leads anywhere.
+
+A snippet is contained if it ran, or was refused by a check that lets its harmless twin through, and
+no witness has seen anything. The same with each layer turned off.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from escape_arena import Arena
+from escape_corpus import Snippet, attacks, snippets, twins
+from escape_layers import CHECK, LAYERS
+from escape_table import summary, table
+from escape_trials import FAILED, RAN, REFUSED, Outcome, Trials
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = [
+    pytest.mark.mosquitto,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("cell"),
+]
+
+SEED = 5
+SELECTED = 14
+"""Snippets for each layer that is turned off, where not all are tried."""
+
+SYSTEMS = [layer for layer in LAYERS if layer != CHECK]
+
+
+def run(without: frozenset[str], chosen: Sequence[Snippet], *, as_user: bool) -> list[Outcome]:
+    """The twins' outcomes, then those of the chosen, all on one node."""
+    with Arena(without, as_user) as arena:
+        return Trials(arena).run([*twins().values(), *chosen])
+
+
+def assert_contained(outcomes: Sequence[Outcome]) -> None:
+    """Nothing failed, nothing reached anything, and what was refused has a twin that ran."""
+    told = "\n".join([*table(outcomes), summary(outcomes)])
+    returned = {each.name: each.value for each in outcomes if each.result == RAN}
+    for family, twin in twins().items():
+        assert returned.get(twin.name) == twin.value, f"the twin of {family}:\n{told}"
+    assert [each for each in outcomes if each.result == FAILED] == [], told
+    assert [each for each in outcomes if each.evidence] == [], told
+
+
+def selection(layer: str) -> list[Snippet]:
+    """Some of the attacks, other ones for each layer; none that only its time limit ends."""
+    quick = [each for each in attacks() if not each.is_slow]
+    return random.Random(f"{SEED} {layer}").sample(quick, SELECTED)
+
+
+def test_all_layers_together_let_nothing_through() -> None:
+    outcomes = run(frozenset(), attacks(), as_user=False)
+
+    assert_contained(outcomes)
+    assert sum(each.result == REFUSED for each in outcomes) > 0
+
+
+@pytest.mark.parametrize("layer", SYSTEMS)
+def test_no_layer_is_the_only_one_that_holds(layer: str) -> None:
+    assert_contained(run(frozenset({CHECK, layer}), selection(layer), as_user=False))
+
+
+def test_the_systems_layers_hold_without_the_check() -> None:
+    assert_contained(run(frozenset({CHECK}), selection(CHECK), as_user=False))
+
+
+def test_an_ordinary_users_node_holds_too() -> None:
+    assert_contained(run(frozenset({CHECK}), selection("user"), as_user=True))
+
+
+def test_a_filter_of_calls_answers_none_that_leads_out() -> None:
+    (surface,) = snippets("surface")
+
+    outcomes = run(frozenset({CHECK}), [surface], as_user=False)
+
+    assert outcomes[-1].value == "[]"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("as_user", [False, True], ids=["root", "user"])
+@pytest.mark.parametrize("with_check", [True, False], ids=["check", "no-check"])
+@pytest.mark.parametrize("layer", ["none", *SYSTEMS])
+def test_every_snippet_without_each_layer(layer: str, *, with_check: bool, as_user: bool) -> None:
+    off = ({layer} - {"none"}) | (set() if with_check else {CHECK})
+
+    assert_contained(run(frozenset(off), attacks(), as_user=as_user))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("layer", LAYERS)
+def test_what_each_layer_stops_alone(layer: str, record_property) -> None:
+    """Asserts no more than that all was tried: the table is for ``SECURITY.md``."""
+    with Arena(frozenset(LAYERS) - {layer}) as arena:
+        outcomes = Trials(arena).run(attacks())
+
+    record_property("table", "\n".join([*table(outcomes), summary(outcomes)]))
+    assert len(outcomes) == len(attacks())
