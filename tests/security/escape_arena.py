@@ -158,12 +158,11 @@ class Arena:
                 text=True,
                 start_new_session=True,
             )
+        self.household = Household(psutil.Process(self._cell.pid))
         assert self._cell.stdout is not None
         ready = self._cell.stdout.readline()
         assert "ready" in ready, f"the node did not start:\n{self.new_log()}"
-        cell = psutil.Process(self._cell.pid)
-        self.household = Household(cell)
-        self.household.start(cell.children()[0].children()[0])
+        self.household.start()
         for tenant in (self.attacker, self.tenant):
             tenant.meet(self.node, PATIENCE)
 

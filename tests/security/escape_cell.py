@@ -1,4 +1,4 @@
-"""A cell around a whole node: what breaks out of the node's sandbox ends up here, not on the machine.
+"""A cell around a whole node: what breaks out of its sandbox ends up here, not on the machine.
 
 A program of the standard library only: ``python escape_cell.py JSON``. It takes a mount, pid, ipc
 and uts namespace of its own, makes everything but the named folders read-only, and runs a command
@@ -36,7 +36,7 @@ _READ_ONLY: Final = 1
 _PR_SET_PDEATHSIG: Final = 1
 _PR_CAPBSET_DROP: Final = 24
 _WITHOUT_CAPABILITIES: Final = (16, 17, 22, 25, 27, 32, 33, 34)
-"""Modules, raw devices, reboot, the clock, making devices, other security modules, the kernel log."""
+"""Modules, raw devices, reboot, the clock, devices, other security modules, the kernel's log."""
 _LARGEST_FILE: Final = 512 * 1024 * 1024
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)

@@ -160,15 +160,16 @@ class Household:
         self._node: psutil.Process | None = None
         self._thread = threading.Thread(target=self._watch, name="household", daemon=True)
 
-    def start(self, node: psutil.Process) -> None:
-        """Begin to watch."""
-        self._node = node
+    def start(self) -> None:
+        """Begin to watch: the node runs, as the only child of the cell's init."""
+        self._node = self._cell.children()[0].children()[0]
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Watch no more, if it ever did."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def members(self) -> list[psutil.Process]:
         """All processes of the cell that are not dead already, its init included."""

@@ -1,8 +1,8 @@
-"""Code that takes all it can get: it ends, its neighbours go on, and the node is as it was before."""
+"""Code that takes all it can get: it ends, its neighbours go on, the node is as it was before."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 from escape_arena import Arena
@@ -10,9 +10,6 @@ from escape_corpus import Snippet, snippets
 from escape_layers import CHECK
 from escape_table import table
 from escape_trials import RAN, Outcome, Trials
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = [
     pytest.mark.mosquitto,
@@ -31,7 +28,7 @@ ABUSES: Final = snippets("abuse")
 
 
 @pytest.fixture(scope="module")
-def aftermath() -> Iterator[tuple[dict[str, Outcome], int]]:
+def aftermath() -> tuple[dict[str, Outcome], int]:
     """What became of each, and how much more memory the node has in the end.
 
     Without the language check, which would refuse most of them.
@@ -41,7 +38,7 @@ def aftermath() -> Iterator[tuple[dict[str, Outcome], int]]:
         before = arena.household.node_memory
         outcomes = trials.run(ABUSES, at_once=3)
         more = arena.household.node_memory - before
-    yield {each.name: each for each in outcomes}, more
+    return {each.name: each for each in outcomes}, more
 
 
 @pytest.mark.parametrize("abuse", ABUSES, ids=lambda each: each.name)
