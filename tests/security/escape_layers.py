@@ -18,6 +18,7 @@ def pool_without(layers: frozenset[str]) -> SandboxPool:
     Without the check, foreign code is neither looked at nor has it a choice of names made for it:
     it sees the interpreter's own builtins.
     """
-    from pye2_node.sandbox import SandboxPool
+    from pye2_node.sandbox import SandboxLimits, SandboxPool
+    from pye2_node.sandbox.layers.names import Layer
 
-    return SandboxPool(without=layers)
+    return SandboxPool(SandboxLimits(layers=frozenset(Layer) - layers, unsafe=True))
