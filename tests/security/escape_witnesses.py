@@ -113,7 +113,11 @@ def _bound(family: int, kind: int, address: tuple[str, int] | str) -> socket.soc
     made = socket.socket(family, kind)
     if family != socket.AF_UNIX:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(address)
+    try:
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
     if kind == socket.SOCK_STREAM:
         made.listen()
     return made
