@@ -40,7 +40,7 @@ ORDINARY_USER: Final = 60991
 """A user that nobody is, for nodes that are not root's."""
 
 PATIENCE: Final = 30.0
-_HEARTBEAT: Final = 0.5
+_HEARTBEAT: Final = 0.25
 
 
 @define

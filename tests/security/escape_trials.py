@@ -122,8 +122,11 @@ class Trials:
             return outcomes
         self._settle_in_again()
         if len(group) == 1:
-            return [evolve(outcomes[0], evidence=(*outcomes[0].evidence, *traces))]
-        return [outcome for each in group for outcome in self._run_group([each])]
+            return [_blamed(outcomes[0], traces)]
+        alone = [outcome for each in group for outcome in self._run_group([each])]
+        if any(each.evidence for each in alone):
+            return alone
+        return [_blamed(each, [f"together with others: {one}" for one in traces]) for each in alone]
 
     # --- one group --------------------------------------------------------------------------------
 
@@ -198,7 +201,8 @@ class Trials:
         said = self._arena.attacker.ears.of(attempt.name)
         limits = [each.fields["LIMIT"] for each in said if "LIMIT" in each.fields]
         attempt.outcome = evolve(
-            attempt.outcome, limits=tuple((limit["NAME"], limit["VALUE"]) for limit in limits)
+            attempt.outcome,
+            limits=tuple((limit.get("NAME"), limit.get("VALUE")) for limit in limits),
         )
         told = {source for each in said for source in told_by(each.text)}
         told |= set(told_by(attempt.outcome.detail))
@@ -208,8 +212,7 @@ class Trials:
 
     @staticmethod
     def _blame(attempt: _Attempt, evidence: Iterable[str]) -> None:
-        outcome = attempt.outcome
-        attempt.outcome = evolve(outcome, evidence=(*outcome.evidence, *evidence))
+        attempt.outcome = _blamed(attempt.outcome, evidence)
 
     def _traces(self) -> list[str]:
         arena = self._arena
@@ -312,6 +315,10 @@ class Trials:
 def _once(seconds: float) -> dict[str, Any]:
     """Settings with which code is run once."""
     return {"PROCESS_DELAY": 3600, "ERROR_DELAY": 3600, "EXEC_TIMEOUT": seconds}
+
+
+def _blamed(outcome: Outcome, evidence: Iterable[str]) -> Outcome:
+    return evolve(outcome, evidence=(*outcome.evidence, *evidence))
 
 
 def _not_deployed(outcome: Outcome, why: str) -> Outcome:
