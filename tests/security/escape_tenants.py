@@ -47,26 +47,35 @@ class Heard:
 
 
 class Ears:
-    """What one tenant's session hears, in order; waiting for what is to come."""
+    """What one tenant's session hears of one node, in order; waiting for what is to come.
+
+    Attributes:
+        node: the node's address.
+    """
 
     def __init__(self) -> None:
+        self.node = ""
         self._heard: list[Heard] = []
         self._news = threading.Condition()
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
         """What the session is to call."""
         return {
-            "on_payload": lambda _session, _node, pipeline, _signature, _instance, payload: (
-                self._note("payload", pipeline, payload)
+            "on_payload": lambda _session, node, pipeline, _signature, _instance, payload: (
+                self._note("payload", node, pipeline, payload)
             ),
-            "on_notification": lambda _session, _node, payload: self._note(
-                "notification", payload.path.pipeline, payload
+            "on_notification": lambda _session, node, payload: self._note(
+                "notification", node, payload.path.pipeline, payload
             ),
-            "on_heartbeat": lambda _session, node, heartbeat: self._note("heartbeat", node, {}),
+            "on_heartbeat": lambda _session, node, _heartbeat: self._note(
+                "heartbeat", node, None, {}
+            ),
         }
 
-    def _note(self, kind: str, pipeline: str | None, fields: Any) -> None:
+    def _note(self, kind: str, node: str, pipeline: str | None, fields: Any) -> None:
         with self._news:
+            if node != self.node:  # the last words of one that is no more
+                return
             self._heard.append(Heard(kind, pipeline or "", dict(fields), SYSTEM_CLOCK.monotonic()))
             self._news.notify_all()
 
@@ -119,7 +128,8 @@ class Tenant:
         return self._session.address
 
     def meet(self, node: str, seconds: float) -> None:
-        """Wait until a node has been heard."""
+        """Wait until a node has been heard, and listen to it alone from then on."""
+        self.ears.node = node
         assert self._session.wait_for_node(node, timeout=seconds, verbose=False)
 
     def deploy(self, node: str, name: str, source: str, seconds: float, **settings: Any) -> None:
