@@ -19,6 +19,6 @@ def pool_without(layers: frozenset[str]) -> SandboxPool:
     it sees the interpreter's own builtins.
     """
     from pye2_node.sandbox import SandboxLimits, SandboxPool
-    from pye2_node.sandbox.layers.names import Layer
 
-    return SandboxPool(SandboxLimits(layers=frozenset(Layer) - layers, unsafe=True))
+    all_of_them = SandboxLimits().layers
+    return SandboxPool(SandboxLimits(layers=all_of_them - layers, unsafe=True))
