@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DATA: Final = Path(__file__).parent.parent / "data" / "escapes"
 PRELUDE: Final = "@LIBC@"
 """Where a snippet has this line, it has the C library at hand from there on."""
+MANY: Final = "@MANY@"
+"""Where a snippet has this line, it has almost a megabyte of others."""
 
 _HEADER: Final = re.compile(r"^# ([a-z-]+): (.*)$", re.MULTILINE)
 
@@ -84,6 +86,11 @@ class Snippet:
         return float(self.headers.get("seconds", usual))
 
     @property
+    def delay(self) -> float:
+        """Seconds between two runs of it: as a rule, there is one."""
+        return float(self.headers.get("delay", 3600))
+
+    @property
     def value(self) -> Any:
         """What a twin must return."""
         return json.loads(self.headers["value"])
@@ -105,6 +112,7 @@ class Snippet:
             text = text.replace(placeholder, place)
         if PRELUDE in text:
             text = text.replace(f"  {PRELUDE}\n", (DATA / "prelude.txt").read_text())
+        text = text.replace(f"  {MANY}\n", "  x = [lambda y: [y for y in (x, y)]]\n" * 24000)
         # Bytes and the like would not be sent: what was reached must be seen.
         shown = "job(plugin)" if "returns" in self.headers else f"str({function}(plugin))"
         return f"{text}\nreturn {shown}\n"

@@ -39,6 +39,7 @@ _MOST_GROWTH: Final = 150 * _MIB
 _MOST_PEAK: Final = 1024 * _MIB
 _MORE_DESCRIPTORS: Final = 16
 _MOST_AT_ONCE: Final = 20
+_LONGEST_NOTIFICATION: Final = 200_000
 _FORGED: Final = re.compile(rf"^\S+ \S+ INFO pye2_node\.code: {NEIGHBOUR}:one: .*PWNED")
 _TERMINAL_CODE: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _REFUSED_BY_CHECK: Final = "the custom code cannot run here"
@@ -156,9 +157,8 @@ class Trials:
         source = snippet.source(arena.places(snippet.name, path))
         outcome = Outcome(snippet.name, snippet.kind, snippet.family, RAN, "")
         try:
-            arena.attacker.deploy(
-                arena.node, name, source, _DEPLOY_SECONDS, **_once(snippet.seconds)
-            )
+            settings = _once(snippet.seconds) | {"PROCESS_DELAY": snippet.delay}
+            arena.attacker.deploy(arena.node, name, source, _DEPLOY_SECONDS, **settings)
         except Pye2Error as error:
             outcome = _not_deployed(outcome, getattr(error, "reason", str(error)))
         return _Attempt(snippet, name, outcome)
@@ -199,6 +199,9 @@ class Trials:
 
     def _add_evidence(self, attempt: _Attempt) -> None:
         said = self._arena.attacker.ears.of(attempt.name)
+        longest = max((len(each.text) for each in said if each.kind == "notification"), default=0)
+        if longest > _LONGEST_NOTIFICATION:
+            self._blame(attempt, [f"a notification of {longest} characters"])
         limits = [each.fields["LIMIT"] for each in said if "LIMIT" in each.fields]
         attempt.outcome = evolve(
             attempt.outcome,

@@ -1,0 +1,8 @@
+# family: parser
+# kind: dos
+# tries: a source as large as one may be, all of it small functions: what checking and compiling takes
+# success looks like: the node stops answering
+def job(plugin):
+  x = []
+  @MANY@
+  return len(x)
