@@ -85,7 +85,7 @@ class Neighbours:
         if heard.fields.get("EXEC_RESULT") != _RIGHT:
             found.append(f"{who} is wrong: {heard.text[:300]}")
         if who == "the neighbour" and heard.fields.get("EXEC_RUN") != self._run:
-            found.append("the neighbour's process was ended")
+            found.append("the neighbour's process was ended and begun anew")
         return found
 
     def _result(self, pipeline: str, *, since: float) -> Heard | None:

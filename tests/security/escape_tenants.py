@@ -97,6 +97,12 @@ class Ears:
         with self._news:
             return self._news.wait_for(found, seconds)
 
+    def turn_to(self, node: str) -> None:
+        """Listen to another node; what was heard of the one before is forgotten."""
+        with self._news:
+            self.node = node
+            self._heard.clear()
+
     def forget(self) -> None:
         """Forget all that was heard."""
         with self._news:
@@ -129,7 +135,7 @@ class Tenant:
 
     def meet(self, node: str, seconds: float) -> None:
         """Wait until a node has been heard, and listen to it alone from then on."""
-        self.ears.node = node
+        self.ears.turn_to(node)
         assert self._session.wait_for_node(node, timeout=seconds, verbose=False)
 
     def deploy(self, node: str, name: str, source: str, seconds: float, **settings: Any) -> None:
@@ -157,7 +163,6 @@ class Tenant:
         """Forget all that was said, and what ran on a node that is no more."""
         for name in list(self._pipelines):
             self._pipelines.pop(name).close(wait_confirmation=False)
-        self.ears.forget()
 
     def end_of(self, name: str, seconds: float) -> Heard | None:
         """The payload that tells what came of the code; None if there is none in time."""
