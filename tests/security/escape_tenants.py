@@ -45,6 +45,13 @@ class Heard:
         """Whether it tells what came of a call, and is no payload of the code's own."""
         return self.kind == "payload" and "EXEC_ITER" in self.fields and "EXEC_SEQ" in self.fields
 
+    @property
+    def is_exception(self) -> bool:
+        """Whether it notifies of an exception."""
+        return self.kind == "notification" and "EXCEPTION" in str(
+            self.fields.get("NOTIFICATION_TYPE")
+        )
+
 
 class Ears:
     """What one tenant's session hears of one node, in order; waiting for what is to come.

@@ -43,7 +43,10 @@ _LONGEST_NOTIFICATION: Final = 200_000
 _FORGED: Final = re.compile(rf"^\S+ \S+ INFO pye2_node\.code: {NEIGHBOUR}:one: .*PWNED")
 _TERMINAL_CODE: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _REFUSED_BY_CHECK: Final = "the custom code cannot run here"
-_GONE_WHILE_COMPILING: Final = "the process that ran the custom code is gone"
+_ENDED_WHILE_COMPILING: Final = (
+    "the process that ran the custom code is gone",
+    "the request to define took longer",
+)
 _UNCONFINED: Final = "could not be confined"
 
 
@@ -81,6 +84,7 @@ class Outcome:
 
 _TOLD_LAYERS: Final = (
     ("CallTimedOut", "time limit"),
+    ("took longer", "time limit"),
     ("MemoryError", "rlimits"),
     ("what no worker", "channel"),
     ("more than", "channel"),
@@ -169,14 +173,20 @@ class Trials:
             return
         heard = self._arena.attacker.end_of(attempt.name, attempt.snippet.seconds + _MARGIN)
         if heard is None:
-            attempt.outcome = evolve(
-                attempt.outcome, result=FAILED, detail="nothing was heard of it"
-            )
+            attempt.outcome = self._without_a_result(attempt)
             return
         said = heard.fields.get("EXEC_ERRORS") or f"returned {heard.fields.get('EXEC_RESULT')}"
         attempt.outcome = evolve(
             attempt.outcome, detail=str(said)[:400], value=heard.fields.get("EXEC_RESULT")
         )
+
+    def _without_a_result(self, attempt: _Attempt) -> Outcome:
+        """Of one whose end no payload told: a notification may."""
+        notifications = self._arena.attacker.ears.of(attempt.name, "notification")
+        told = [each.fields for each in notifications if each.is_exception]
+        if not told:
+            return evolve(attempt.outcome, result=FAILED, detail="nothing was heard of it")
+        return evolve(attempt.outcome, detail=f"no result: {told[-1].get('NOTIFICATION')}"[:400])
 
     def _collect(self, attempt: _Attempt) -> None:
         """Let the tenant look into the mailbox that the snippet has planted something in."""
@@ -327,6 +337,7 @@ def _blamed(outcome: Outcome, evidence: Iterable[str]) -> Outcome:
 def _not_deployed(outcome: Outcome, why: str) -> Outcome:
     if _REFUSED_BY_CHECK in why:
         return evolve(outcome, result=REFUSED, detail=why[:400])
-    if _GONE_WHILE_COMPILING in why and _UNCONFINED not in why:
+    was_reached = any(words in why for words in _ENDED_WHILE_COMPILING)
+    if was_reached and _UNCONFINED not in why:
         return evolve(outcome, detail=f"ended while it was compiled: {why}"[:400])
     return evolve(outcome, result=FAILED, detail=why[:400])

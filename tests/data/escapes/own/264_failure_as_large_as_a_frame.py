@@ -4,7 +4,7 @@
 # success looks like: the node grows, or says megabytes
 def job(plugin):
   @LIBC@
-  long = b'x' * 3000000
+  long = b'x' * 1500000
   body = (b'{"did":"call","id":3,"seconds":1.0,"failure":{"type":"' + long + b'","message":"' + long
           + b'","line":1,"source_line":"' + long + b'","traceback":"' + long + b'","function":"code"}}')
   for number in (b'"id":1', b'"id":2', b'"id":3', b'"id":4'):
