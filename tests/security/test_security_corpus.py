@@ -19,12 +19,11 @@ REACHES = {
     "049_np_fromfile_key": "the node's key",
     "053_np_savetxt_write": "a file outside",
     "208_link_where_the_node_writes": "a file outside",
-    "210_memory_of_the_parents": "the broker's password",
-    "211_memory_of_siblings": "the neighbour's data",
     "223_datagram_out": "the listener heard a datagram",
     "226_daemon": "a file outside",
     "229_mailbox_shared_memory": "another tenant reads what it has planted",
     "253_a_guest_of_its_own": "the node's home was changed",
+    "258_names_of_files": "the neighbour's data",
 }
 """What must be seen of these where nothing confines them."""
 
