@@ -112,7 +112,7 @@ class Snippet:
             text = text.replace(placeholder, place)
         if PRELUDE in text:
             text = text.replace(f"  {PRELUDE}\n", (DATA / "prelude.txt").read_text())
-        text = text.replace(f"  {MANY}\n", "  x = [0, {1: 2}, (x, 4)]\n" * 30000)
+        text = text.replace(f"  {MANY}\n", f"  x = [x, {'y' * 80!r}]\n" * 8000)
         # Bytes and the like would not be sent: what was reached must be seen.
         shown = "job(plugin)" if "returns" in self.headers else f"str({function}(plugin))"
         return f"{text}\nreturn {shown}\n"

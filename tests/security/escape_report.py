@@ -25,7 +25,7 @@ def main() -> int:
     )
     parser.add_argument("--only", help="turn off all layers but these")
     parser.add_argument("--as-user", action="store_true", help="the node is no root's")
-    parser.add_argument("--at-once", type=int, default=6)
+    parser.add_argument("--at-once", type=int, default=8)
     asked = parser.parse_args()
     without = frozenset(filter(None, asked.without.split(",")))
     if asked.only is not None:

@@ -114,7 +114,7 @@ class Trials:
         self._neighbours = Neighbours(arena)
         self._settle_in()
 
-    def run(self, snippets: Sequence[Snippet], *, at_once: int = 6) -> list[Outcome]:
+    def run(self, snippets: Sequence[Snippet], *, at_once: int = 8) -> list[Outcome]:
         """Try all of them, some at a time; what nobody owns up to is tried again one by one."""
         outcomes = []
         for start in range(0, len(snippets), at_once):
