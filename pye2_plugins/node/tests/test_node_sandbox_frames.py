@@ -77,3 +77,19 @@ def test_a_body_above_the_cap_is_refused_when_sent_and_when_announced():
 
     assert sent.value.size == frames.MAX_FRAME + 1
     assert len(frames.pack("x" * frames.MAX_FRAME)) == frames.MAX_FRAME + frames.HEADER.size
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "0", '""', '{"a":0}', r'"\""', r'"\\"'])
+def test_a_body_of_more_values_than_a_worker_may_send_is_refused(value):
+    body = f'{{"A":[{",".join([value] * (frames.MAX_VALUES + 1))}]}}'.encode()
+
+    with pytest.raises(frames.TooManyValues):
+        frames.limit_values(body)
+
+
+@pytest.mark.parametrize("text", ["[{,:", '"[', "\\[", '\\"[,', '[\\\\"'])
+def test_what_only_looks_like_values_in_a_text_does_not_count(text):
+    packed = frames.encode({"text": text * frames.MAX_VALUES, "list": [text] * 100})
+
+    frames.limit_values(body_of(packed))
+    frames.limit_values(packed, frames.HEADER.size)

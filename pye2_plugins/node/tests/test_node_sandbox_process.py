@@ -148,6 +148,7 @@ def test_an_exception_comes_with_its_line_and_the_worker_goes_on():
         ("def f(n):\n  return f(n + 1)\nreturn f(0)", "RecursionError"),
         ("return {1, 2}", "ResultNotSerializable"),
         ("return 'x' * (20 * 1024 * 1024)", "ResultTooLarge"),
+        ("return [[]] * 300_000", "ResultTooLarge"),
         ("return plugin.functions['no such'](plugin)", "KeyError"),
     ],
 )

@@ -31,9 +31,14 @@ def give_back() -> None:
     linecache.clearcache()
     gc.collect()
     gc.freeze()
-    trim = _of_the_c_library("malloc_trim")
-    if trim is not None:
-        trim(0)
+    trim()
+
+
+def trim() -> None:
+    """Return to the system what was freed and is not used again."""
+    malloc_trim = _of_the_c_library("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def _of_the_c_library(name: str) -> Any:

@@ -21,6 +21,9 @@ MAX_FRAME: Final = 16 * 1024 * 1024
 LONGEST_PACKET: Final = 16 * 1024
 """Bytes of one packet between a node and its zygote (see ``zygote``)."""
 
+MAX_VALUES: Final = 250_000
+"""JSON values that one frame from a worker may hold: each takes up to 80 bytes once it is read."""
+
 HEADER: Final = struct.Struct(">I")
 """The length in front of a body."""
 
@@ -44,6 +47,13 @@ class FrameTooLarge(FrameError):
     def __init__(self, size: int) -> None:
         super().__init__(f"a frame of {size} bytes; at most {MAX_FRAME} are allowed")
         self.size = size
+
+
+class TooManyValues(FrameError):
+    """A frame holds more JSON values than a frame from a worker may."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a frame of more than {MAX_VALUES} values")
 
 
 def encode(frame: Mapping[str, Any]) -> bytes:
@@ -79,6 +89,31 @@ def body_size(header: bytes) -> int:
     if size > MAX_FRAME:
         raise FrameTooLarge(size)
     return size
+
+
+def limit_values(data: bytes, start: int = 0) -> None:
+    """Refuse a body that is small as text and would be large as objects; reads none of it.
+
+    A value has a comma, a colon or an opening bracket before it. Those in texts do not count.
+
+    Args:
+        data: ends with the body.
+        start: where the body begins.
+
+    Raises:
+        TooManyValues: it holds more than :data:`MAX_VALUES`, or as many texts.
+    """
+    if _signs_in(data, start) <= MAX_VALUES:
+        return
+    unescaped = data[start:].replace(rb"\\", b"").replace(rb"\"", b"")
+    if unescaped.count(b'"') > 2 * MAX_VALUES:  # before they are taken apart, one by one
+        raise TooManyValues
+    if _signs_in(b"".join(unescaped.split(b'"')[::2])) > MAX_VALUES:
+        raise TooManyValues
+
+
+def _signs_in(text: bytes, start: int = 0) -> int:
+    return sum(text.count(sign, start) for sign in (b",", b":", b"[", b"{"))
 
 
 def decode(body: bytes) -> dict[str, Any]:

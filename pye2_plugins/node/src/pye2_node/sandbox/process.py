@@ -12,6 +12,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pye2_node.memory import trim
 from pye2_node.sandbox import answers, frames
 from pye2_node.sandbox.events import EventDesk, WorkerEvents
 from pye2core.abc import CallResult, FunctionSource, SandboxExit
@@ -29,6 +30,12 @@ _Meaning = TypeVar("_Meaning")
 
 _LAST_WORDS: Final = 1.0
 """Seconds for reading what a worker sent before it ended."""
+
+_LARGE: Final = 1024 * 1024
+"""Bytes of a frame after which the node looks for memory that it can give back."""
+
+_TRIM_AFTER: Final = 3.0
+"""Seconds from such a frame until then."""
 
 _REPORT: Final = 2.0
 """Seconds between a worker's end and the zygote's report of it."""
@@ -63,6 +70,7 @@ class SandboxProcess:
         self._why = ""
         self._exited: asyncio.Future[SandboxExit] = loop.create_future()
         self._gone = asyncio.Event()
+        self._trimming: asyncio.TimerHandle | None = None
         loop.add_reader(forked.pidfd, self._on_gone)
         forked.ended.add_done_callback(self._on_ended)
         self._listening = loop.create_task(self._listen())
@@ -232,7 +240,20 @@ class SandboxProcess:
     async def _next_frame(self) -> dict[str, Any]:
         header = await self._reader.readexactly(frames.HEADER.size)
         body = await self._reader.readexactly(frames.body_size(header))
+        if len(body) >= _LARGE:
+            self._trim_soon()
+        frames.limit_values(body)
         return frames.decode(body)
+
+    def _trim_soon(self) -> None:
+        """Give back what a large frame took, when those after it have come and gone, too."""
+        if self._trimming is None:
+            loop = asyncio.get_running_loop()
+            self._trimming = loop.call_later(_TRIM_AFTER, self._trim)
+
+    def _trim(self) -> None:
+        self._trimming = None
+        trim()
 
     async def _take_in(self, frame: dict[str, Any]) -> None:
         if "id" not in frame:

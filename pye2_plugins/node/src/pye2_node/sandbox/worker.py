@@ -114,7 +114,12 @@ class Worker:
     def send_payload(self, fields: str) -> None:
         """Send the payload whose fields are this JSON text; raises ValueError if too large."""
         try:
-            self._link.send(frames.pack(f'{{"did":"payload","fields":{fields}}}'))
+            self._link.send(_packed(f'{{"did":"payload","fields":{fields}}}'))
+        except frames.TooManyValues:
+            raise ValueError(
+                f"the payload holds more than {frames.MAX_VALUES} values: send it in parts, or "
+                "send many numbers as one text"
+            ) from None
         except frames.FrameTooLarge as error:
             raise ValueError(
                 f"the payload has {error.size} bytes, more than {frames.MAX_FRAME}: send it in "
@@ -204,16 +209,30 @@ class Worker:
     def _pack_outcome(self, request: dict[str, Any], outcome: str, seconds: float) -> bytes:
         head = f'{{"did":"call","id":{request["id"]},"seconds":{seconds:.6f},'
         try:
-            return frames.pack(f"{head}{outcome}}}")
+            return _packed(f"{head}{outcome}}}")
+        except frames.TooManyValues:
+            why = f"the result holds more than {frames.MAX_VALUES} values"
         except frames.FrameTooLarge as error:
-            failure = {
-                "type": "ResultTooLarge",
-                "message": f"the result has {error.size} bytes as JSON, more than the "
-                f"{frames.MAX_FRAME} that can be sent: return less, or send it in parts with "
-                "plugin.add_payload_by_fields(…) over several calls",
-                "line": None,
-                "source_line": None,
-                "traceback": "",
-                "function": request["name"],
-            }
-            return frames.pack(f'{head}"failure":{to_json(failure)}}}')
+            why = f"the result has {error.size} bytes as JSON, more than {frames.MAX_FRAME}"
+        failure = {
+            "type": "ResultTooLarge",
+            "message": f"{why}: return less, or send it in parts with "
+            "plugin.add_payload_by_fields(…) over several calls",
+            "line": None,
+            "source_line": None,
+            "traceback": "",
+            "function": request["name"],
+        }
+        return frames.pack(f'{head}"failure":{to_json(failure)}}}')
+
+
+def _packed(text: str) -> bytes:
+    """The bytes of a frame that the node will take.
+
+    Raises:
+        frames.FrameTooLarge: it will not: too many bytes.
+        frames.TooManyValues: it will not: too many values.
+    """
+    packed = frames.pack(text)
+    frames.limit_values(packed, frames.HEADER.size)
+    return packed
