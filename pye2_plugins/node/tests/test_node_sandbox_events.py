@@ -176,3 +176,24 @@ def test_whatever_a_worker_says_is_understood_or_a_frame_error(frame):
             read()
         except FrameError as error:
             assert str(error)  # noqa: PT017 - either way is right
+
+
+def test_a_forged_failure_has_its_texts_cut():
+    long = "x" * 1_000_000
+    failure = dict.fromkeys(("type", "message", "source_line", "traceback", "function"), long)
+
+    told = answers.call_result({"seconds": 1.0, "failure": {**failure, "line": 1}}, "").failure
+
+    texts = (told.type, told.message, told.source_line, told.traceback, told.function)
+    assert sum(map(len, texts)) < 30_000
+
+
+def test_forged_problems_are_cut_and_counted():
+    long = "x" * 1_000_000
+    problem = {"function": long, "line": 1, "column": 1, "message": long, "name": long}
+
+    ((function, told),) = answers.problems({"problems": [problem]})
+
+    assert len(function) + len(told.message) + len(told.name) < 10_000
+    with pytest.raises(FrameError):
+        answers.problems({"problems": [problem] * 5000})

@@ -3,8 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pye2_node.sandbox.failures import cut, describe
+from pye2_node.sandbox.failures import describe
 from pye2_node.sandbox.functions import Functions
+from pye2_node.sandbox.lengths import cut
 
 
 def failure_of(source, *arguments, parameters=("plugin",)):

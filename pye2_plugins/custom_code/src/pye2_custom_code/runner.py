@@ -183,7 +183,9 @@ class CustomExecRunner(Runner):
         return _NO_REST
 
     async def _say_failure(self, failure: CodeFailure) -> None:
-        await self._emit(None, str(failure), told_in_fields(failure))
+        # Where the instance's own settings leave it no room, the notification tells it alone.
+        with contextlib.suppress(TypeError, MessageTooLarge):
+            await self._emit(None, str(failure), told_in_fields(failure))
         notify_of(failure, self.context)
 
     async def _say_if_idle(self) -> None:

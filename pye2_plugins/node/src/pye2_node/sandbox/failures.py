@@ -7,16 +7,13 @@ is what the user wrote, with the line numbers of the text that was sent.
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from pye2_node.sandbox.lengths import LONGEST_MESSAGE, LONGEST_NAME, LONGEST_TRACEBACK, cut
 from pye2core.code import rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_LONGEST_NAME: Final = 200
-_LONGEST_MESSAGE: Final = 4096
-_LONGEST_TRACEBACK: Final = 16 * 1024
 
 
 def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dict[str, Any]:
@@ -31,21 +28,13 @@ def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dic
     _keep_only(summary, files)
     innermost = summary.stack[-1] if summary.stack else None
     return {
-        "type": cut(type(error).__name__, _LONGEST_NAME),
-        "message": cut(_message(error), _LONGEST_MESSAGE),
+        "type": cut(type(error).__name__, LONGEST_NAME),
+        "message": cut(_message(error), LONGEST_MESSAGE),
         "line": innermost.lineno if innermost else None,
-        "source_line": (innermost.line or "") if innermost else None,
-        "traceback": cut("".join(summary.format()), _LONGEST_TRACEBACK),
+        "source_line": cut(innermost.line or "", LONGEST_MESSAGE) if innermost else None,
+        "traceback": cut("".join(summary.format()), LONGEST_TRACEBACK),
         "function": files[innermost.filename] if innermost else called,
     }
-
-
-def cut(text: str, longest: int) -> str:
-    """``text`` without its middle if it is longer than ``longest``, as text that can be sent."""
-    if len(text) > longest:
-        half = longest // 2
-        text = f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _summary_of(error: BaseException) -> traceback.TracebackException:
@@ -84,6 +73,12 @@ def _message(error: BaseException) -> str:
         return f"(the exception's own text cannot be made: {type(second).__name__})"
     if isinstance(error, NameError) and error.name in rules.BUILTINS_REFUSED:
         return rules.why_unknown(error.name)
+    if isinstance(error, ImportError) and (error.name or "").startswith("numpy."):
+        return (
+            f"plugin.np{(error.name or '').removeprefix('numpy')} is not there on nodes: numpy "
+            "loads it when it is first used, and nothing can be loaded once code runs; use numpy's "
+            "other functions"
+        )
     if isinstance(error, MemoryError):
         return message or "out of memory: the code needs more than this node gives one instance"
     return message

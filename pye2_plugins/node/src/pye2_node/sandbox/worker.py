@@ -18,6 +18,7 @@ import numpy as np
 
 from pye2_node.sandbox import failures, frames
 from pye2_node.sandbox.functions import CHECKED, Functions, Refused
+from pye2_node.sandbox.lengths import cut
 from pye2_node.sandbox.node_link import LinkBroken, NodeLink
 from pye2_node.sandbox.output import Printer, TextStream
 from pye2_node.sandbox.plugin_api import Plugin
@@ -58,7 +59,7 @@ def run_worker(channel: socket.socket, limits: WorkerLimits, language: Language 
     except LinkBroken:
         return EXIT_LINK_BROKEN
     except Exception:  # noqa: BLE001 - nobody else could tell the node what is wrong with us
-        link.tell("crashed", text=failures.cut(traceback.format_exc(), _LONGEST_REPORT))
+        link.tell("crashed", text=cut(traceback.format_exc(), _LONGEST_REPORT))
         return EXIT_CRASHED
     return EXIT_DONE
 
