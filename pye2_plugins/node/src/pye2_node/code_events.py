@@ -6,16 +6,26 @@ The node's side; every name, size and type was checked before it comes here (``s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pye2core.messages import InstancePath
 
 _log = logging.getLogger("pye2_node.code")
+
+_LINES_AT_ONCE: Final = 100
+_LONGEST_KEPT: Final = 64 * 1024 * 1024
+_TABULATOR: Final = 4
 
 
 class Owner(Protocol):
@@ -40,9 +50,13 @@ class CodeEvents:
         self._owner = owner
 
     async def on_log(self, text: str) -> None:
-        """Write what the code prints to the node's log."""
+        """Write what the code prints to the node's log, each line as one of this instance."""
         path = self._owner.path
-        _log.info("%s:%s: %s", path.pipeline, path.instance_id, text)
+        who = printable(f"{path.pipeline}:{path.instance_id}")
+        for number, line in enumerate(text.splitlines() or [""]):
+            if number % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)  # the node has more to do
+            _log.info("%s: %s", who, printable(line.expandtabs(_TABULATOR)))
 
     async def on_payload(self, fields: Mapping[str, Any]) -> None:
         """Send a payload at once."""
@@ -57,16 +71,45 @@ class CodeEvents:
         return await asyncio.to_thread(_read, self._owner.folder, name)
 
 
+# What is in this folder may be anything, should somebody have come to it: no link is followed, and
+# nothing but files is opened.
+
+
 def _write(folder: Path, name: str, text: str) -> None:
-    caches = folder / "cache"
-    caches.mkdir(mode=0o700, exist_ok=True)
-    draft = caches / f".{name}.new"  # names that come here do not begin with a dot
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(caches / name)
+    draft = f".{secrets.token_hex(8)}.new"  # names that come here do not begin with a dot
+    with _opened(folder) as caches:
+        fresh = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(draft, fresh, 0o600, dir_fd=caches)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(draft, name, src_dir_fd=caches, dst_dir_fd=caches)
+        except BaseException:
+            os.unlink(draft, dir_fd=caches)
+            raise
 
 
 def _read(folder: Path, name: str) -> str | None:
+    with _opened(folder) as caches:
+        known = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            descriptor = os.open(name, known, dir_fd=caches)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_KEPT:
+                raise OSError(f"{name} is no file that a node keeps")
+            return file.read()
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A descriptor of the folder where the texts are; made if it is not there yet."""
+    caches = folder / "cache"
+    caches.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(caches, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        return (folder / "cache" / name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pye2_node.sandbox.answers import field
 from pye2_node.sandbox.frames import FrameError
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     import logging
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pye2_node.sandbox.limits import SandboxLimits
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_LONGEST_CRASH: Final = 16 * 1024
 _NOTE: Final = 200
 """Characters that a note about cut output may have."""
 
@@ -144,7 +146,9 @@ class EventDesk:
             await self._answer({"do": "answer", "text": text})
 
     async def _on_crashed(self, frame: Mapping[str, Any]) -> None:
-        self._log.error("the sandbox failed in a worker: %s", field(frame, "text", str))
+        lines = field(frame, "text", str)[:_LONGEST_CRASH].splitlines()
+        told = "".join(f"\n    {printable(line)}" for line in lines)
+        self._log.error("the sandbox failed in a worker:%s", told)
 
     async def _refuse_name(self, name: str) -> None:
         error = (
