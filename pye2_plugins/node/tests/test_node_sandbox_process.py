@@ -164,6 +164,29 @@ def test_what_ends_other_programs_is_a_failure_that_the_worker_survives(source, 
     assert value == 1
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "plugin.datetime(2026, 1, 1).strftime('%Y')",
+        "str(plugin.np.char.upper('a'))",
+        "str(plugin.np.strings.upper('a'))",
+        "len(plugin.np.rec.array([(1, 2)]))",
+        "plugin.np.emath.sqrt(-1).imag",
+        "str(plugin.np.polynomial.Polynomial([1])(2))",
+    ],
+)
+def test_what_is_loaded_at_its_first_use_elsewhere_is_there(source):
+    result = call(f"return {source}")
+
+    assert result.failure is None
+
+
+def test_a_part_of_numpy_that_takes_too_much_memory_is_told_to_be_missing():
+    failure = call("return plugin.np.ma.masked_array([1])").failure
+
+    assert "plugin.np.ma is not there on nodes" in failure.message
+
+
 def test_a_result_that_cannot_be_carried_names_the_path():
     failure = call("return {'a': [1, {2}]}").failure
 

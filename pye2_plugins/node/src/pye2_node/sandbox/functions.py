@@ -20,7 +20,7 @@ from pye2core.code.check import CodeProblem, as_function, check_source, has_own_
 if TYPE_CHECKING:
     from types import CodeType
 
-_IMPORTED_FROM_C: Final = frozenset({"_strptime", "copyreg", "numpy"})
+_IMPORTED_FROM_C: Final = frozenset({"_pylong", "_strptime", "copyreg", "numpy", "time"})
 
 Function = Callable[..., object]
 

@@ -31,6 +31,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from pye2_node.memory import give_back
 from pye2_node.sandbox.confinement import (
     CHANNEL_FD,
     adopt_orphans,
@@ -62,6 +63,12 @@ _LOADED_LATE: Final = (
 )
 """What would otherwise be imported at its first use: later layers forbid to open a file then."""
 
+_PARTS_OF_NUMPY: Final = ("char", "emath", "rec", "strings")
+"""What numpy itself imports when it is first asked for; which of them there are depends on it.
+
+``numpy.ma`` is left out: it would take 8 MiB.
+"""
+
 _SHA2: Final = "_sha2" if sys.version_info >= (3, 12) else "_sha512"
 _OWN_HASHES: Final = ("_md5", "_sha1", _SHA2, "_sha3", "_blake2")
 """Python's own hashes; some builds leave them to OpenSSL."""
@@ -84,9 +91,8 @@ def main() -> None:
     except Exception as error:
         control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"[:1000]}).encode())
         raise
-    gc.collect()
+    give_back()
     gc.disable()
-    gc.freeze()
     Zygote(control, confinement, family).serve(missing)
 
 
@@ -104,6 +110,9 @@ def _load() -> None:
         sys.modules["_hashlib"] = None  # type: ignore[assignment] # as the import system documents
     for name in _LOADED_LATE:
         importlib.import_module(name)
+    numpy = importlib.import_module("numpy")
+    for name in _PARTS_OF_NUMPY:
+        getattr(numpy, name, None)
 
 
 class Zygote:
