@@ -23,8 +23,11 @@ FILE_NAME: Final = "<custom code>"
 """The file name that custom code is parsed and compiled under."""
 
 _OWN_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES: Final = (*_OWN_SCOPES, *_COMPREHENSIONS)
 _LONGEST_MESSAGE: Final = 400
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_FIELD: Final = re.compile(r"\{([^{}!:]*)")
 
 
 class CodeProblem(NamedTuple):
@@ -62,22 +65,12 @@ def check_source(
         ...     print(problem.line, problem.message)
         1 `np` does not exist on a node: use plugin.np
     """
-    too_long = _too_long(source)
-    if too_long is not None:
-        return [too_long]
-    try:
-        tree = ast.parse(source, FILE_NAME)
-    except SyntaxError as error:
-        return [_of_syntax_error(error)]
-    except (RecursionError, MemoryError):
-        return [_too_deep(1)]
-    except ValueError as error:
-        return [CodeProblem(1, 1, f"this is not Python source: {error}", "")]
-    nodes: list[_Node] = []
-    for depth, level in enumerate(_levels(tree)):
-        if depth >= rules.MAX_NESTING:
-            return [_too_deep(_line_of(level))]
-        nodes += level
+    tree = _too_long(source) or _parsed(source)
+    if isinstance(tree, CodeProblem):
+        return [tree]
+    nodes = _all_nodes(tree)
+    if isinstance(nodes, CodeProblem):
+        return [nodes]
     as_script = not _has_return(nodes) if script is None else script
     return _Findings(source, tree, nodes, parameters=parameters, script=as_script).sorted()
 
@@ -161,6 +154,10 @@ class _Findings:
             self._look_at_name(node)
         elif isinstance(node, ast.Attribute):
             self._look_at_attribute(node)
+        elif isinstance(node, ast.Call):
+            self._look_at_call(node)
+        elif isinstance(node, ast.MatchClass):
+            self._look_at_pattern(node)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 self._look_at_import(node, alias.name)
@@ -180,15 +177,42 @@ class _Findings:
 
     def _look_at_attribute(self, node: ast.Attribute) -> None:
         name = node.attr
-        if name in rules.ATTRIBUTES_REFUSED:
-            way_out = rules.ATTRIBUTES_REFUSED[name]
-            self._add(node, f"`.{name}` cannot be used on a node: {way_out}", name)
-        elif name == "log" and isinstance(node.value, ast.Name) and node.value.id == self._plugin:
+        is_plugins = isinstance(node.value, ast.Name) and node.value.id == self._plugin
+        why = rules.why_refused_attribute(name)
+        if why:
+            self._add(node, f"`.{name}` cannot be used on a node: {why}", name)
+        elif name == "log" and is_plugins:
             self._add(node, f"`{self._plugin}.log` cannot be used: use plugin.P(text)", name)
-        elif _is_dunder(name) and name not in rules.HARMLESS_DUNDERS:
-            self._add(node, f"`.{name}` cannot be used on a node: Python's inner parts", name)
+        elif name.startswith("_") and not rules.is_dunder(name) and self._is_of_module(node.value):
+            self._add(node, f"`.{name}` cannot be used on a node: a module's inner parts", name)
 
-    def _add(self, node: ast.expr | ast.stmt, message: str, name: str) -> None:
+    def _is_of_module(self, node: ast.expr) -> bool:
+        """Whether it is something like ``plugin.np.random``."""
+        depth = 0
+        while isinstance(node, ast.Attribute):
+            node, depth = node.value, depth + 1
+        return depth > 0 and isinstance(node, ast.Name) and node.id == self._plugin
+
+    def _look_at_pattern(self, node: ast.MatchClass) -> None:
+        """A pattern ``Class(attribute=name)`` reads an attribute without being one."""
+        for name in node.kwd_attrs:
+            why = rules.why_refused_attribute(name)
+            if why:
+                self._add(node, f"`{name}=` cannot be matched on a node: {why}", name)
+
+    def _look_at_call(self, node: ast.Call) -> None:
+        for keyword in node.keywords:
+            if keyword.arg == "allow_pickle" and not _is_false(keyword.value):
+                message = "`allow_pickle` cannot be used on a node: unpickling runs any code"
+                self._add(keyword.value, message, keyword.arg)
+        called = node.func
+        if isinstance(called, ast.Attribute) and called.attr in {"format", "format_map"}:
+            for name in _names_in_fields(called.value):
+                why = rules.why_refused_attribute(name)
+                if why:
+                    self._add(node, f"`.{name}` cannot be formatted on a node: {why}", name)
+
+    def _add(self, node: ast.expr | ast.stmt | ast.pattern, message: str, name: str) -> None:
         problem = CodeProblem(node.lineno, node.col_offset, _clipped(message), name)
         self._found[problem.message] = min(problem, self._found.get(problem.message, problem))
 
@@ -211,11 +235,38 @@ def _ask_compiler(
     return None
 
 
+def _parsed(source: str) -> ast.Module | CodeProblem:
+    try:
+        return ast.parse(source, FILE_NAME)
+    except SyntaxError as error:
+        return _of_syntax_error(error)
+    except (RecursionError, MemoryError):
+        return _too_deep(1)
+    except ValueError as error:
+        return CodeProblem(1, 1, f"this is not Python source: {error}", "")
+
+
 class _Node(NamedTuple):
     """A node of the code, and whether it belongs to no function or class within it."""
 
     node: ast.AST
     is_own: bool
+
+
+def _all_nodes(tree: ast.Module) -> list[_Node] | CodeProblem:
+    """All nodes of the code, or why they are not looked at."""
+    nodes: list[_Node] = []
+    for depth, level in enumerate(_levels(tree)):
+        if depth >= rules.MAX_NESTING:
+            return _too_deep(_line_of(level))
+        nodes += level
+        if len(nodes) > rules.MAX_NODES:
+            return _too_many(f"{rules.MAX_NODES} names, numbers and operations", _line_of(level))
+    scopes = [node for node, _ in nodes if isinstance(node, _SCOPES)]
+    if len(scopes) > rules.MAX_SCOPES:
+        many = f"{rules.MAX_SCOPES} functions, classes and comprehensions"
+        return _too_many(many, scopes[rules.MAX_SCOPES].lineno)
+    return nodes
 
 
 def _levels(tree: ast.Module) -> Iterator[list[_Node]]:
@@ -250,10 +301,6 @@ def _line_of(nodes: Iterable[_Node]) -> int:
     return next((node.lineno for node, _ in nodes if hasattr(node, "lineno")), 1)
 
 
-def _is_dunder(name: str) -> bool:
-    return len(name) > len("____") and name.startswith("__") and name.endswith("__")
-
-
 def _too_long(source: str) -> CodeProblem | None:
     try:
         size = len(source.encode())
@@ -274,6 +321,26 @@ def _too_deep(line: int) -> CodeProblem:
         f"keep it under {rules.MAX_NESTING} levels, for instance by naming parts of it"
     )
     return CodeProblem(line, 1, message, "")
+
+
+def _too_many(what: str, line: int) -> CodeProblem:
+    message = (
+        f"the code has more than {what}, too much to be checked: write loops, and send data as "
+        "settings (plugin.cfg_*)"
+    )
+    return CodeProblem(line, 1, message, "")
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def _names_in_fields(node: ast.expr) -> list[str]:
+    """The attributes that the fields of a format read, where it is written out: ``{0.name}``."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return []
+    fields = _FIELD.findall(node.value)
+    return [step.partition("[")[0] for each in fields for step in each.split(".")[1:]]
 
 
 def _of_syntax_error(error: SyntaxError) -> CodeProblem:

@@ -18,6 +18,13 @@ MAX_SOURCE_BYTES: Final = 1024 * 1024
 MAX_NESTING: Final = 500
 """How deep expressions and statements may lie in each other."""
 
+MAX_SCOPES: Final = 2000
+"""How many functions, lambdas, classes and comprehensions a source may have: the time that Python
+takes to compile them grows with their square."""
+
+MAX_NODES: Final = 100_000
+"""How many names, numbers, operations and other parts a source may have: some thousand lines."""
+
 MAX_PROBLEMS: Final = 200
 """How many problems are told; whoever has more is told that there are more."""
 
@@ -88,6 +95,16 @@ ATTRIBUTES_REFUSED: Final = {
 }
 """PyE2's refused attributes, on whatever object, except ``log``."""
 
+_INSPECTS: Final = "it leads from a value to the program around it; pass what you need by name"
+
+_INSPECTING: Final = """
+    ag_await ag_code ag_frame cr_await cr_code cr_frame cr_origin f_back f_builtins f_code f_globals
+    f_locals f_trace gi_code gi_frame gi_yieldfrom tb_frame tb_next
+    """
+
+ATTRIBUTES_THAT_INSPECT: Final = dict.fromkeys(_INSPECTING.split(), _INSPECTS)
+"""What leads from generators, coroutines and tracebacks to frames, and on to everything."""
+
 HARMLESS_DUNDERS: Final = frozenset({"__doc__", "__init__", "__name__", "__version__"})
 """The attributes with double underscores that ordinary code uses and that lead nowhere."""
 
@@ -139,6 +156,20 @@ _OTHER_MODULES: Final = frozenset(
 def way_out_of_import(module: str) -> str:
     """What to use instead of an import of this module, or the empty text."""
     return WAYS_OUT.get(module.partition(".")[0], "")
+
+
+def is_dunder(name: str) -> bool:
+    """Whether it is a name like ``__this__``."""
+    return len(name) > len("____") and name.startswith("__") and name.endswith("__")
+
+
+def why_refused_attribute(name: str) -> str:
+    """Why an attribute of this name cannot be used on whatever object, or the empty text."""
+    if name in ATTRIBUTES_REFUSED:
+        return ATTRIBUTES_REFUSED[name]
+    if name in ATTRIBUTES_THAT_INSPECT:
+        return ATTRIBUTES_THAT_INSPECT[name]
+    return "Python's inner parts" if is_dunder(name) and name not in HARMLESS_DUNDERS else ""
 
 
 def why_unknown(name: str) -> str:
