@@ -84,6 +84,9 @@ class _Deaf:
         """Something that it wants back."""
         return None
 
+    async def on_limit(self, name: str, value: float) -> None:
+        del name, value
+
 
 async def _fork_times(count: int) -> list[float]:
     from pye2_node.sandbox import SandboxPool

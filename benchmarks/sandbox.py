@@ -58,6 +58,9 @@ class _Owner:
         del name
         return "1"
 
+    async def on_limit(self, name: str, value: float) -> None:
+        del name, value
+
 
 def rows() -> list[Row]:
     """All that there is to say of the sandbox."""

@@ -172,6 +172,10 @@ class Trials:
         if attempt.outcome.result != RAN or attempt.outcome.detail:
             return
         heard = self._arena.attacker.end_of(attempt.name, attempt.snippet.seconds + _MARGIN)
+        if "limit" in attempt.snippet.headers:
+            self._arena.attacker.ears.wait(
+                lambda each: each.pipeline == attempt.name and "LIMIT" in each.fields, _MARGIN
+            )
         if heard is None:
             attempt.outcome = self._without_a_result(attempt)
             return

@@ -39,7 +39,11 @@ async def nothing(*_: object) -> None:
 
 
 HANDLER = SimpleNamespace(
-    on_log=nothing, on_payload=nothing, on_cache_save=nothing, on_cache_load=nothing
+    on_log=nothing,
+    on_payload=nothing,
+    on_cache_save=nothing,
+    on_cache_load=nothing,
+    on_limit=nothing,
 )
 
 

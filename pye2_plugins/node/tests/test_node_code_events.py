@@ -8,12 +8,16 @@ from types import SimpleNamespace
 import pytest
 
 from pye2_node.code_events import CodeEvents
+from pye2_node.sandbox.events import NotKept
 from pye2core.messages import InstancePath
 
 
 @pytest.fixture
 def events(tmp_path):
-    return CodeEvents(SimpleNamespace(path=InstancePath("p", "S", "i"), folder=tmp_path))
+    owner = SimpleNamespace(path=InstancePath("p", "S", "i"), folder=tmp_path, most_kept=10_000)
+    owner.limits = []
+    owner.tell_limit = lambda *limit: owner.limits.append(limit)
+    return CodeEvents(owner)
 
 
 def test_each_line_is_logged_as_one_of_the_instances(events, caplog):
@@ -68,3 +72,17 @@ def test_a_pipe_keeps_nobody_waiting(events, tmp_path):
     asyncio.run(events.on_cache_save("x", "mine"))
 
     assert asyncio.run(events.on_cache_load("x")) == "mine"
+
+
+@pytest.mark.parametrize("text", ["x" * 2_000, "€" * 800, ""])
+def test_no_more_is_kept_than_an_instance_may_keep_in_all(events, text):
+    async def scenario():
+        await events.on_cache_save("a", text)
+        await events.on_cache_save("b", text)
+        await events.on_cache_save("b", text)
+        await events.on_cache_save("c", text)
+
+    with pytest.raises(NotKept, match="10000 bytes"):
+        asyncio.run(scenario())
+    assert events._owner.limits == [("disk", 10_000)]
+    assert asyncio.run(events.on_cache_load("c")) is None

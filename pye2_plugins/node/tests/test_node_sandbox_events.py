@@ -32,6 +32,9 @@ class Owner:
         await self.hear("load", name)
         return "kept"
 
+    async def on_limit(self, name, value):
+        await self.hear("limit", name, value)
+
     async def hear(self, *what):
         if self.error:
             raise self.error
@@ -197,3 +200,14 @@ def test_forged_problems_are_cut_and_counted():
     assert len(function) + len(told.message) + len(told.name) < 10_000
     with pytest.raises(FrameError):
         answers.problems({"problems": [problem] * 5000})
+
+
+def test_a_limit_is_told_once_with_the_nodes_own_value():
+    heard, _, _ = take(*[{"did": "limit", "name": "output", "value": 7}] * 3)
+
+    assert heard == [("limit", "output", 100)]
+
+
+def test_a_limit_that_there_is_not_is_nothing_that_a_worker_says():
+    with pytest.raises(FrameError):
+        take({"did": "limit", "name": "patience"})

@@ -49,6 +49,9 @@ class DeafOwner:
     async def on_cache_load(self, name):
         return None
 
+    async def on_limit(self, name, value):
+        pass
+
 
 def outcomes_of(sources, layers, *, unsafe=False):
     """What a worker with these layers makes of each source: its value, or what it raises."""

@@ -22,9 +22,13 @@ class Host:
         self.lines = []
         self.payloads = []
         self.texts = {}
+        self.limits = []
 
     def log(self, text):
         self.lines.append(text)
+
+    def hit_limit(self, name):
+        self.limits.append(name)
 
     def send_payload(self, fields):
         self.payloads.append(fields)
@@ -198,6 +202,7 @@ def test_a_call_sends_no_more_payloads_than_it_may(host, plugin):
     with pytest.raises(ValueError, match="return a list instead"):
         plugin.add_payload_by_fields(number=4)
     assert len(host.payloads) == 3
+    assert host.limits == ["payloads"]
 
 
 def test_defined_functions_can_be_called_by_name(host, plugin):

@@ -22,6 +22,7 @@ class Owner:
         self.logged = []
         self.payloads = []
         self.kept = {}
+        self.limits = []
 
     async def on_log(self, text):
         self.logged.append(text)
@@ -34,6 +35,9 @@ class Owner:
 
     async def on_cache_load(self, name):
         return self.kept.get(name)
+
+    async def on_limit(self, name, value):
+        self.limits.append((name, value))
 
 
 def in_worker(scenario, *, owner=None, limits=None, surroundings=None):
@@ -338,21 +342,21 @@ def test_a_loop_that_catches_everything_is_ended_too():
 @pytest.mark.parametrize(
     ("ending", "code", "number", "reason"),
     [
-        ("random._os._exit(3)", 3, None, "exit code 3"),
+        ("[plugin.random][0]._os._exit(3)", 3, None, "exit code 3"),
         (
-            "np.lib.stride_tricks.as_strided(plugin.np.ones(1), (2,), (1 << 45,)).sum()",
+            "plugin.np.lib.stride_tricks.as_strided(plugin.np.ones(1), (2,), (1 << 45,)).sum()",
             None,
             11,
             "SIGSEGV",
         ),
-        ("random._os.abort()", None, 6, "SIGABRT"),
-        ("random._os.close(3)", None, None, "channel"),
+        ("[plugin.random][0]._os.abort()", None, 6, "SIGABRT"),
+        ("[plugin.random][0]._os.close(3)", None, None, "channel"),
     ],
 )
 def test_code_that_ends_its_process_is_told_with_how_and_its_last_words(
     ending, code, number, reason
 ):
-    source = f"print('last words')\nplugin.{ending}\nreturn 1"
+    source = f"print('last words')\n{ending}\nreturn 1"
 
     async def scenario(worker):
         await worker.define({"job": FunctionSource(source)})
@@ -417,3 +421,37 @@ def test_calls_at_the_same_time_are_made_one_after_the_other():
         return [result.value for result in results]
 
     assert in_worker(scenario) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("x = bytearray(4 * 1024 ** 3)\nreturn 1", "memory"),
+        ("for i in range(3):\n  print('x' * 100_000)\nreturn 1", "output"),
+        ("for i in range(3):\n  plugin.P('x' * 100_000)\nreturn 1", "output"),
+        ("for i in range(1100):\n  plugin.add_payload_by_fields(i=i)\nreturn 1", "payloads"),
+        ("plugin.add_payload_by_fields(i=[[]] * 300_000)\nreturn 1", "payload_values"),
+        ("return [0] * 300_000", "payload_values"),
+        ("return 'x' * (20 * 1024 * 1024)", "payload_bytes"),
+        ("plugin.cacheapi_save_json('x' * 5_000_000)\nreturn 1", "kept_text"),
+    ],
+)
+def test_a_limit_that_is_hit_is_told_once_by_its_name_and_value(source, name):
+    owner = Owner()
+
+    call(source, owner=owner)
+
+    assert owner.limits == [(name, SandboxLimits().value_of(name))]
+
+
+def test_the_time_limit_is_told_as_a_limit():
+    owner = Owner()
+
+    async def scenario(worker):
+        await worker.define({"job": FunctionSource("while True: pass\nreturn 1")})
+        with pytest.raises(CallTimedOut):
+            await worker.call("job", timeout=0.5)
+
+    in_worker(scenario, owner=owner)
+
+    assert owner.limits == [("exec_timeout", 0.5)]

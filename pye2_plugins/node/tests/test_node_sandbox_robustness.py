@@ -22,7 +22,7 @@ from pye2core.abc import FunctionSource
 from pye2core.errors import CallTimedOut, NodeError, SandboxDied
 
 TIMEOUT = 30
-OS = "plugin.random._os"
+OS = "[plugin.random][0]._os"  # which the check does not see
 
 
 class DeafOwner:
@@ -39,6 +39,9 @@ class DeafOwner:
 
     async def on_cache_load(self, name):
         return "x" * 1000
+
+    async def on_limit(self, name, value):
+        pass
 
 
 UNCONFINED = SandboxLimits(layers=frozenset({Layer.CHECK}), unsafe=True)
@@ -333,7 +336,7 @@ from pye2core.abc import FunctionSource
 async def main():
     pool = SandboxPool(SandboxLimits(layers=frozenset(), unsafe=True))
     worker = await pool.spawn(None)
-    spawn = "return plugin.random._os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})"
+    spawn = "return [plugin.random][0]._os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})"
     await worker.define({"spawn": FunctionSource(spawn), "job": FunctionSource("while True: pass")})
     started = (await worker.call("spawn", timeout=30)).value
     zygote = (await pool._forks._current).pid

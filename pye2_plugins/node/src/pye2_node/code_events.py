@@ -13,6 +13,7 @@ import secrets
 import stat
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pye2_node.sandbox.events import NotKept
 from pye2core.printable import printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _log = logging.getLogger("pye2_node.code")
 _LINES_AT_ONCE: Final = 100
 _LONGEST_KEPT: Final = 64 * 1024 * 1024
 _TABULATOR: Final = 4
+_SMALLEST: Final = 4096
+"""Bytes that even an empty file counts for."""
 
 
 class Owner(Protocol):
@@ -38,6 +41,13 @@ class Owner(Protocol):
     @property
     def folder(self) -> Path:
         """Its own folder."""
+
+    @property
+    def most_kept(self) -> int:
+        """Bytes that it may keep."""
+
+    def tell_limit(self, name: str, value: float) -> None:
+        """Say that it has come to a limit."""
 
     async def emit(self, fields: Mapping[str, Any]) -> None:
         """Send a payload."""
@@ -63,21 +73,39 @@ class CodeEvents:
         await self._owner.emit(fields)
 
     async def on_cache_save(self, name: str, text: str) -> None:
-        """Keep a text in the instance's folder."""
-        await asyncio.to_thread(_write, self._owner.folder, name, text)
+        """Keep a text in the instance's folder.
+
+        Raises:
+            NotKept: with the others there it would be more than the instance may keep.
+        """
+        most = self._owner.most_kept
+        try:
+            await asyncio.to_thread(_write, self._owner.folder, name, text, most)
+        except NotKept:
+            self._owner.tell_limit("disk", most)
+            raise
 
     async def on_cache_load(self, name: str) -> str | None:
         """What is kept under a name."""
         return await asyncio.to_thread(_read, self._owner.folder, name)
+
+    async def on_limit(self, name: str, value: float) -> None:
+        """Say that the code has come to a limit."""
+        self._owner.tell_limit(name, value)
 
 
 # What is in this folder may be anything, should somebody have come to it: no link is followed, and
 # nothing but files is opened.
 
 
-def _write(folder: Path, name: str, text: str) -> None:
+def _write(folder: Path, name: str, text: str, most: int) -> None:
     draft = f".{secrets.token_hex(8)}.new"  # names that come here do not begin with a dot
     with _opened(folder) as caches:
+        if _taken(caches, name) + max(len(text.encode()), _SMALLEST) > most:
+            raise NotKept(
+                f"{name} cannot be kept: an instance may keep {most} bytes in all; replace what is "
+                "kept under other names by less"
+            )
         fresh = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         descriptor = os.open(draft, fresh, 0o600, dir_fd=caches)
         try:
@@ -87,6 +115,13 @@ def _write(folder: Path, name: str, text: str) -> None:
         except BaseException:
             os.unlink(draft, dir_fd=caches)
             raise
+
+
+def _taken(caches: int, name: str) -> int:
+    """Bytes that everything but the file of this name takes."""
+    with os.scandir(caches) as entries:
+        others = [each for each in entries if each.name != name]
+        return sum(max(each.stat(follow_symlinks=False).st_size, _SMALLEST) for each in others)
 
 
 def _read(folder: Path, name: str) -> str | None:

@@ -15,8 +15,11 @@ from attrs import frozen
 from pye2_node.code_events import CodeEvents
 from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
+from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
+from pye2_node.payload_budget import PayloadBudget, units_of
 from pye2_node.sandbox import Surroundings
+from pye2_node.settings import MEBIBYTE
 from pye2core.errors import NodeError
 from pye2core.messages import Circumstances, Notification, PayloadMessage, Speaker
 from pye2core.messages.configuration import upper_keys
@@ -101,6 +104,10 @@ class Context:
         self._version = _version_of(config.signature, facilities.registry)
         self._began = facilities.clock.monotonic()
         self._pace = Pace()
+        self._budget = PayloadBudget(
+            facilities.settings.choices.payloads_per_second, now=self._began
+        )
+        self._limit_notices = LimitNotices(facilities.clock, self.notify)
         self._slots = asyncio.Semaphore(UNDER_WAY)
         self._sandboxes: set[SandboxProcess] = set()
         self._closed = False
@@ -160,6 +167,11 @@ class Context:
         return self._facilities.home.instance_folder(self._path)
 
     @property
+    def most_kept(self) -> int:
+        """Bytes that its code may keep in its folder."""
+        return self._facilities.settings.choices.kept_megabytes * MEBIBYTE
+
+    @property
     def network(self) -> Network:
         """Access to other nodes."""
         return self._facilities.network
@@ -167,7 +179,7 @@ class Context:
     # --- speaking ---------------------------------------------------------------------------------
 
     async def emit(self, fields: Mapping[str, Any]) -> None:
-        """Send a payload; waits while too many of this instance are under way.
+        """Send a payload; waits while too many are under way, or were sent just before.
 
         Raises:
             TypeError: a field cannot be carried.
@@ -175,8 +187,10 @@ class Context:
             NodeError: the instance was stopped.
         """
         self._check_open()
+        await self._keep_to_budget()
         await self._slots.acquire()
         try:
+            self._budget.spend(1, self.clock.monotonic())
             self.iteration += 1
             self.last_payload_at = self.clock.now()
             message = PayloadMessage(
@@ -187,13 +201,23 @@ class Context:
                 formatter=formatter_of(self.config),
                 circumstances=self._circumstances(self.last_payload_at),
             )
-            sending = await asyncio.to_thread(
-                self._facilities.send_payload, message, self._receiver()
-            )
+            sending, more = await asyncio.to_thread(self._hand_over, message)
+            self._budget.spend(more, self.clock.monotonic())
         except BaseException:
             self._slots.release()
             raise
         asyncio.wrap_future(sending).add_done_callback(self._on_sent)
+
+    async def _keep_to_budget(self) -> None:
+        while (seconds := self._budget.seconds_to_wait(self.clock.monotonic())) > 0:
+            self.tell_limit("payload_rate", self._budget.a_second)
+            await asyncio.sleep(seconds)
+            self._check_open()
+
+    def _hand_over(self, message: PayloadMessage) -> tuple[Future[None], float]:
+        """Seal a payload and send it, and say how large it is; in a thread."""
+        sending = self._facilities.send_payload(message, self._receiver())
+        return sending, units_of(message.fields)
 
     def _receiver(self) -> str | None:
         """Who alone can read the payloads; None for everybody."""
@@ -244,6 +268,10 @@ class Context:
                 is_displayed=is_displayed,
             )
         )
+
+    def tell_limit(self, name: str, value: float) -> None:
+        """Say that this instance has come to a limit."""
+        self._limit_notices.tell(name, value)
 
     # --- keeping ----------------------------------------------------------------------------------
 

@@ -36,7 +36,8 @@ from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.refusals import Refusals
-from pye2_node.sandbox import SandboxLimits, SandboxPool
+from pye2_node.sandbox import SandboxPool
+from pye2_node.sandbox.limits import limits_chosen
 from pye2_node.store import CommandId, Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
@@ -120,7 +121,7 @@ class Node:
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
         self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
-        self._pool = pool or SandboxPool(SandboxLimits(unsafe=settings.choices.unsafe))
+        self._pool = pool or SandboxPool(limits_chosen(settings.choices))
         self._main = self._make_main_connection()
         self._pipelines = Pipelines(self)
         self._desk = CommandDesk(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 NAME_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 """What a node may be called: it appears in channel names and in folder names."""
 
+MEBIBYTE = 1024 * 1024
+
 HEARTBEAT_SECONDS = 10.0
 """Between two heartbeats, as PyE2's nodes have it (PyE2 wire protocol, section 9)."""
 
@@ -41,6 +43,10 @@ class OwnersChoices:
         accept_unencrypted_commands: whether commands are taken that others can read, too.
         unsafe: whether code of others is run where the machine can confine it with neither Landlock
             nor seccomp.
+        memory_megabytes: what the process of one instance may take, about 100 for Python included.
+        kept_megabytes: what the code of one instance may keep on the disk.
+        payloads_per_second: how many payloads one instance may send in the long run; large ones
+            count more than once.
         show_code: whether heartbeats show the code of instances, and not only its digest.
     """
 
@@ -72,6 +78,21 @@ class OwnersChoices:
     unsafe: bool = field(
         default=False,
         metadata={"help": "true: run code of others even where it cannot be confined"},
+    )
+    memory_megabytes: int = field(
+        default=1024,
+        validator=validators.ge(256),
+        metadata={"help": "megabytes of memory for one instance's process"},
+    )
+    kept_megabytes: int = field(
+        default=64,
+        validator=validators.ge(1),
+        metadata={"help": "megabytes that the code of one instance may keep on the disk"},
+    )
+    payloads_per_second: float = field(
+        default=200.0,
+        validator=validators.gt(0),
+        metadata={"help": "payloads that one instance may send in the long run"},
     )
     show_code: bool = field(
         default=False, metadata={"help": "true: heartbeats show the code of instances"}

@@ -25,6 +25,10 @@ _NOTE: Final = 200
 """Characters that a note about cut output may have."""
 
 
+class NotKept(Exception):
+    """A text is not kept; the message says why, to the code that wanted it kept."""
+
+
 class WorkerEvents(Protocol):
     """The owner of a worker: hears what the code in it says, in order, while it runs.
 
@@ -39,10 +43,17 @@ class WorkerEvents(Protocol):
         """A payload to be sent at once."""
 
     async def on_cache_save(self, name: str, text: str) -> None:
-        """Keep ``text`` in the instance's folder; ``name`` is fit to be a file's."""
+        """Keep ``text`` in the instance's folder; ``name`` is fit to be a file's.
+
+        Raises:
+            NotKept: it is not kept.
+        """
 
     async def on_cache_load(self, name: str) -> str | None:
         """What is kept under ``name``, or None."""
+
+    async def on_limit(self, name: str, value: float) -> None:
+        """The code has come to a limit; said once a call of each limit."""
 
 
 class EventDesk:
@@ -74,12 +85,14 @@ class EventDesk:
         self._log = log
         self._events = 0
         self._text_size = 0
+        self._limits_told: set[str] = set()
         self._on: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]] = {
             "log": self._on_log,
             "print": self._on_print,
             "payload": self._on_payload,
             "save": self._on_save,
             "load": self._on_load,
+            "limit": self._on_limit,
             "crashed": self._on_crashed,
         }
 
@@ -88,6 +101,13 @@ class EventDesk:
         self.printed = ""
         self._events = 0
         self._text_size = 0
+        self._limits_told.clear()
+
+    async def tell_limit(self, name: str, value: float) -> None:
+        """Say that a limit was hit, if that was not said in this call."""
+        if name not in self._limits_told:
+            self._limits_told.add(name)
+            await self._shielded(self._handler.on_limit(name, value))
 
     async def take(self, frame: Mapping[str, Any]) -> None:
         """Check an event and hand it on; returns when the handler is done with it.
@@ -100,21 +120,23 @@ class EventDesk:
             raise FrameError(f"an unknown event {event[:40]!r}")
         self._events += 1
         if self._events > self._limits.events:
+            await self.tell_limit("events", self._limits.events)
             raise FrameError(f"more than {self._limits.events} events during one call")
         await self._on[event](frame)
 
     async def _on_log(self, frame: Mapping[str, Any]) -> None:
-        text = self._counted(field(frame, "text", str))
+        text = await self._counted(field(frame, "text", str))
         await self._shielded(self._handler.on_log(text.removesuffix("\n")))
 
     async def _on_print(self, frame: Mapping[str, Any]) -> None:
-        text = self._counted(field(frame, "text", str))
+        text = await self._counted(field(frame, "text", str))
         self.printed += text
         await self._shielded(self._handler.on_log(text.removesuffix("\n")))
 
-    def _counted(self, text: str) -> str:
+    async def _counted(self, text: str) -> str:
         self._text_size += len(text)
         if self._text_size > 2 * (self._limits.worker.output + _NOTE):
+            await self.tell_limit("output", self._limits.worker.output)
             raise FrameError("more output than one call may have")
         return text
 
@@ -145,6 +167,13 @@ class EventDesk:
         else:
             await self._answer({"do": "answer", "text": text})
 
+    async def _on_limit(self, frame: Mapping[str, Any]) -> None:
+        name = field(frame, "name", str)
+        value = self._limits.value_of(name)
+        if value is None:
+            raise FrameError(f"an unknown limit {name[:40]!r}")
+        await self.tell_limit(name, value)
+
     async def _on_crashed(self, frame: Mapping[str, Any]) -> None:
         lines = field(frame, "text", str)[:_LONGEST_CRASH].splitlines()
         told = "".join(f"\n    {printable(line)}" for line in lines)
@@ -161,6 +190,8 @@ class EventDesk:
         """Let the handler work; what it raises is logged and comes back as a text."""
         try:
             await handling
+        except NotKept as error:
+            return str(error)
         except Exception as error:  # noqa: BLE001 - the owner's code; it must not end the worker
             self._log.exception("an event of custom code could not be handled")
             return f"the node could not do it: {type(error).__name__}: {error}"

@@ -6,14 +6,17 @@ is what the user wrote, with the line numbers of the text that was sent.
 
 from __future__ import annotations
 
+import errno
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.sandbox.lengths import LONGEST_MESSAGE, LONGEST_NAME, LONGEST_TRACEBACK, cut
 from pye2core.code import rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LIMITS_BY_ERRNO: Final = {errno.EMFILE: "open_files", errno.EAGAIN: "processes"}
 
 
 def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dict[str, Any]:
@@ -35,6 +38,15 @@ def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dic
         "traceback": cut("".join(summary.format()), LONGEST_TRACEBACK),
         "function": files[innermost.filename] if innermost else called,
     }
+
+
+def limit_hit_by(error: BaseException) -> str | None:
+    """The name of the limit that an exception comes from, if it comes from one."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    if type(error) is RuntimeError and error.args == ("can't start new thread",):
+        return "processes"
+    return _LIMITS_BY_ERRNO.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
 def _summary_of(error: BaseException) -> traceback.TracebackException:

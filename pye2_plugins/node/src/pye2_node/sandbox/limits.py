@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from pye2_node.sandbox import frames
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
+from pye2_node.settings import MEBIBYTE
 
 if TYPE_CHECKING:
+    from pye2_node.settings import OwnersChoices
     from pye2core.messages import InstancePath
 
 
@@ -37,6 +40,26 @@ class SandboxLimits:
     events: int = 5000
     layers: frozenset[Layer] = ALL_LAYERS
     unsafe: bool = False
+
+    def value_of(self, name: str) -> float | None:
+        """The value of a limit that a worker may say it has hit, by its name."""
+        worker = self.worker
+        return {
+            "kept_text": worker.cache_text,
+            "memory": worker.memory,
+            "open_files": worker.open_files,
+            "output": worker.output,
+            "payload_bytes": frames.MAX_FRAME,
+            "payload_values": frames.MAX_VALUES,
+            "payloads": worker.payloads,
+            "processes": worker.processes,
+        }.get(name)
+
+
+def limits_chosen(choices: OwnersChoices) -> SandboxLimits:
+    """The limits as a node's owner chose them."""
+    worker = WorkerLimits(memory=choices.memory_megabytes * MEBIBYTE)
+    return SandboxLimits(worker=worker, unsafe=choices.unsafe)
 
 
 @frozen

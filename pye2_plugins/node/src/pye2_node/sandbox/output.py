@@ -22,15 +22,17 @@ class TextStream:
     Safe to use from several threads.
     """
 
-    def __init__(self, send: Callable[[str], None], limit: int) -> None:
+    def __init__(self, send: Callable[[str], None], limit: int, on_cut: Callable[[], None]) -> None:
         """Make a stream.
 
         Args:
             send: takes a piece of text to the node.
             limit: characters that one call may write; the rest is left out and a note says so.
+            on_cut: called when that happens, once a call.
         """
         self._send = send
         self._limit = limit
+        self._on_cut = on_cut
         self._lock = threading.Lock()
         self._waiting: list[str] = []
         self._waiting_size = 0
@@ -46,6 +48,9 @@ class TextStream:
             self._written += len(text)
             if len(text) > room:
                 text = text[:room] + f"\n… output cut at {self._limit} characters a call\n"
+                self._put(text)
+                self._on_cut()
+                return
             self._put(text)
 
     def finish_call(self) -> None:

@@ -144,6 +144,7 @@ class Plugin(PluginThreads, PluginCaches, PluginTexts):
             TypeError: a field cannot be carried; names the path to it.
         """
         if self._host.state.payloads_left <= 0:
+            self._host.hit_limit("payloads")
             raise ValueError(
                 "this call has sent as many payloads as one call may: return a list instead, or "
                 "send the others in the next call"

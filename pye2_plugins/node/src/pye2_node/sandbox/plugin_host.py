@@ -39,6 +39,9 @@ class PluginHost(Protocol):
     def log(self, text: str) -> None:
         """Take text, line ends included, to the node's log."""
 
+    def hit_limit(self, name: str) -> None:
+        """Tell the node that a limit was hit."""
+
     def send_payload(self, fields: str) -> None:
         """Send the payload whose fields are this JSON text; raises ValueError if too large."""
 

@@ -174,6 +174,8 @@ class SandboxProcess:
         except TimeoutError:
             self._end(f"its time limit of {seconds:g} s was over")
             await self.exited
+            if what == "call":
+                await self._desk.tell_limit("exec_timeout", seconds)
             raise self._timed_out(what, fields, seconds) from None
 
     def _timed_out(self, what: str, fields: Mapping[str, Any], seconds: float) -> CallTimedOut:
@@ -225,6 +227,8 @@ class SandboxProcess:
         except (asyncio.IncompleteReadError, ConnectionError):
             await self._expect_end()
         except frames.FrameError as error:
+            if isinstance(error, frames.TooManyValues):
+                await self._desk.tell_limit("payload_values", frames.MAX_VALUES)
             self._end(f"it sent what no worker sends: {error}")
         except Exception:  # noqa: BLE001 - our own defect must not leave a worker unheard
             self._log.exception("what a worker sent could not be taken in")

@@ -81,8 +81,9 @@ class Worker:
         self.state = InstanceState()
         self._link = link
         self._limits = limits
-        self._printed = TextStream(lambda text: link.tell("print", text=text), limits.output)
-        self._logged = TextStream(lambda text: link.tell("log", text=text), limits.output)
+        self._limits_told: set[str] = set()
+        self._printed = self._stream("print")
+        self._logged = self._stream("log")
         self._functions = Functions(Printer(self._printed), language)
         self.state.functions = self._functions.by_name
         self._plugin = Plugin(self)
@@ -106,22 +107,37 @@ class Worker:
                 raise LinkBroken(f"an unknown request: {request.get('do')!r}") from None
             answer(request)
 
+    def _stream(self, kind: str) -> TextStream:
+        return TextStream(
+            lambda text: self._link.tell(kind, text=text),
+            self._limits.output,
+            lambda: self.hit_limit("output"),
+        )
+
     # --- what the plugin object needs -------------------------------------------------------------
 
     def log(self, text: str) -> None:
         """Take text, line ends included, to the node's log."""
         self._logged.write(text)
 
+    def hit_limit(self, name: str) -> None:
+        """Tell the node that a limit was hit, once a call."""
+        if name not in self._limits_told:
+            self._limits_told.add(name)
+            self._link.tell("limit", name=name)
+
     def send_payload(self, fields: str) -> None:
         """Send the payload whose fields are this JSON text; raises ValueError if too large."""
         try:
             self._link.send(_packed(f'{{"did":"payload","fields":{fields}}}'))
         except frames.TooManyValues:
+            self.hit_limit("payload_values")
             raise ValueError(
                 f"the payload holds more than {frames.MAX_VALUES} values: send it in parts, or "
                 "send many numbers as one text"
             ) from None
         except frames.FrameTooLarge as error:
+            self.hit_limit("payload_bytes")
             raise ValueError(
                 f"the payload has {error.size} bytes, more than {frames.MAX_FRAME}: send it in "
                 "parts or send less of it"
@@ -130,6 +146,7 @@ class Worker:
     def save(self, name: str, text: str) -> None:
         """Have the node keep a text by name; raises ValueError if it does not take it."""
         if len(text) > self._limits.cache_text:
+            self.hit_limit("kept_text")
             raise ValueError(
                 f"{name} has {len(text)} characters, more than the {self._limits.cache_text} that "
                 "a node keeps: keep less, or in parts"
@@ -184,10 +201,14 @@ class Worker:
     def _call(self, request: dict[str, Any]) -> None:
         started = SYSTEM_CLOCK.monotonic()
         self.state.payloads_left = self._limits.payloads
+        self._limits_told.clear()
         try:
             outcome = self._outcome_of(request)
         except BaseException as error:  # noqa: BLE001 - whatever foreign code raises is an answer
             outcome = self._failure(error, request["name"])
+            limit = failures.limit_hit_by(error)
+            if limit is not None:
+                self.hit_limit(limit)
         self.state.iteration += 1
         self._printed.finish_call()
         self._logged.finish_call()
@@ -212,8 +233,10 @@ class Worker:
         try:
             return _packed(f"{head}{outcome}}}")
         except frames.TooManyValues:
+            self.hit_limit("payload_values")
             why = f"the result holds more than {frames.MAX_VALUES} values"
         except frames.FrameTooLarge as error:
+            self.hit_limit("payload_bytes")
             why = f"the result has {error.size} bytes as JSON, more than {frames.MAX_FRAME}"
         failure = {
             "type": "ResultTooLarge",
