@@ -390,8 +390,9 @@ def test_a_stopped_pool_starts_nothing():
 def test_ending_a_worker_that_is_gone_but_not_yet_missed_is_no_error():
     async def scenario(pool):
         worker = await worker_with(pool, "return 1")
+        process = psutil.Process(worker.pid)
         os.kill(worker.pid, signal.SIGKILL)
-        psutil.Process(worker.pid).wait(TIMEOUT)  # without letting the loop hear of it
+        process.wait(TIMEOUT)  # without letting the loop hear of it
         worker._end("it is to end")
         await worker.stop()
 
