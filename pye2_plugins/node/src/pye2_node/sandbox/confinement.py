@@ -20,7 +20,7 @@ from pye2_node.sandbox.layers.linux import (
     prctl,
 )
 from pye2_node.sandbox.layers.names import Layer
-from pye2_node.sandbox.layers.namespaces import leave_siblings
+from pye2_node.sandbox.layers.namespaces import leave_session_keyring, leave_siblings
 from pye2_node.sandbox.layers.rlimits import WorkerLimits, limit_processes, limit_resources
 from pye2_node.sandbox.layers.users import become_stranger
 
@@ -71,6 +71,9 @@ def confine_worker(confinement: Confinement, parent: int) -> None:
     os.nice(_NICENESS)
     if Layer.NAMESPACES in layers:
         leave_siblings()
+        die_with_parent(signal.SIGKILL, parent)  # another user namespace may clear the signal
+        if confinement.filter is None:
+            leave_session_keyring()
     if Layer.UID in layers:
         become_stranger(confinement.first_user)
         die_with_parent(signal.SIGKILL, parent)  # a change of user clears the signal

@@ -9,10 +9,16 @@ An ordinary user needs a user namespace for that, which some distributions forbi
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Final
 
 from pye2_node.sandbox.layers import linux
+
+_KEYCTL: Final = {"x86_64": 250, "aarch64": 219}
+"""The call's number, by architecture."""
+
+_KEYCTL_JOIN_SESSION_KEYRING: Final = 1
 
 _ANYWHERE: Final = "/proc"
 """Where the new root is mounted for a moment: a folder that every system has, seen by us alone."""
@@ -27,8 +33,25 @@ def enter_namespaces() -> None:
 
 
 def leave_siblings() -> None:
-    """Leave the shared memory of the zygote's other workers behind; for a worker."""
-    linux.unshare(linux.CLONE_NEWIPC)
+    """Leave the shared memory of the zygote's other workers behind; for a worker.
+
+    Where they are all the same ordinary user, their kernel keyrings, too: those of a user are its
+    namespace's.
+    """
+    users = 0 if os.geteuid() == 0 else linux.CLONE_NEWUSER
+    linux.unshare(linux.CLONE_NEWIPC | users)
+
+
+def leave_session_keyring() -> None:
+    """Have a session keyring of one's own, where workers could reach the one they share."""
+    number = _KEYCTL.get(os.uname().machine)
+    if number is None:
+        return
+    try:
+        linux.syscall("keyctl", number, _KEYCTL_JOIN_SESSION_KEYRING, 0)
+    except OSError as error:
+        if error.errno not in {errno.ENOSYS, errno.EPERM}:  # with these no worker has any
+            raise
 
 
 def _become_root_of_nobody() -> None:
