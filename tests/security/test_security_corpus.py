@@ -18,7 +18,6 @@ REACHES = {
     "029_build_class_builtin": "/etc/passwd",
     "049_np_fromfile_key": "the node's key",
     "053_np_savetxt_write": "a file outside",
-    "208_link_where_the_node_writes": "a file outside",
     "223_datagram_out": "the listener heard a datagram",
     "226_daemon": "a file outside",
     "229_mailbox_shared_memory": "another tenant reads what it has planted",
