@@ -172,7 +172,8 @@ class Trials:
         if attempt.outcome.result != RAN or attempt.outcome.detail:
             return
         heard = self._arena.attacker.end_of(attempt.name, attempt.snippet.seconds + _MARGIN)
-        if "limit" in attempt.snippet.headers:
+        was_forbidden = heard is not None and "not permitted" in heard.text
+        if "limit" in attempt.snippet.headers and not was_forbidden:
             self._arena.attacker.ears.wait(
                 lambda each: each.pipeline == attempt.name and "LIMIT" in each.fields, _MARGIN
             )
