@@ -105,21 +105,22 @@ _home = click.option(
     metavar="MEGABYTES",
     type=click.IntRange(256),
     help="Memory for one instance's process, about 100 for Python itself included."
-    f"  [default: {_DEFAULTS.memory_megabytes}]",
+    f"  [PYE2_NODE_MEMORY_MEGABYTES; default: {_DEFAULTS.memory_megabytes}]",
 )
 @click.option(
     "--kept-megabytes",
     metavar="MEGABYTES",
     type=click.IntRange(1),
     help="What the code of one instance may keep on the disk."
-    f"  [default: {_DEFAULTS.kept_megabytes}]",
+    f"  [PYE2_NODE_KEPT_MEGABYTES; default: {_DEFAULTS.kept_megabytes}]",
 )
 @click.option(
     "--payloads-per-second",
     metavar="NUMBER",
     type=click.FloatRange(0, min_open=True),
     help="How many payloads one instance may send in the long run, large ones counting more than"
-    f" once; five times as many at once.  [default: {_DEFAULTS.payloads_per_second:g}]",
+    f" once; five times as many at once.  [PYE2_NODE_PAYLOADS_PER_SECOND; default:"
+    f" {_DEFAULTS.payloads_per_second:g}]",
 )
 @click.option(
     "--results-to-everyone",
