@@ -3,7 +3,7 @@
 export UV_SYSTEM_CERTS := true
 UV := $(shell command -v uv || echo .tools/bin/uv)
 
-.PHONY: demo test sync check bench docs
+.PHONY: demo test long sync check bench docs
 
 demo: sync
 	$(UV) run --no-sync pye2 demo primes
@@ -11,6 +11,9 @@ demo: sync
 test: sync
 	$(UV) run --no-sync python tests/prepare_system.py
 	$(UV) run --no-sync python tests/check.py && $(UV) run --no-sync python tests/run.py
+
+long: sync
+	PYE2_MODEL_CASES=100000 $(UV) run --no-sync python -m pytest -q --durations=5 pye2_plugins/pye2_wire/tests/test_wire_slow_model.py
 
 check: sync
 	$(UV) run --no-sync python tests/check.py

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import define, field, frozen
 from wire_format import (
+    LEGACY_PREFIX,
     PATIENCE,
+    PREFIX,
     WireConnection,
     WireKey,
     packed,
@@ -147,11 +149,13 @@ class WireClient:
         encrypts: bool = True,
         name: str = "wireSDK",
         root: str = "naeural",
+        writes_address_as: str | None = None,
     ) -> None:
         self.url = url
         self.key = key or WireKey()
         self.name = name
         self.encrypts = encrypts
+        self._writes_address_as = writes_address_as or self.key.address
         self.nodes: dict[str, KnownNode] = {}
         self.heartbeats: list[Message] = []
         self.notifications: list[Message] = []
@@ -325,12 +329,12 @@ class WireClient:
         self, target: str, action: str, payload: Any, session_id: str | None = None
     ) -> Message:
         said = {"ACTION": action, "PAYLOAD": payload}
-        if self.encrypts and target.startswith("0xai_"):
+        if self.encrypts and target.startswith((PREFIX, LEGACY_PREFIX)):
             sealed = self.key.encrypt(json.dumps(said), target)
             said = {"EE_IS_ENCRYPTED": True, "EE_ENCRYPTED_DATA": sealed}
         else:
             said["EE_IS_ENCRYPTED"] = False
-        return self.key.signed(
+        signed = self.key.signed(
             {
                 **said,
                 "EE_ID": target,
@@ -339,6 +343,8 @@ class WireClient:
                 "TIME": wire_time(),
             }
         )
+        # How the sender is written is not signed (section 3).
+        return {**signed, "EE_SENDER": self._writes_address_as}
 
     def publish(self, channel: str, text: str | bytes) -> None:
         data = text.encode() if isinstance(text, str) else text
@@ -347,11 +353,16 @@ class WireClient:
         self._connections[0].publish(f"{self._root}/{channel}", data)
 
     def send(
-        self, target: str, action: str, payload: Any, session_id: str | None = None
+        self,
+        target: str,
+        action: str,
+        payload: Any,
+        session_id: str | None = None,
+        topic_of: str | None = None,
     ) -> Message:
-        """Send a command and expect nothing."""
+        """Send a command and expect nothing; on its target's topic, or on that of another form."""
         message = self.envelope(target, action, payload, session_id)
-        self.publish(f"{target}/config", json.dumps(message))
+        self.publish(f"{topic_of or target}/config", json.dumps(message))
         return message
 
     def ask(
@@ -363,6 +374,7 @@ class WireClient:
         *,
         session_id: str | None = None,
         target: str | None = None,
+        topic_of: str | None = None,
     ) -> Exchange:
         """Send a command and wait for its confirmations.
 
@@ -371,7 +383,7 @@ class WireClient:
         """
         with self._changed:
             before = len(self.notifications)
-        sent = self.send(target or node.address, action, payload, session_id)
+        sent = self.send(target or node.address, action, payload, session_id, topic_of)
         last = self.wait_for(
             lambda: self._settled(before, node.name, list(expected)),
             f"the confirmation of {action}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define
 from wire_format import (
     PATIENCE,
+    PREFIX,
     NumpyTwoFloat,
     WireConnection,
     packed,
@@ -61,6 +62,7 @@ class Habits:
             is called, as after a long ``PROCESS_DELAY``.
         refuses: settings that it refuses with code -1.
         answers_requests: whether code that is to be run once gets a result.
+        prefix: how it begins its own address in what it says (section 2).
     """
 
     heartbeat_version: str = "v2"
@@ -68,6 +70,7 @@ class Habits:
     confirms_later: bool = False
     refuses: str | None = None
     answers_requests: bool = True
+    prefix: str = PREFIX
 
 
 class WireNode(NodeVoice):
@@ -82,8 +85,8 @@ class WireNode(NodeVoice):
         habits: Habits | None = None,
         root: str = "naeural",
     ) -> None:
-        super().__init__(url, name, root)
         self.habits = habits or Habits()
+        super().__init__(url, name, root, self.habits.prefix)
         self.commands: list[Message] = []
         self.dropped: list[Message] = []
         self.pipelines: dict[str, Message] = {}
@@ -143,7 +146,7 @@ class WireNode(NodeVoice):
     def _status(self) -> Message:
         return {
             "CURRENT_TIME": wire_time(),
-            "EE_ADDR": self.address,
+            "EE_ADDR": self.writes_address_as,
             "EE_WHITELIST": sorted(self._allowed),
             "EE_IS_SUPER": False,
             "EE_FORMATTER": "",

@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from wire_format import WireConnection, WireKey, wire_time
+from wire_format import PREFIX, WireConnection, WireKey, wire_time, without_prefix
 
 if TYPE_CHECKING:
     Message = dict[str, Any]
@@ -65,9 +65,10 @@ class Asker:
 class NodeVoice:
     """The side of a node that speaks; a connection for each kind of message."""
 
-    def __init__(self, url: str, name: str, root: str) -> None:
+    def __init__(self, url: str, name: str, root: str, prefix: str = PREFIX) -> None:
         self.key = WireKey()
         self.name = name
+        self.writes_address_as = prefix + without_prefix(self.key.address)
         self._root = root
         self._counts: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -95,7 +96,9 @@ class NodeVoice:
             message = self._envelope(channel, event, path, body)
             if encrypt_for is not None:
                 message = self._sealed(message, encrypt_for)
-            self.publish_raw(channel, _compact(self.key.signed(message)))
+            # How the sender is written is not signed (section 3).
+            signed = {**self.key.signed(message), "EE_SENDER": self.writes_address_as}
+            self.publish_raw(channel, _compact(signed))
 
     def _envelope(self, channel: str, event: str, path: Path, body: Message) -> Message:
         number = self._counts[channel] = self._counts.get(channel, 0) + 1

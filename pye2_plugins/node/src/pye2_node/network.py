@@ -15,7 +15,7 @@ from attrs import evolve
 
 from pye2core.abc import Channel, NetworkListener, Peer
 from pye2core.errors import NodeNotOnline, NotConnected
-from pye2core.identity import is_address
+from pye2core.identity import is_address, with_prefix
 from pye2core.messages import (
     EVERY_NODE,
     Action,
@@ -163,21 +163,24 @@ class NodeNetwork:
             await asyncio.shield(self._opening_ears())
         understood = _WITH_INBOX if self._hears_inbox() else _WITHOUT_INBOX
         command = evolve(command, requester=evolve(command.requester, capabilities=understood))
-        if command.target in {self._name, self._address}:
+        address = self._address_of(command.target)
+        if address == self._address:
             origin = Origin(self._address, name=self._name)
             self._take(evolve(command, target=self._address, origin=origin))
             return
-        address = self._address_of(command.target)
         sealed = evolve(command, target=address)
         sending = await asyncio.to_thread(self._send, sealed, Channel.config(address), address)
         await asyncio.wrap_future(sending)
 
     def _address_of(self, target: str) -> str:
+        """The address in full, which is all that a node listens to, whichever form it is given."""
+        if target == self._name:
+            return self._address
         address = self._peers.address_of(target)
         if address is not None:
             return address
         if is_address(target):
-            return target
+            return with_prefix(target)
         message = f"the node {target!r} was not heard from; give its address"
         raise NodeNotOnline(message, node=target)
 

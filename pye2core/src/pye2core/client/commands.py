@@ -115,14 +115,16 @@ class Commands:
         """Ask a node that may be there to show itself now, instead of within its usual interval.
 
         Args:
-            node: its name or address. The question has no secrets, so that no key is needed for it.
+            node: its name or its address in any form. The question has no secrets, so that no key
+                is needed for it.
 
         Raises:
             NotConnected: too much waits for the broker already.
         """
+        target = self._network.named(node)
         asker = self._requester(self._client_id)
-        question = Command(Action.FULL_HEARTBEAT, None, node, asker)
-        self._connection.send(question, Channel.config(node), conflate=f"heartbeat of {node}")
+        question = Command(Action.FULL_HEARTBEAT, None, target, asker)
+        self._connection.send(question, Channel.config(target), conflate=f"heartbeat of {target}")
 
     def call_roll(self) -> None:
         """Ask all nodes to show themselves now; PyE2's do not hear it.

@@ -85,6 +85,14 @@ class NetworkView:
         with self._changed:
             return self._book.address_of(with_prefix(node) if is_address(node) else node)
 
+    def named(self, node: str) -> str:
+        """What a node is called in a message to it: its address, or its name while none is known.
+
+        A node listens to the full form of its address alone, whichever form it was named by.
+        """
+        address = with_prefix(node) if is_address(node) else node
+        return self.address_of(node) or address
+
     def name_of(self, node: str) -> str | None:
         """The name of a node that was heard from."""
         with self._changed:

@@ -24,7 +24,7 @@ from pye2core.abc import (
 )
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.errors import NotConnected, TransportError
-from pye2core.identity import is_address
+from pye2core.identity import is_address, with_prefix
 from pye2core.messages import Heartbeat
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Listener:
             CredentialsRefused: the broker says no.
         """
         self._known = (
-            *(Channel.config(node) for node in nodes),
+            *(Channel.config(with_prefix(node) if is_address(node) else node) for node in nodes),
             *(Channel.inbox(key.address) for key in self._reader.keys),
         )
         self._choose_channels()
