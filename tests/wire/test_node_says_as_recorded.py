@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
+from node_process import NodeProcess
 from wire_client import (
     CUSTOM_EXEC,
     NOWHERE,
@@ -16,6 +20,10 @@ from wire_client import (
     pipeline_object,
     run_once,
 )
+from wire_format import unpacked
+
+if TYPE_CHECKING:
+    from wire_format import WireKey
 
 Message = dict[str, Any]
 
@@ -38,8 +46,146 @@ def differences(ours: Message, theirs: Message) -> dict[str, Any]:
         key: (ours.get(key, "missing"), value)
         for key, value in theirs.items()
         if key not in ours
-        or (None not in (value, ours[key]) and type(ours[key]) is not type(value))
+        or (None not in (value, ours[key]) and kind_of(ours[key]) is not kind_of(value))
     }
+
+
+def kind_of(value: Any) -> type:
+    """The type of a value as JSON has it: it knows one kind of number."""
+    return float if type(value) is int else type(value)
+
+
+# --- heartbeats (section 9) -----------------------------------------------------------------------
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+EXACT_MOMENT = re.compile(MOMENT.pattern + r"\.\d{6}")
+
+LEFT_OPEN = {
+    *("CONDA_ENV", "GIT_BRANCH", "IN_KB", "OUT_KB", "TIMERS", "DEVICE_LOG", "ERROR_LOG"),
+    *("INITIATOR_ADDR", "INITIATOR_ID", "MODIFIED_BY_ADDR", "MODIFIED_BY_ID", "SESSION_ID"),
+    *("EE_FORMATTER", "SB_IMPLEMENTATION"),
+}
+"""What a node of ours does not measure, or a heartbeat answers nobody with: null."""
+
+
+@pytest.fixture(scope="module")
+def recorded_status(recorded: list[Message]) -> Message:
+    """What the engine said of itself while it ran custom code; see section 9 for the rest."""
+    statuses = [
+        {**each, **json.loads(unpacked(each["ENCODED_DATA"]))}
+        for each in recorded
+        if each.get("EE_EVENT_TYPE") == "HEARTBEAT"
+    ]
+    return next(each for each in statuses if "cap_plain" in str(each["ACTIVE_PLUGINS"]))
+
+
+def active(status: Message, pipeline: str) -> Message:
+    return next(each for each in status["ACTIVE_PLUGINS"] if each["STREAM_ID"] == pipeline)
+
+
+def check_heartbeat(heard: Message, recorded_status: Message) -> None:
+    """That each field of a status is there, of its type, and says what can be measured here."""
+    theirs = {key: value for key, value in recorded_status.items() if key != "ENCODED_DATA"}
+    different = differences(heard, theirs)
+    # Where the engine has no graphics card it says so in words; ours has an empty list of them.
+    assert different.keys() == {"GPUS"}
+    assert heard["GPUS"] == []
+    assert {key for key in theirs if heard[key] is None} <= LEFT_OPEN
+    assert {key: kind_of(value) for key, value in heard["TEMPERATURE_INFO"].items()} == {
+        key: kind_of(value) for key, value in theirs["TEMPERATURE_INFO"].items()
+    }
+    assert re.fullmatch(r"\d{20}", heard["TIMESTAMP"])
+    assert EXACT_MOMENT.fullmatch(heard["CURRENT_TIME"])
+    memory = psutil.virtual_memory()
+    assert heard["MACHINE_MEMORY"] == pytest.approx(memory.total / 2**30, abs=0.001)
+    assert 0 < heard["AVAILABLE_MEMORY"] <= heard["MACHINE_MEMORY"]
+    assert 0 < heard["PROCESS_MEMORY"] < heard["MACHINE_MEMORY"]
+    assert 0 < heard["AVAILABLE_DISK"] <= heard["TOTAL_DISK"]
+    assert 0 <= heard["CPU_USED"] <= 100
+    assert heard["UPTIME"] > 0
+    assert heard["PY_VER"] == platform.python_version()
+    assert heard["EE_PAYLOAD_PATH"] == [heard["EE_ID"], None, None, None]
+
+
+def test_a_heartbeat_and_its_active_plugins(
+    client: WireClient, node: KnownNode, pipeline_name: str, recorded_status: Message
+) -> None:
+    theirs = active(recorded_status, "cap_plain")
+    text = "return 1 if plugin.exec_iter == 0 else None"
+    settings = run_once(text, PROCESS_DELAY=0.2, SEND_MANIFEST_EACH=60)
+
+    client.deploy(node, pipeline_object(pipeline_name, {"one": settings}))
+    client.payload(node.address, instance_path(pipeline_name))
+    heard = client.when_asked(
+        node.address,
+        lambda known: active(known.status, pipeline_name)["CURRENT_EXEC_ITERATION"] > 1,
+    ).status
+
+    ours = active(heard, pipeline_name)
+    check_heartbeat(heard, recorded_status)
+    assert (heard["HEARTBEAT_VERSION"], "ENCODED_DATA" in heard) == ("v2", True)
+    assert list(ours) == list(theirs)
+    assert differences(ours, theirs) == {}
+    assert (ours["SIGNATURE"], ours["INSTANCE_ID"]) == (CUSTOM_EXEC, "one")
+    assert (ours["PROCESS_DELAY"], ours["FREQUENCY"]) == (0.2, 5.0)
+    for key in ("INIT_TIMESTAMP", "EXEC_TIMESTAMP", "LAST_CONFIG_TIMESTAMP"):
+        assert EXACT_MOMENT.fullmatch(ours[key]), key
+    assert MOMENT.fullmatch(ours["LAST_PAYLOAD_TIME"])
+    assert (ours["FIRST_ERROR_TIME"], ours["LAST_ERROR_TIME"]) == (None, None)
+    assert ours["OUTSIDE_WORKING_HOURS"] is False
+    assert ours["CURRENT_PROCESS_ITERATION"] == ours["CURRENT_EXEC_ITERATION"]
+    assert ours["TOTAL_PAYLOAD_COUNT"] == 1
+    stored, recorded_pipeline = (
+        next(each for each in status["CONFIG_STREAMS"] if each["NAME"] == name)
+        for status, name in ((heard, pipeline_name), (recorded_status, "cap_plain"))
+    )
+    own = {"CAP_RESOLUTION", "LIVE_FEED", "PIPELINE_COMMAND", "URL"}
+    assert differences(stored, recorded_pipeline).keys() == own
+    assert EXACT_MOMENT.fullmatch(stored["LAST_UPDATE_TIME"])
+
+
+def test_an_error_is_noted_on_the_active_plugin(
+    client: WireClient, node: KnownNode, pipeline_name: str
+) -> None:
+    settings = run_once("return 1 / 0", ERROR_DELAY=0.1, PROCESS_DELAY=0.1)
+
+    client.deploy(node, pipeline_object(pipeline_name, {"one": settings}))
+    client.payload(
+        node.address, instance_path(pipeline_name), lambda each: each.get("EXEC_ITER") == 2
+    )
+    ours = active(client.meet(node.address).status, pipeline_name)
+
+    assert EXACT_MOMENT.fullmatch(ours["FIRST_ERROR_TIME"])
+    assert ours["FIRST_ERROR_TIME"] < ours["LAST_ERROR_TIME"]
+
+
+@pytest.mark.parametrize("broker_url", ["embedded"], indirect=True)
+def test_a_heartbeat_of_the_first_version_says_the_same_in_clear(
+    broker_url: str,
+    wire_key: WireKey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded_status: Message,
+) -> None:
+    monkeypatch.setenv("PYE2_WIRE_HEARTBEAT_VERSION", "v1")
+    with (
+        WireClient(broker_url, key=wire_key) as client,
+        NodeProcess(broker_url, tmp_path / "node", "first-version", (wire_key.address,)) as running,
+    ):
+        node = client.meet(running.address)
+        client.deploy(node, pipeline_object("p", {"one": run_once("return 1")}))
+        heard = client.node_when(node.address, lambda known: known.status["ACTIVE_PLUGINS"]).status
+        client.archive(node, "p")
+        unverified = list(client.unverified)
+
+    check_heartbeat(heard, recorded_status)
+    assert heard["HEARTBEAT_VERSION"] == "v1"
+    assert "ENCODED_DATA" not in heard
+    assert active(heard, "p").keys() == active(recorded_status, "cap_plain").keys()
+    assert unverified == []
+
+
+# --- payloads (section 11) ------------------------------------------------------------------------
 
 
 def test_a_payload_of_custom_code(
@@ -90,6 +236,9 @@ def test_a_payload_with_an_image_says_that_it_has_one(
     client.deploy(node, pipeline_object(pipeline_name, {"one": settings}))
 
     assert client.payload(node.address, instance_path(pipeline_name))["IMG_IN_PAYLOAD"] is True
+
+
+# --- notifications (section 10) -------------------------------------------------------------------
 
 
 def the_recorded(

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 CUSTOM_EXEC = "CUSTOM_EXEC_01"
 CHAIN_DIST = "PROCESS_REAL_TIME_COLLECTED_DATA_CUSTOM_EXEC_CHAIN_DIST"
 
+PATIENCE_COUNT = 60
+"""Heartbeats that are asked for one after the other; a node of ours answers twice a second."""
+
 PIPELINE_OK = 1
 ARCHIVE_OK = 4
 CONFIG_OK = 100
@@ -288,6 +291,14 @@ class WireClient:
             self.nodes.pop(node, None)
         self.send(node, "FULL_HEARTBEAT", None)
         return self.wait_for(lambda: self.nodes.get(node), f"a full heartbeat of {node}")
+
+    def when_asked(self, node: str, is_so: Callable[[KnownNode], object]) -> KnownNode:
+        """The node as soon as it tells what is wanted, asked again as often as it answers."""
+        until = PATIENCE_COUNT
+        while not is_so(known := self.meet(node)):
+            until -= 1
+            assert until, f"{node} never told what was wanted"
+        return known
 
     def node_when(self, node: str, is_so: Callable[[KnownNode], object]) -> KnownNode:
         """The node as soon as its heartbeats tell of it what is wanted."""

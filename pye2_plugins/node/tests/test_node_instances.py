@@ -300,7 +300,7 @@ def test_a_runner_that_raises_is_told_and_begun_anew(perform, log):
     assert notification.kind is NotificationKind.EXCEPTION
     assert notification.text == "RuntimeError: RUN was told to raise"
     assert "Traceback" in notification.info
-    assert instance.failed_at is not None
+    assert instance.context.failed_at is not None
 
 
 def test_a_runner_that_fails_again_and_again_is_begun_ever_more_slowly():

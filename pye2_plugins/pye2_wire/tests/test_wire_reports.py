@@ -145,6 +145,7 @@ INSTANCE = InstanceReport(
     doing="running",
     is_outside_working_hours=False,
     payloads=5,
+    runs=9,
     started_at=NOW,
     configured_at=NOW,
     last_payload_at=NOW,
@@ -175,7 +176,13 @@ def test_the_machines_figures_are_told() -> None:
     assert (status["PY_VER"], status["CPU"]) == ("3.11", "a processor")
     assert (status["MACHINE_MEMORY"], status["PROCESS_MEMORY"]) == (16.0, 0.04)
     assert (status["TOTAL_DISK"], status["AVAILABLE_DISK"]) == (100.0, 60.0)
-    assert (status["TEMPERATURE_INFO"], status["UPTIME"]) == ({"chip.0": 40.0}, 12.5)
+    assert status["TEMPERATURE_INFO"] == {
+        "message": "",
+        "temperatures": {"chip.0": 40.0},
+        "max_temp": 40.0,
+        "max_temp_sensor": "chip.0",
+    }
+    assert (status["UPTIME"], status["TIMESTAMP"]) == (12.5, "20260105083000000000")
     assert (status["EE_HB_TIME"], status["LOGGER_VERSION"]) == (10, "9")
 
 
@@ -187,7 +194,9 @@ def test_instances_are_told_with_what_they_did() -> None:
     assert path == ("p", "CUSTOM_EXEC_01", "i")
     assert (first["PROCESS_DELAY"], first["FREQUENCY"]) == (3, 0.333)
     assert (first["TOTAL_PAYLOAD_COUNT"], first["INFO"]) == (5, "running")
-    assert (first["INIT_TIMESTAMP"], first["FIRST_ERROR_TIME"]) == ("2026-01-05 08:30:00", None)
+    assert (first["CURRENT_PROCESS_ITERATION"], first["CURRENT_EXEC_ITERATION"]) == (9, 9)
+    assert first["INIT_TIMESTAMP"] == "2026-01-05 08:30:00.000000"
+    assert (first["LAST_PAYLOAD_TIME"], first["FIRST_ERROR_TIME"]) == ("2026-01-05 08:30:00", None)
     assert (first["OUTSIDE_WORKING_HOURS"], second["OUTSIDE_WORKING_HOURS"]) == (False, True)
     assert status["NR_PAYLOADS"] == 7
 
@@ -209,7 +218,7 @@ def test_pipelines_are_told_with_who_made_and_changed_them() -> None:
     assert (told["INITIATOR_ADDR"], told["INITIATOR_ID"]) == ("0xai_maker", "maker")
     assert (told["MODIFIED_BY_ADDR"], told["MODIFIED_BY_ID"]) == ("0xai_changer", "changer")
     assert (told["SESSION_ID"], told["VALIDATED"]) == ("second", True)
-    assert told["LAST_UPDATE_TIME"] == "2026-01-05 08:30:00"
+    assert told["LAST_UPDATE_TIME"] == "2026-01-05 08:30:00.000000"
 
 
 def test_what_every_payload_says_is_nobody_s_own() -> None:

@@ -21,7 +21,13 @@ from pye2_node.payload_budget import PayloadBudget, units_of
 from pye2_node.sandbox import Surroundings
 from pye2_node.settings import MEBIBYTE
 from pye2core.errors import NodeError
-from pye2core.messages import Circumstances, Notification, PayloadMessage, Speaker
+from pye2core.messages import (
+    Circumstances,
+    Notification,
+    NotificationKind,
+    PayloadMessage,
+    Speaker,
+)
 from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
@@ -41,7 +47,6 @@ if TYPE_CHECKING:
         InstanceConfig,
         InstancePath,
         NotificationCode,
-        NotificationKind,
         Requester,
     )
     from pye2core.plugins import PluginRegistry
@@ -90,6 +95,7 @@ class Context:
         pipeline: the pipeline as it stands, with who asked for it.
         iteration: how many payloads were sent.
         last_payload_at: when the last one was; None before the first.
+        failed_at: when it, or its code, first and last failed; None if that never happened.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class Context:
         self.pipeline = pipeline
         self.iteration = 0
         self.last_payload_at: datetime | None = None
+        self.failed_at: tuple[datetime, datetime] | None = None
         self._facilities = facilities
         self._path = path_of(pipeline.config.name, config)
         self._version = _version_of(config.signature, facilities.registry)
@@ -110,6 +117,7 @@ class Context:
         self._limit_notices = LimitNotices(facilities.clock, self.notify)
         self._slots = asyncio.Semaphore(UNDER_WAY)
         self._sandboxes: set[SandboxProcess] = set()
+        self._runs_before = 0
         self._closed = False
 
     @property
@@ -253,7 +261,9 @@ class Context:
         fields: Mapping[str, Any] | None = None,
         is_displayed: bool | None = None,
     ) -> None:
-        """Send a notification about this instance."""
+        """Send a notification about this instance; an exception counts as its failure."""
+        if kind is NotificationKind.EXCEPTION:
+            self.note_failure()
         self._facilities.announce(
             Notification(
                 kind,
@@ -272,6 +282,11 @@ class Context:
     def tell_limit(self, name: str, value: float) -> None:
         """Say that this instance has come to a limit."""
         self._limit_notices.tell(name, value)
+
+    def note_failure(self) -> None:
+        """Remember that it has failed just now."""
+        now = self.clock.now()
+        self.failed_at = (self.failed_at[0] if self.failed_at else now, now)
 
     # --- keeping ----------------------------------------------------------------------------------
 
@@ -300,8 +315,17 @@ class Context:
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
         sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings)
         self._sandboxes.add(sandbox)
-        sandbox.exited.add_done_callback(lambda _: self._sandboxes.discard(sandbox))
+        sandbox.exited.add_done_callback(lambda _: self._forget(sandbox))
         return sandbox
+
+    def _forget(self, sandbox: SandboxProcess) -> None:
+        self._sandboxes.discard(sandbox)
+        self._runs_before += sandbox.calls
+
+    @property
+    def runs(self) -> int:
+        """How often its custom code was called, whether that gave anything to send or not."""
+        return self._runs_before + sum(each.calls for each in self._sandboxes)
 
     async def close(self) -> None:
         """End what the runner left behind, and let it do nothing more."""

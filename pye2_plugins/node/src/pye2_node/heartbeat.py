@@ -156,13 +156,14 @@ def shown_pipelines(
 def report_on(instance: RunningInstance) -> InstanceReport:
     """How an instance is doing, as a heartbeat tells it."""
     context = instance.context
-    first_failed_at, last_failed_at = instance.failed_at or (None, None)
+    first_failed_at, last_failed_at = context.failed_at or (None, None)
     return InstanceReport(
         path=instance.path,
         process_delay=context.config.settings.get("PROCESS_DELAY"),
         doing=instance.doing,
         is_outside_working_hours=instance.is_outside_working_hours,
         payloads=context.iteration,
+        runs=context.runs,
         started_at=instance.started_at,
         configured_at=context.pipeline.updated_at,
         last_payload_at=context.last_payload_at,

@@ -101,7 +101,6 @@ class RunningInstance:
         context: what its runner is given.
         state: what it does.
         started_at: when its runner last began.
-        failed_at: when it first and last failed; None if it never did.
     """
 
     def __init__(
@@ -117,7 +116,6 @@ class RunningInstance:
         self.context = Context(config, pipeline, facilities)
         self.state = InstanceState.STOPPED
         self.started_at: datetime | None = None
-        self.failed_at: tuple[datetime, datetime] | None = None
         self._facilities = facilities
         self._is_confidential = is_confidential
         self._on_state = on_state
@@ -374,8 +372,7 @@ class RunningInstance:
         )
 
     def _note_failure(self) -> None:
-        now = self.context.clock.now()
-        self.failed_at = (self.failed_at[0] if self.failed_at else now, now)
+        self.context.note_failure()
         self._become(InstanceState.FAILED)
 
     async def _halt(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pye2_wire.reading import as_object, list_at, misshapen, object_at, text_at
+from pye2_wire.times import wire_time_if_any
 from pye2core.messages import InstanceConfig, InstanceUpdate, PipelineConfig, Provenance, Requester
 from pye2core.messages.configuration import upper_keys
 
@@ -68,7 +69,7 @@ def _bookkeeping(provenance: Provenance | None) -> dict[str, Any]:
         "SESSION_ID": changer.session_id,
         "MODIFIED_BY_ADDR": changer.address,
         "MODIFIED_BY_ID": changer.name,
-        "LAST_UPDATE_TIME": provenance.updated_at,
+        "LAST_UPDATE_TIME": wire_time_if_any(provenance.updated_at),
         "VALIDATED": True,
     }
 

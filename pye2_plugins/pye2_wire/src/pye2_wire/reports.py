@@ -7,10 +7,14 @@ graphics cards, threads), PyE2's words for "none": its users read them by name.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
+
+from pye2_wire.times import wire_time_if_any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from pye2core.messages import (
         Circumstances,
@@ -151,7 +155,7 @@ def report_fields(report: NodeReport | None, version: str | None) -> dict[str, A
         **_OF_ALL_NODES,
         **_machine_fields(report.machine),
         "EE_HB_TIME": report.interval,
-        "TIMESTAMP": report.at,
+        "TIMESTAMP": _without_marks(report.at),
         "LOGGER_VERSION": version,
         "ACTIVE_PLUGINS": [_active_plugin(each) for each in report.instances],
         "NR_PAYLOADS": sum(each.payloads for each in report.instances),
@@ -167,9 +171,24 @@ def _machine_fields(machine: MachineFigures) -> dict[str, Any]:
         "IS_ALERT_RAM": machine.is_short_of_memory,
         "TOTAL_DISK": machine.disk,
         "AVAILABLE_DISK": machine.free_disk,
-        "TEMPERATURE_INFO": dict(machine.temperatures),
+        "TEMPERATURE_INFO": _temperatures(machine.temperatures),
         "UPTIME": machine.uptime,
     }
+
+
+def _temperatures(by_sensor: Mapping[str, float]) -> dict[str, Any]:
+    hottest = max(by_sensor, key=by_sensor.__getitem__, default="")
+    return {
+        "message": "" if by_sensor else "No temperature sensors found",
+        "temperatures": dict(by_sensor),
+        "max_temp": by_sensor.get(hottest, 0),
+        "max_temp_sensor": hottest,
+    }
+
+
+def _without_marks(moment: datetime) -> str:
+    """A moment as ``20261122204611821357``."""
+    return moment.astimezone(UTC).strftime("%Y%m%d%H%M%S%f")
 
 
 def _active_plugin(instance: InstanceReport) -> dict[str, Any]:
@@ -179,14 +198,14 @@ def _active_plugin(instance: InstanceReport) -> dict[str, Any]:
         "INSTANCE_ID": instance.path.instance_id,
         "PROCESS_DELAY": instance.process_delay,
         "FREQUENCY": _frequency(instance.process_delay),
-        "INIT_TIMESTAMP": instance.started_at,
-        "EXEC_TIMESTAMP": instance.last_payload_at,
-        "LAST_CONFIG_TIMESTAMP": instance.configured_at,
-        "FIRST_ERROR_TIME": instance.first_failed_at,
-        "LAST_ERROR_TIME": instance.last_failed_at,
+        "INIT_TIMESTAMP": wire_time_if_any(instance.started_at),
+        "EXEC_TIMESTAMP": wire_time_if_any(instance.last_payload_at),
+        "LAST_CONFIG_TIMESTAMP": wire_time_if_any(instance.configured_at),
+        "FIRST_ERROR_TIME": wire_time_if_any(instance.first_failed_at),
+        "LAST_ERROR_TIME": wire_time_if_any(instance.last_failed_at),
         "OUTSIDE_WORKING_HOURS": instance.is_outside_working_hours,
-        "CURRENT_PROCESS_ITERATION": instance.payloads,
-        "CURRENT_EXEC_ITERATION": instance.payloads,
+        "CURRENT_PROCESS_ITERATION": instance.runs,
+        "CURRENT_EXEC_ITERATION": instance.runs,
         "LAST_PAYLOAD_TIME": instance.last_payload_at,
         "TOTAL_PAYLOAD_COUNT": instance.payloads,
         "INFO": instance.doing,

@@ -24,6 +24,11 @@ def wire_time(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
+def wire_time_if_any(moment: datetime | None) -> str | None:
+    """The same of what may not have happened."""
+    return None if moment is None else wire_time(moment)
+
+
 def moment_of(text: object, zone: object) -> datetime | None:
     """The moment that a sender in ``zone`` writes as ``text``; None if either says nothing usable.
 

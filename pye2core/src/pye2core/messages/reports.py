@@ -86,6 +86,7 @@ class InstanceReport:
         doing: what it does, and why not more, in words.
         is_outside_working_hours: whether it does not run because of the hour, or would not.
         payloads: how many it has sent.
+        runs: how often its code was called, if it has any.
         started_at: when it began last.
         configured_at: when its pipeline was changed last.
         last_payload_at: when it sent last.
@@ -98,6 +99,7 @@ class InstanceReport:
     doing: str
     is_outside_working_hours: bool
     payloads: int
+    runs: int
     started_at: datetime | None
     configured_at: datetime | None
     last_payload_at: datetime | None

@@ -48,7 +48,11 @@ _EXIT_REASONS: Final = {
 
 
 class SandboxProcess:
-    """One worker, from its fork to its end. Made by ``SandboxPool.spawn``."""
+    """One worker, from its fork to its end. Made by ``SandboxPool.spawn``.
+
+    Attributes:
+        calls: how many calls it was given.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class SandboxProcess:
         self._limits = limits
         self._log = log
         self._desk = EventDesk(handler, self._reply, limits, log)
+        self.calls = 0
         self._turn = asyncio.Lock()
         self._requests = 0
         self._awaited: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -139,6 +144,7 @@ class SandboxProcess:
             CodeError: the arguments cannot be carried.
         """
         async with self._turn:
+            self.calls += 1
             self._desk.begin_call()
             answer = await self._ask("call", timeout, name=name, args=args)
             return await self._believe(lambda: answers.call_result(answer, self._desk.printed))

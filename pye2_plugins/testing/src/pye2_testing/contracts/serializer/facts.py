@@ -85,6 +85,7 @@ _INSTANCE = InstanceReport(
     doing="runs",
     is_outside_working_hours=False,
     payloads=7,
+    runs=9,
     started_at=_MOMENT,
     configured_at=_MOMENT,
     last_payload_at=_MOMENT,
