@@ -281,7 +281,15 @@ def named() -> NameBook:
     return names
 
 
-@pytest.mark.parametrize("node", ["attic", NODE.address, NODE.address.removeprefix("0xai_")])
+@pytest.mark.parametrize(
+    "node",
+    [
+        "attic",
+        NODE.address,
+        NODE.address.removeprefix("0xai_"),
+        NODE.address.replace("0xai_", "aixp_"),
+    ],
+)
 @pytest.mark.parametrize("data", [HEARTBEAT, PAYLOAD, NOTIFICATION, command()])
 def test_a_node_is_chosen_by_name_and_by_address(node: str, data: bytes) -> None:
     assert Selection([node]).takes(READER.read(data), named())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 
-CLIENT, NODE = (Identity.from_private_value(bytes([byte]) * 32) for byte in (1, 2))
+CLIENT, NODE, STRANGER = (Identity.from_private_value(bytes([byte]) * 32) for byte in (1, 2, 3))
 COMMAND = Pye2Serializer().seal(Command(Action.ARCHIVE_PIPELINE, "p1", target=NODE.address), CLIENT)
 NODE_SPEAKS = Pye2Serializer(node_name="attic")
 HEARTBEAT = NODE_SPEAKS.seal(Heartbeat("attic", NODE.address), NODE)
@@ -70,6 +70,10 @@ class Plugins:
         return None
 
 
+def in_the_old_form(address: str) -> str:
+    return address.replace("0xai_", "aixp_")
+
+
 class Ended(Exception):
     """The test is over."""
 
@@ -103,7 +107,7 @@ class Listening:
 
     def _run(self) -> None:
         with pytest.raises(Ended):
-            self._listener.run(["cellar"])
+            self._listener.run(["cellar", in_the_old_form(STRANGER.address)])
 
     def _show(self, reading: Reading, heard_at: object) -> None:
         if self._ended:
@@ -156,6 +160,7 @@ def test_without_wildcards_it_says_so_and_follows_whom_it_hears(broker: MemoryBr
         assert "from its first verified heartbeat on" in told
         assert "from its first command on" in told
         assert listening.hears(Channel.config("cellar"), COMMAND)
+        assert listening.hears(Channel.config(STRANGER.address), COMMAND)
         listening.until_told(f"now listening on inbox of {CLIENT.address}")
         listening.publish(Channel.config(NODE.address), COMMAND)
         listening.publish(Channel.inbox(NODE.address), RESULT)

@@ -325,17 +325,20 @@ def test_commands_go_to_a_nodes_address_and_for_its_eyes_only(target):
     perform(scenario)
 
 
-def test_a_node_that_was_never_heard_from_is_reached_by_its_address_only():
+@pytest.mark.parametrize("target", [OTHER, OTHER.replace("0xai_", "aixp_")])
+def test_a_node_that_was_never_heard_from_is_reached_by_its_address_only(target):
     async def scenario(world):
-        await world.network.send(archive(OTHER))
-        assert world.sent[0][1] == Channel.config(OTHER)
+        await world.network.send(archive(target))
+        ((command, channel, receiver),) = world.sent
+        assert channel == Channel.config(OTHER)
+        assert (command.target, receiver) == (OTHER, OTHER)
         with pytest.raises(NodeNotOnline, match="stranger"):
             await world.network.send(archive("stranger"))
 
     perform(scenario)
 
 
-@pytest.mark.parametrize("target", [ME, "me"])
+@pytest.mark.parametrize("target", [ME, "me", ME.replace("0xai_", "aixp_")])
 def test_commands_to_itself_go_over_no_network(target):
     async def scenario(world):
         await world.network.send(archive(target))

@@ -27,6 +27,7 @@ from pye2core.errors import (
     SettingsError,
     UnknownTransport,
 )
+from pye2core.identity import without_prefix
 from pye2core.messages import InstancePath, PipelineConfig, Requester
 
 if TYPE_CHECKING:
@@ -286,6 +287,15 @@ def test_supervisors_are_those_that_say_so(session: Session, node: FakeNode) -> 
 
     assert session.peers.wait_until(session.get_active_supervisors, PATIENCE)
     assert session.get_active_supervisors() == [node.address]
+
+
+@pytest.mark.parametrize("prefix", ["0xai_", "aixp_", ""])
+def test_a_node_is_asked_under_its_full_address_however_it_is_named(
+    open_session: Callable[..., Session], node: FakeNode, prefix: str
+) -> None:
+    session = open_session()
+
+    assert session.wait_for_node(prefix + without_prefix(node.address), PATIENCE, verbose=False)
 
 
 def test_nobody_can_take_over_a_nodes_name(
