@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 from wire_format import LEGACY_PREFIX, unpacked, without_prefix
 from wire_node import CHAIN_DIST, REST_CUSTOM_EXEC, Habits, WireNode
 
@@ -71,7 +72,8 @@ def own_address(our_key_file: Path) -> str:
 def node(broker_url: str, own_address: str, habits: Habits) -> Iterator[WireNode]:
     """A node that is not ours and allows our client."""
     name = f"foreign-{uuid.uuid4().hex[:6]}"
-    with WireNode(broker_url, name, allow=[own_address], habits=habits) as running:
+    # A copy: a test may have its node change them.
+    with WireNode(broker_url, name, allow=[own_address], habits=evolve(habits)) as running:
         yield running
     assert running.dropped == []
 
