@@ -29,7 +29,7 @@ SOMEWHERE = InstancePath("p", "SIG_01", "i")
 @pytest.fixture
 def say_spoilt(broker: MemoryBroker, node: FakeNode) -> Callable[..., None]:
     """Has the node say a rate of 0.5 that it signs as PyE2 does on NumPy 2."""
-    publisher = broker.connect("engine", lambda reason: None, persistent=False)
+    publisher = broker.connect("engine", lambda reason: None, persistent=False, root="naeural")
 
     def say(number: int, **changes: Any) -> None:
         message = {

@@ -422,7 +422,9 @@ def test_a_message_that_comes_again_is_not_heard_again(
     assert on_payload.next()[-1]["VALUE"] == 1
 
     (recorded,) = (each for each in broker.published if each.channel == Channel.payloads())
-    publisher = broker.connect("eavesdropper", lambda reason: None, persistent=False)
+    publisher = broker.connect(
+        "eavesdropper", lambda reason: None, persistent=False, root="naeural"
+    )
     broker.publish(publisher, Channel.payloads(), recorded.data).result(PATIENCE)
     node.say(SOMEWHERE, VALUE=2)
 
@@ -441,7 +443,7 @@ def test_only_what_is_of_use_to_a_session_is_checked_at_all(
     busy.create_pipeline(node=node.address, name="mine", on_data=own)
     node.say(SOMEWHERE, VALUE=1)
     recorded = next(each for each in broker.published if each.channel == Channel.payloads())
-    publisher = broker.connect("forger", lambda reason: None, persistent=False)
+    publisher = broker.connect("forger", lambda reason: None, persistent=False, root="naeural")
     forged = recorded.data.replace(b'"VALUE":1', b'"VALUE":2')
 
     broker.publish(publisher, Channel.payloads(), forged).result(PATIENCE)
