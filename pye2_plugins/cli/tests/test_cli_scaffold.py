@@ -161,6 +161,17 @@ def test_its_project_file_names_the_entry_point_the_kernel_and_the_tests(
 
 
 @EVERY_KIND
+def test_the_command_that_its_readme_starts_comes_with_its_development_requirements(
+    kind: str,
+) -> None:
+    texts = texts_of(KINDS[kind], names_from("deep-blue"))
+
+    extras = tomllib.loads(texts[Path("pyproject.toml")])["project"]["optional-dependencies"]
+    assert "$ pye2 plugins info" in texts[Path("README.md")]
+    assert "pye2-suite>=0.1,<0.2" in extras["dev"]  # has the command, and the demo's preset
+
+
+@EVERY_KIND
 @pytest.mark.parametrize("name", ["x", "deep-blue", "x" * 28])
 def test_no_line_of_what_is_written_is_too_long_and_all_of_it_is_python(
     kind: str, name: str
