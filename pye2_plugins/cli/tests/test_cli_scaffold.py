@@ -147,6 +147,18 @@ def test_it_is_written_into_the_current_folder_unless_told_otherwise(
 
 
 @EVERY_KIND
+def test_where_the_packages_come_from_while_no_index_has_them_is_told(
+    kind: str, tmp_path: Path
+) -> None:
+    said = new(kind, "deep-blue", "--into", tmp_path)
+
+    readme = (tmp_path / "pye2-deep-blue/README.md").read_text()
+    for text in (said, readme):
+        assert "uv build --all-packages --wheel -o dist" in text
+        assert "pip install --find-links CHECKOUT/dist" in text
+
+
+@EVERY_KIND
 def test_its_project_file_names_the_entry_point_the_kernel_and_the_tests(
     kind: str, tmp_path: Path
 ) -> None:

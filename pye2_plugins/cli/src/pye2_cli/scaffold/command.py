@@ -42,3 +42,7 @@ def new(kind: str, name: str, into: Path) -> None:
     click.echo(f"  cd {folder}")
     click.echo("  pip install --editable '.[dev]'")
     click.echo("  pytest")
+    click.echo(
+        "(While pye2 is on no package index: `uv build --all-packages --wheel -o dist` in its"
+        " checkout, and `pip install --find-links CHECKOUT/dist …` here.)"
+    )
