@@ -219,6 +219,28 @@ def test_a_plugin_that_fails_costs_only_itself_and_its_record_says_why(
     assert set(registry.presets()) == {"GOOD"}
 
 
+def test_a_module_that_the_plugin_does_not_declare_is_its_makers_defect(site: Site) -> None:
+    site.plugin("broken", "import no_such_thing", requires=("attrs", "nowhere; extra == 'x'"))
+
+    advice = str(site.record("broken").advice)
+
+    assert advice.startswith("broken-dist does not declare it: this is a defect of broken-dist 1.0")
+    assert "--force-reinstall" not in advice
+
+
+def test_a_declared_requirement_that_is_not_there_is_what_to_install(site: Site) -> None:
+    requires = ("attrs", "no-such-thing>=3; python_version > '3'", "attrs>=9999")
+    site.plugin("broken", "import no_such_thing", requires=requires)
+
+    assert site.record("broken").advice == "`pip install 'no-such-thing>=3' 'attrs>=9999'`"
+
+
+def test_a_module_of_its_own_that_is_gone_comes_back_with_the_distribution(site: Site) -> None:
+    site.metadata("torn-dist", "[pye2]\ntorn = torn_module.plugin\n")
+
+    assert "`pip install --force-reinstall torn-dist`" in str(site.record("torn").advice)
+
+
 def test_what_a_plugin_raises_is_told_with_file_and_line(site: Site) -> None:
     site.plugin("broken", "1 / 0")
 

@@ -378,6 +378,22 @@ def test_what_a_disabled_plugin_offers_is_an_error_that_says_so(plugin: MakePlug
         registry.transport("mqtt")
 
 
+def test_what_may_be_in_a_plugin_that_is_switched_off_is_an_error_that_names_it(
+    plugin: MakePlugin,
+) -> None:
+    late = plugin("late", of="late-dist", transports=[TransportDescriptor("l", ("owl",), "m:o")])
+    twins = [broken("twin", of="one"), broken("twin", of="two")]
+    registry = PluginRegistry([late, *twins], LoadPolicy(disabled=frozenset({"late"})))
+
+    with pytest.raises(UnknownTransport) as raised:
+        registry.transport("owl")
+
+    assert (
+        "broken (twin): see `pye2 plugins doctor`, or in one that is switched off (late): see"
+        in (str(raised.value))
+    )
+
+
 def test_a_distribution_that_is_there_and_lacks_the_name_should_be_upgraded(
     plugin: MakePlugin,
 ) -> None:
@@ -419,7 +435,7 @@ def test_an_implementation_that_cannot_be_imported_is_told_with_its_plugins_name
 ) -> None:
     registry = PluginRegistry([plugin("mqtt", of="my-mqtt", transports=[MQTT])])
 
-    with pytest.raises(PluginBroken, match=r"'mqtt' offers .*--force-reinstall my-mqtt") as caught:
+    with pytest.raises(PluginBroken, match=r"'mqtt' offers .* a defect of my-mqtt") as caught:
         registry.load(MQTT, target)
 
     assert (caught.value.plugin, caught.value.phase) == ("mqtt", "use")

@@ -146,7 +146,7 @@ CASES = {
     "lacks-dist": (
         ("lacks", "1.0", "broken", "import"),
         "'moonbeams', which is not installed",
-        "`pip install --force-reinstall lacks-dist`",
+        "`pip install 'pye2-throwaway-moonbeams>=3'`",
     ),
     "newer-dist": (
         ("newer", "1.0", "broken", "compatible"),

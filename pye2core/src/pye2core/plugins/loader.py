@@ -30,6 +30,7 @@ from pye2core.descriptors import (
     TransportDescriptor,
 )
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
+from pye2core.plugins.requirements import unmet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -259,12 +260,24 @@ def _imported(candidate: Candidate) -> Any:
         raise
     except BaseException as error:
         if isinstance(error, ModuleNotFoundError) and error.name:
-            raise _PhaseFailed(
-                Phase.IMPORT,
-                f"it needs the module {error.name!r}, which is not installed",
-                f"`pip install --force-reinstall {candidate.distribution}` brings what it requires",
-            ) from error
+            what = f"it needs the module {error.name!r}, which is not installed"
+            advice = against_a_missing_module(candidate, error.name)
+            raise _PhaseFailed(Phase.IMPORT, what, advice) from error
         raise _PhaseFailed(Phase.IMPORT, told(error)) from error
+
+
+def against_a_missing_module(candidate: Candidate, module: str) -> str:
+    """What to do about a module that a plugin imports and that is not there."""
+    own, _, _ = candidate.entry_point.module.partition(".")
+    if module.partition(".")[0] == own:
+        return (
+            f"`pip install --force-reinstall {candidate.distribution}` brings back what is missing"
+            " of it; if that does not help, tell its makers"
+        )
+    missing = unmet(candidate.requires)
+    if missing:
+        return "`pip install " + " ".join(f"'{each}'" for each in missing) + "`"
+    return f"{candidate.distribution} does not declare it: {against_a_defect(candidate)}"
 
 
 def _given_by(hook: str, trial: pluggy.PluginManager) -> list[Any]:

@@ -29,6 +29,7 @@ from pye2core.plugins.known import distribution_for
 from pye2core.plugins.loader import (
     Loader,
     against_a_defect,
+    against_a_missing_module,
     import_object,
     names_of,
     told,
@@ -59,6 +60,10 @@ _ERRORS: Mapping[str, type[NotProvided]] = {
     "role": UnknownSignature,
     "preset": UnknownPreset,
 }
+_SUSPICIOUS = (
+    (PluginState.BROKEN, "a plugin that is broken", "`pye2 plugins doctor`"),
+    (PluginState.DISABLED, "one that is switched off", "PYE2_DISABLE_PLUGINS"),
+)
 
 
 class PluginRegistry:
@@ -89,6 +94,7 @@ class PluginRegistry:
         self.records: tuple[PluginRecord, ...] = tuple(loader.load_all(candidates))
         self._manager = loader.manager
         self._loaded = {each.candidate.name: each.descriptors for each in loader.loaded}
+        self._candidates = {each.candidate.name: each.candidate for each in loader.loaded}
         self._plugin_of: dict[int, str] = {}
         self._offers: dict[type, dict[str, list[Descriptor]]] = {}
         for plugin, descriptors in self._loaded.items():
@@ -264,12 +270,15 @@ class PluginRegistry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            record = self._record_of(descriptor)
-            raise self.broken_in_use(
-                descriptor,
-                f"offers {import_string}, but importing it failed: {told(error)}",
-                f"`pip install --force-reinstall {record.distribution}` brings what it requires",
-            ) from error
+            what = f"offers {import_string}, but importing it failed: {told(error)}"
+            raise self.broken_in_use(descriptor, what, self._against(error, descriptor)) from error
+
+    def _against(self, failed_import: BaseException, descriptor: Descriptor) -> str | None:
+        """What to do about it; None where nothing is better than what helps against any defect."""
+        if not isinstance(failed_import, ModuleNotFoundError) or not failed_import.name:
+            return None
+        candidate = self._candidates[self.plugin_of(descriptor)]
+        return against_a_missing_module(candidate, failed_import.name)
 
     def load_class(self, kind: type, descriptor: Descriptor, import_string: str) -> Any:
         """Import a class of a kind, of which something can be made.
@@ -448,11 +457,17 @@ class PluginRegistry:
         return _ERRORS.get(what, NotProvided)(message, kind=what, name=name)
 
     def _suspects(self) -> str:
-        broken = [each.name for each in self.records if each.state is PluginState.BROKEN]
-        if not broken:
-            return ""
-        names = ", ".join(broken)
-        return f"; it may be in a plugin that is broken ({names}): see `pye2 plugins doctor`"
+        """Whose the name may be that nobody offers: broken plugins, and those switched off."""
+        suspects = [
+            f"{where} ({names}): see {see}"
+            for state, where, see in _SUSPICIOUS
+            if (names := ", ".join(self._named(state)))
+        ]
+        return f"; it may be in {', or in '.join(suspects)}" if suspects else ""
+
+    def _named(self, state: PluginState) -> Iterable[str]:
+        # Two distributions may have a plugin of one name.
+        return dict.fromkeys(each.name for each in self.records if each.state is state)
 
     # --- observers --------------------------------------------------------------------------------
 
