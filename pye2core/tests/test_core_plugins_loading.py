@@ -533,15 +533,20 @@ def test_a_plugin_may_offer_nothing(site: Site) -> None:
     assert site.record("quiet").state is PluginState.LOADED
 
 
-def test_a_broken_plugin_is_a_warning_in_the_log(
+def test_all_broken_plugins_are_one_warning_and_each_is_told_to_whom_wants_to_know(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     site.plugin("broken", "1 / 0")
+    site.plugin("late", "raise ValueError")
 
-    site.registry()
+    with caplog.at_level("INFO", logger="pye2core.plugins"):
+        site.registry()
 
-    (line,) = [each for each in caplog.records if each.levelname == "WARNING"]
-    assert "broken (broken-dist 1.0): broken in phase import: ZeroDivisionError" in line.message
+    (line,) = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert line == "2 plugins are broken (broken, late): `pye2 plugins doctor`"
+    told = [each.message for each in caplog.records if each.levelname == "INFO"]
+    assert len(told) == 2
+    assert "broken (broken-dist 1.0): broken in phase import: ZeroDivisionError" in told[0]
 
 
 def test_a_trace_shows_every_phase_of_every_plugin(

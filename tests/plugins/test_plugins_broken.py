@@ -385,6 +385,24 @@ def test_people_are_told_the_whole_of_it_on_a_narrow_terminal(environment: Envir
     assert "disabled off, from off-dist 1.0" in words
 
 
+def test_every_command_has_one_line_for_all_that_are_broken(environment: Environment) -> None:
+    done = environment.pye2("--help", PYE2_DISABLE_PLUGINS="off")
+
+    lines = [each for each in done.stderr.splitlines() if "broken" in each]
+    assert len(lines) == 1, done.stderr
+    assert "7 plugins are broken (asks, lacks, mistakes, newer, raises," in lines[0]
+    assert lines[0].endswith("twin): `pye2 plugins doctor`")
+
+
+@pytest.mark.parametrize("command", [(), ("info", "fine"), ("doctor",)])
+def test_commands_about_plugins_tell_of_them_only_where_they_are_asked(
+    environment: Environment, command: tuple[str, ...]
+) -> None:
+    done = environment.pye2("plugins", *command, PYE2_DISABLE_PLUGINS="off")
+
+    assert done.stderr == ""
+
+
 @pytest.mark.slow
 def test_the_hello_world_runs_beside_all_that_is_broken(environment: Environment) -> None:
     done = environment.pye2("demo", "primes", "--json", PYE2_DISABLE_PLUGINS="off")

@@ -6,7 +6,9 @@ and parameters that it understands.
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def plugins(ctx: click.Context, *, as_json: bool) -> None:
     """List the installed plugins and what they offer."""
+    _hush(ctx)
     if ctx.invoked_subcommand is not None:
         return
     registry = installed_plugins()
@@ -52,6 +55,15 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
 
 
 plugins.add_command(doctor)
+
+
+def _hush(ctx: click.Context) -> None:
+    """Leave out the warnings of plugins: what is wrong with each is what these commands say."""
+    log = logging.getLogger("pye2core.plugins")
+    if log.isEnabledFor(logging.INFO):
+        return
+    ctx.call_on_close(functools.partial(log.setLevel, log.level))
+    log.setLevel(logging.ERROR)
 
 
 def _as_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, object]:
@@ -92,6 +104,8 @@ def _print_table(registry: PluginRegistry) -> None:
         if record.error:
             told = cell(f" ({record.phase.value}): {record.trouble}")
             console.print(cell(record.name, "red") + told)
+    for conflict in registry.conflicts():
+        console.print(cell(str(conflict)))
 
 
 plugins.add_command(new)

@@ -182,7 +182,7 @@ class Loader:
         outcome = f"{record.state.value} in phase {record.phase.value}"
         if record.state is PluginState.BROKEN:
             outcome += f": {record.trouble}"
-            _log.warning("plugin %s (%s): %s", record.name, origin, outcome)
+            _log.info("plugin %s (%s): %s", record.name, origin, outcome)
         else:
             _log.debug("plugin %s (%s): %s", record.name, origin, outcome)
         self._trace(f"{record.name} ({origin}): {outcome}")

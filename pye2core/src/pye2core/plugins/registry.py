@@ -101,8 +101,7 @@ class PluginRegistry:
             for descriptor in descriptors:
                 self._add(descriptor, plugin)
         self._silenced: set[tuple[str, str]] = set()
-        for conflict in self.conflicts():
-            _log.warning("%s", conflict)
+        self._warn()
         if loader.policy.strict:
             self._refuse_broken()
 
@@ -112,6 +111,15 @@ class PluginRegistry:
         by_name = self._offers.setdefault(kind, {})
         for name in names_of(descriptor):
             by_name.setdefault(name, []).append(descriptor)
+
+    def _warn(self) -> None:
+        """One line for all that are broken: what is wrong with each is the doctor's to say."""
+        broken = list(self._named(PluginState.BROKEN))
+        if broken:
+            counted = "1 plugin is" if len(broken) == 1 else f"{len(broken)} plugins are"
+            _log.warning("%s broken (%s): `pye2 plugins doctor`", counted, ", ".join(broken))
+        for conflict in self.conflicts():
+            _log.warning("%s", conflict)
 
     def _refuse_broken(self) -> None:
         for record in self.records:
