@@ -8,7 +8,13 @@ import pytest
 from client_support import PATIENCE, FakeNode
 
 from pye2core.client import jobs
-from pye2core.errors import DeployFailed, NoNodeOnline, SignatureNotOnNode
+from pye2core.errors import (
+    AlreadyExists,
+    DeployFailed,
+    NoNodeOnline,
+    PipelineNotFound,
+    SignatureNotOnNode,
+)
 from pye2core.messages import InstanceConfig, PipelineConfig
 
 if TYPE_CHECKING:
@@ -96,6 +102,22 @@ def test_a_deployment_of_what_the_node_lacks_sends_nothing_and_can_be_tried_agai
     pipeline.deploy(timeout=PATIENCE)
 
     assert pipeline.is_deployed
+
+
+def test_whoever_was_refused_may_begin_again_under_the_same_name(
+    pipeline: Pipeline, session: Session, node: FakeNode
+) -> None:
+    with pytest.raises(SignatureNotOnNode):
+        pipeline.create_plugin_instance(signature="PUPPET_PLAIN_01", instance_id="i")
+
+    again = session.create_pipeline(node=node.name, name="p")
+
+    assert again.create_plugin_instance(signature="PUPPET_CODE_01", instance_id="i")
+    assert node.commands.empty()
+    with pytest.raises(PipelineNotFound, match="closed"):
+        pipeline.deploy()
+    with pytest.raises(AlreadyExists):
+        session.create_pipeline(node=node.name, name="p")
 
 
 def test_what_the_node_has_begun_to_run_may_be_changed_whatever_it_says(

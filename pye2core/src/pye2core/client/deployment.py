@@ -56,6 +56,7 @@ class DeployedPipeline(HeardPipeline):
         """As of what is only heard; nothing is sent."""
         super().__init__(session, node_addr, configurations)
         self.was_last_operation_successful: bool | None = None
+        self._was_refused = False
         self._sending = threading.Lock()
 
     # --- proposing --------------------------------------------------------------------------------
@@ -107,6 +108,24 @@ class DeployedPipeline(HeardPipeline):
         """
         if self._closed:
             raise self._closed_error()
+
+    def check_on_node(self, signature: str) -> None:
+        """Refuse a signature that the node says that it lacks.
+
+        Raises:
+            SignatureNotOnNode: it does.
+        """
+        self._was_refused = True
+        check_on_node(signature, self)
+        self._was_refused = False
+
+    @property
+    def is_forsaken(self) -> bool:
+        """Whether nothing of it was sent, because its node lacks what it was to run.
+
+        Who tries again, from the beginning, is not to be told that there is such a pipeline.
+        """
+        return self._was_refused and not self._was_sent
 
     def _closed_error(self) -> PipelineNotFound:
         return PipelineNotFound(
@@ -186,7 +205,7 @@ class DeployedPipeline(HeardPipeline):
             gone = self.is_gone
             new = () if gone else self.configurations.unconfirmed()
             for instance in new:
-                check_on_node(instance.signature, self)
+                self.check_on_node(instance.signature)
             plan = None if gone else self.configurations.stage()
         if gone:  # whether to make it anew is for the user to say
             raise self._gone_error()

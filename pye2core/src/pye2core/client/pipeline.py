@@ -22,7 +22,6 @@ from pye2core.client.arguments import (
 from pye2core.client.differences import key_of
 from pye2core.client.instance import Instance
 from pye2core.client.signatures import (
-    check_on_node,
     class_for_existing,
     class_for_new,
     instances_in,
@@ -93,7 +92,7 @@ class Pipeline(TemporaryInstances):
         check_callbacks(on_data=on_data, on_notification=on_notification)
         session = self.session
         kind = class_for_new(signature, session.registry, session.peers, self.node_addr)
-        check_on_node(signature_of(signature), self)
+        self.check_on_node(signature_of(signature))
         settings = {**upper_keys(config or {}), **kind.settings_from(**kwargs)}
         wanted = InstanceConfig(signature_of(signature), instance_id, settings)
         with self._proposing() as proposed:

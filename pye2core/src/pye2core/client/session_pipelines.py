@@ -82,7 +82,9 @@ class SessionPipelines(SessionNodes):
         instances = instances_in(plugins)
         address = self._address_of(node, max_wait_time)
         made_before = self.known_pipelines.get(address, name)
-        if made_before is not None and made_before.is_own and not made_before.is_gone:
+        if made_before is not None and made_before.is_forsaken:
+            made_before.close()
+        elif made_before is not None and made_before.is_own and not made_before.is_gone:
             raise AlreadyExists(
                 f"this session has a pipeline {name!r} on {node} already; close() it first, give"
                 " the new one another name, or use create_or_attach_to_pipeline",
