@@ -127,6 +127,17 @@ def test_nodes_breaks_no_address_where_it_is_piped_through_few_columns(fleet: Fl
     assert "s ago" in row
 
 
+def test_nodes_tells_what_a_node_can_run_and_what_confines_it(fleet: Fleet) -> None:
+    once = ("nodes", "--once")
+    row = json.loads(pye2(*once, "--json", cwd=fleet.home, broker=fleet.url).stdout)
+    told = pye2(*once, cwd=fleet.home, broker=fleet.url).stdout
+
+    assert row["signatures"]["CUSTOM_EXEC_01"]
+    assert {"layers", "missing", "unsafe"} == row["sandbox"].keys()
+    assert f"CUSTOM_EXEC_01 {row['signatures']['CUSTOM_EXEC_01']}" in told
+    assert all(layer in told for layer in row["sandbox"]["layers"])
+
+
 def test_nodes_leaves_out_columns_where_a_terminal_has_no_room_for_them(fleet: Fleet) -> None:
     ours, theirs = pty.openpty()
     running = subprocess.Popen(

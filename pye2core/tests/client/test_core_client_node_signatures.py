@@ -63,6 +63,16 @@ def test_a_new_instance_of_what_the_node_lacks_is_refused_with_what_to_install(
     assert pipeline.configurations.proposed.instances == ()
 
 
+def test_a_session_tells_what_a_node_can_run_if_it_says(session: Session, node: FakeNode) -> None:
+    before = session.get_node_signatures(node.name)
+    let_say(node, session, "PUPPET_CODE_01")
+
+    assert before is None
+    for named in (node.name, node.address):
+        assert session.get_node_signatures(named) == {"PUPPET_CODE_01": "1.2"}
+    assert session.get_node_signatures("nobody") is None
+
+
 def test_a_node_that_can_run_nothing_says_so(session: Session, node: FakeNode) -> None:
     let_say(node, session)
     pipeline = session.create_pipeline(node=node.name, name="p")

@@ -21,9 +21,20 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from pye2core.messages import Heartbeat
+    from pye2core.messages import Heartbeat, SandboxReport
 
-_COLUMNS = ("name", "address", "allows me", "seen", "pipelines", "CPU %", "free GB")
+_COLUMNS = (
+    "name",
+    "address",
+    "allows me",
+    "seen",
+    "pipelines",
+    "CPU %",
+    "free GB",
+    "sandbox",
+    "signatures",
+)
+_OF_TEXT = frozenset({"name", "address", "sandbox", "signatures"})
 _NEEDED_COLUMNS = 2
 
 
@@ -100,7 +111,28 @@ def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
         "available_gb": heartbeat.free_memory,
         "seconds_ago": session.peers.seconds_since(heartbeat.address),
         "version": heartbeat.version,
+        "signatures": session.get_node_signatures(heartbeat.address),
+        "sandbox": _sandbox_as_object(heartbeat.sandbox),
     }
+
+
+def _sandbox_as_object(report: SandboxReport | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    return {
+        "layers": list(report.layers),
+        "missing": dict(report.missing),
+        "unsafe": report.unsafe,
+    }
+
+
+def _told_sandbox(heartbeat: Heartbeat) -> str:
+    """What confines the code that others send to a node; empty where it does not say."""
+    report = heartbeat.sandbox
+    if report is None:
+        return ""
+    holding = ", ".join(report.layers) or "nothing"
+    return f"{holding} (unsafe)" if report.unsafe else holding
 
 
 def _table_within(session: Session, console: Console) -> Table:
@@ -119,7 +151,7 @@ def _table(session: Session, columns: Sequence[str]) -> Table:
     counted = "1 node" if len(online) == 1 else f"{len(online)} nodes"
     table = Table(title=f"{counted} online at {session.server}")
     for column in columns:
-        is_text = column in {"name", "address"}
+        is_text = column in _OF_TEXT
         table.add_column(column, justify="left" if is_text else "right", no_wrap=True)
     for heartbeat in online:
         row = _as_object(session, heartbeat)
@@ -131,6 +163,8 @@ def _table(session: Session, columns: Sequence[str]) -> Table:
             cell(row["pipelines"]),
             cell(row["cpu_percent"]),
             cell(row["available_gb"]),
+            cell(_told_sandbox(heartbeat)),
+            cell("\n".join(f"{name} {its}" for name, its in (row["signatures"] or {}).items())),
         )
         table.add_row(*cells[: len(columns)])
     return table

@@ -104,3 +104,21 @@ class SessionNodes(SessionParts):
         """
         check_node(node_addr, argument="node_addr")
         return self.peers.name_of(node_addr)
+
+    def get_node_signatures(self, node: str) -> dict[str, str] | None:
+        """The signatures that a node says that it can run, each with its version.
+
+        Args:
+            node: its name or address.
+
+        Returns:
+            None where it has not been heard from within the last minute, or does not say, as
+            PyE2's nodes do not.
+
+        Raises:
+            SettingsError: ``node`` is no text.
+        """
+        check_node(node)
+        heartbeat = self.peers.heartbeat(node)
+        stated = None if heartbeat is None else heartbeat.signatures
+        return None if stated is None else dict(stated)
