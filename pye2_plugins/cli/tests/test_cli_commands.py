@@ -240,6 +240,26 @@ def test_a_root_that_cannot_be_one_is_told_before_anything_is_connected(
     assert "root_topic is 'a/#' and should be a name" in done.stderr
 
 
+@pytest.mark.parametrize("command", [("demo", "primes"), ("up",)])
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nats://127.0.0.1", "no installed plugin offers the transport 'nats'"),
+        ("broker.lan", "'broker.lan' is not a broker's address"),
+    ],
+)
+def test_a_broker_that_nobody_can_reach_is_told_once_and_before_nodes_start(
+    tmp_path: Path, command: tuple[str, ...], url: str, told: str
+) -> None:
+    done = pye2(
+        *command, "--broker", url, cwd=tmp_path, HOME=str(tmp_path), PYE2_DISABLE_PLUGINS="nats"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert told in done.stderr
+
+
 def test_an_unknown_preset_is_told_with_what_is_installed(tmp_path: Path) -> None:
     done = pye2("run", "prime", cwd=tmp_path)
 

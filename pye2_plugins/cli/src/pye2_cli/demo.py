@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pye2_cli.fleet import Fleet
+from pye2_cli.fleet import Fleet, check_broker
 from pye2_cli.jobs import JobRun, tell_result
 from pye2_cli.options import takes_root_topic
 from pye2core import Session
@@ -40,6 +40,7 @@ def primes(
     """Find prime numbers on several nodes: real processes, a real broker, real keys."""
     job = JobRun("primes", {"upto": upto, "workers": workers, "method": method})
     job.check()
+    check_broker(broker_url)
     with tempfile.TemporaryDirectory(prefix="pye2-demo-") as folder:
         key = Path(folder) / "client.pem"
         client = load_or_create_key(key).address

@@ -17,8 +17,9 @@ import click
 from attrs import define, field, frozen
 
 from pye2_cli.keys.places import node_passphrases
-from pye2core import Pye2Error
+from pye2core import Pye2Error, installed_plugins
 from pye2core.identity import load_or_create_key
+from pye2core.settings import parse_broker_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,19 @@ class NodeDidNotStart(Pye2Error):
     def __init__(self, message: str, *, name: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+def check_broker(url: str | None) -> None:
+    """Say what is wrong with an existing broker's URL before every node says it.
+
+    Raises:
+        BrokerUrlError: it is none.
+        UnknownTransport: no plugin serves its scheme; says what to install.
+        PluginBroken: the plugin that does is broken.
+        PluginConflict: two do.
+    """
+    if url is not None:
+        installed_plugins().transport(parse_broker_url(url).scheme)
 
 
 @frozen

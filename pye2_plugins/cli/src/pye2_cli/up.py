@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pye2_cli.fleet import Fleet
+from pye2_cli.fleet import Fleet, check_broker
 from pye2_cli.keys.places import client_passphrases
 from pye2_cli.options import takes_root_topic
 from pye2core.identity import load_or_create_key
@@ -57,6 +57,7 @@ def up(
     The nodes take commands from each other, from the client key of this folder, and from whom
     --allow names.
     """
+    check_broker(broker_url)
     client = load_or_create_key(client_key_path(), client_passphrases()).address
     stop = _until_told_to_stop()
     with Fleet(home, size, broker_url, (client, *allow), root_topic) as fleet:
