@@ -124,3 +124,8 @@ def _tree() -> dict[str, str]:
             parents[name.split()[0]] = above[-1]
             above.append(name.split()[0])
     return parents
+
+
+def test_the_version_of_the_plugin_interface_is_public_and_follows_from_the_kernels() -> None:
+    assert pye2core.__version__.startswith(f"{pye2core.PLUGIN_API}.")
+    assert pye2core.PLUGIN_API.count(".") == 1

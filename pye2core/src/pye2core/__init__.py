@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+PLUGIN_API = ".".join(__version__.split(".")[:2])
+"""The version of the plugin interface. A plugin says which ones it works with by the range of
+``pye2core`` that its distribution requires (``pye2core>=0.1,<0.2``), which is read before anything
+of it is imported."""
+
 _HOME = {
     "CliCommandDescriptor": "descriptors",
     "CustomPluginTemplate": "client",
@@ -63,6 +68,7 @@ _HOME = {
 }
 
 __all__ = [
+    "PLUGIN_API",
     "CliCommandDescriptor",
     "CustomPluginTemplate",
     "DistributedCustomCodePresets",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 from attrs import define, field, frozen
 
-from pye2core import __version__, hookspecs
+from pye2core import PLUGIN_API, __version__, hookspecs
 from pye2core.descriptors import (
     CliCommandDescriptor,
     FormatterDescriptor,
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
     from pye2core.plugins.discovery import Candidate, LoadPolicy
 
 _log = logging.getLogger("pye2core.plugins")
-
-PLUGIN_API = ".".join(__version__.split(".")[:2])
-"""The version of the plugin interface. A plugin says which ones it works with by the range of
-``pye2core`` that its distribution requires (``pye2core>=0.1,<0.2``), which is read before anything
-of it is imported."""
 
 REGISTRATION_HOOKS: Mapping[str, type[Descriptor]] = {
     "pye2_register_transports": TransportDescriptor,
