@@ -5,7 +5,9 @@ The plugins are real distributions: metadata and modules in a folder that is put
 
 from __future__ import annotations
 
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -135,6 +137,12 @@ BROKEN = {
         Phase.IMPORT,
         "Stop: now",
     ),
+    "raises what Ctrl-C does": ("raise KeyboardInterrupt", Phase.IMPORT, "KeyboardInterrupt"),
+    "raises what Ctrl-C does in a hook": (
+        hook("raise KeyboardInterrupt"),
+        Phase.REGISTER,
+        "KeyboardInterrupt",
+    ),
     "ends the process": ("import sys\nsys.exit('bye')", Phase.IMPORT, "SystemExit: bye"),
     "is no Python": ("def (:", Phase.IMPORT, "SyntaxError"),
     "has a misspelled hook": (
@@ -217,6 +225,33 @@ def test_a_plugin_that_fails_costs_only_itself_and_its_record_says_why(
     assert broken.advice
     assert fine.state is PluginState.LOADED
     assert set(registry.presets()) == {"GOOD"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import signal\nsignal.raise_signal(signal.SIGINT)",
+        hook("__import__('signal').raise_signal(2)"),
+    ],
+    ids=["while it is imported", "while it is asked"],
+)
+def test_a_real_ctrl_c_ends_the_loading_of_plugins(site: Site, source: str) -> None:
+    site.plugin("slow", source)
+    before = signal.getsignal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        site.registry()
+
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_plugins_can_be_loaded_by_any_thread(site: Site) -> None:
+    site.plugin("rude", "raise KeyboardInterrupt")
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        (record,) = elsewhere.submit(site.registry).result().records
+
+    assert record.state is PluginState.BROKEN
 
 
 def test_a_module_that_the_plugin_does_not_declare_is_its_makers_defect(site: Site) -> None:

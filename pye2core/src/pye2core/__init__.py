@@ -34,14 +34,9 @@ if TYPE_CHECKING:
     from pye2core.errors import Pye2Error
     from pye2core.hookspecs import hookimpl
     from pye2core.identity import Identity
-    from pye2core.plugins import PluginRegistry, installed_plugins
+    from pye2core.plugins import PLUGIN_API, PluginRegistry, installed_plugins
 
 __version__ = "0.1.0"
-
-PLUGIN_API = ".".join(__version__.split(".")[:2])
-"""The version of the plugin interface. A plugin says which ones it works with by the range of
-``pye2core`` that its distribution requires (``pye2core>=0.1,<0.2``), which is read before anything
-of it is imported."""
 
 _HOME = {
     "CliCommandDescriptor": "descriptors",
@@ -51,6 +46,7 @@ _HOME = {
     "Identity": "identity",
     "Instance": "client",
     "JobStages": "descriptors",
+    "PLUGIN_API": "plugins",
     "Payload": "client",
     "Pipeline": "client",
     "PluginRegistry": "plugins",

@@ -6,11 +6,12 @@ to install for names that nobody offers.
 """
 
 from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from
-from pye2core.plugins.loader import told
+from pye2core.plugins.loader import PLUGIN_API, told
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.registry import PluginRegistry, installed_plugins
 
 __all__ = [
+    "PLUGIN_API",
     "Candidate",
     "Phase",
     "PluginRecord",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 from attrs import define, field, frozen
 
-from pye2core import PLUGIN_API, __version__, hookspecs
+from pye2core import __version__, hookspecs
 from pye2core.descriptors import (
     CliCommandDescriptor,
     FormatterDescriptor,
@@ -29,6 +29,7 @@ from pye2core.descriptors import (
     SignatureDescriptor,
     TransportDescriptor,
 )
+from pye2core.plugins.interrupts import CtrlC
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.requirements import unmet
 
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
     from pye2core.plugins.discovery import Candidate, LoadPolicy
 
 _log = logging.getLogger("pye2core.plugins")
+
+PLUGIN_API = ".".join(__version__.split(".")[:2])
+"""The version of the plugin interface. A plugin says which ones it works with by the range of
+``pye2core`` that its distribution requires (``pye2core>=0.1,<0.2``), which is read before anything
+of it is imported."""
 
 REGISTRATION_HOOKS: Mapping[str, type[Descriptor]] = {
     "pye2_register_transports": TransportDescriptor,
@@ -96,6 +102,7 @@ class Loader:
     manager: pluggy.PluginManager = field(factory=_new_manager)
     loaded: list[LoadedPlugin] = field(factory=list)
     _trial: pluggy.PluginManager | None = None
+    _interrupted: CtrlC = field(factory=CtrlC)
 
     def load_all(self, candidates: Iterable[Candidate]) -> list[PluginRecord]:
         """Load every candidate; the outcome of each, in the same order."""
@@ -103,7 +110,8 @@ class Loader:
         rivals: dict[str, list[Candidate]] = {}
         for candidate in everything:
             rivals.setdefault(candidate.name, []).append(candidate)
-        return [self._load(candidate, rivals[candidate.name]) for candidate in everything]
+        with self._interrupted:
+            return [self._load(candidate, rivals[candidate.name]) for candidate in everything]
 
     def _load(self, candidate: Candidate, rivals: list[Candidate]) -> PluginRecord:
         if self.policy.disables(candidate.name):
@@ -111,6 +119,8 @@ class Loader:
         try:
             self._through_phases(candidate, rivals)
         except _PhaseFailed as failure:
+            if self._interrupted.was_pressed and isinstance(failure.__cause__, KeyboardInterrupt):
+                raise failure.__cause__ from None
             advice = failure.advice or against_a_defect(candidate)
             return self._noted(
                 _record(candidate, PluginState.BROKEN, failure.phase, advice, str(failure))
@@ -147,8 +157,6 @@ class Loader:
         try:
             trial.register(plugin, candidate.name)
             trial.check_pending()
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
             raise _PhaseFailed(Phase.REGISTER, told(error)) from error
         offers = [(hook, item) for hook in REGISTRATION_HOOKS for item in _given_by(hook, trial)]
@@ -251,8 +259,6 @@ def _imported(candidate: Candidate) -> Any:
     try:
         plugin = candidate.entry_point.load()
         return plugin() if isinstance(plugin, type) else plugin
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
         if isinstance(error, ModuleNotFoundError) and error.name:
             what = f"it needs the module {error.name!r}, which is not installed"
@@ -281,7 +287,7 @@ def _given_by(hook: str, trial: pluggy.PluginManager) -> list[Any]:
         # pluggy leaves out None, which is what a function gives whose return was forgotten.
         results = caller() or [None] * len(caller.get_hookimpls())
         return [item for given in results for item in _items(given, hook)]
-    except (KeyboardInterrupt, _PhaseFailed):
+    except _PhaseFailed:
         raise
     except BaseException as error:
         raise _PhaseFailed(Phase.REGISTER, f"{hook}: {told(error)}") from error
