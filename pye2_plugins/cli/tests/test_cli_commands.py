@@ -139,6 +139,35 @@ def test_info_says_once_what_every_instance_can_be_told(tmp_path: Path, name: st
     assert any(line.startswith("setting   FORCED_PAUSE [False] it does not run") for line in after)
 
 
+@pytest.mark.parametrize("name", ["mqtt", "mqtts"])
+def test_info_of_a_transport_says_what_it_can_do_and_where_it_connects(
+    tmp_path: Path, name: str
+) -> None:
+    lines = pye2("plugins", "info", name, cwd=tmp_path).stdout.splitlines()
+
+    assert "port      mqtts: 8883" in lines
+    assert "feature   manual_ack: True" in lines
+    assert "feature   durable: config, inbox, notif, payloads" in lines
+    assert any(each.startswith("made by   pye2_mqtt.") for each in lines)
+
+
+@pytest.mark.parametrize(("name", "plugin"), [("mqtt", "mqtt"), ("CUSTOM_EXEC_01", "custom-code")])
+def test_info_is_there_for_programs(tmp_path: Path, name: str, plugin: str) -> None:
+    told = json.loads(pye2("plugins", "info", name, "--json", cwd=tmp_path).stdout)
+
+    assert (told["name"], told["state"]) == (plugin, "loaded")
+    details = {each["name"]: each for each in told["details"]}
+    if plugin == "mqtt":
+        (of_mqtt,) = [each for each in details.values() if each["kind"] == "transport"]
+        assert of_mqtt["default_ports"]["mqtt"] == 1883
+        assert of_mqtt["features"]["manual_ack"] is True
+        assert all(each["variable"].startswith("PYE2_MQTT_") for each in of_mqtt["settings"])
+    else:
+        settings = {each["name"]: each for each in details["CUSTOM_EXEC_01"]["settings"]}
+        assert settings["code"]["required"] is True
+        assert settings["process_delay"]["default"] == 0.05
+
+
 def test_what_has_no_instances_has_no_settings_of_them(tmp_path: Path) -> None:
     assert "every instance" not in pye2("plugins", "info", "mqtt", cwd=tmp_path).stdout
 

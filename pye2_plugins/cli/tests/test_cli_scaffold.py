@@ -199,6 +199,13 @@ def test_no_line_of_what_is_written_is_too_long_and_all_of_it_is_python(
         assert [line for line in text.splitlines() if len(line) > 100] == [], path
 
 
+def test_the_settings_of_a_new_signature_are_explained_where_they_are_listed() -> None:
+    texts = texts_of(KINDS["signature"], names_from("deep-blue"))
+
+    settings = texts[Path("src/pye2_deep_blue/settings.py")]
+    assert settings.count('metadata={"help": "') == settings.count("= field(") == 2
+
+
 def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "pye2-deep-blue").mkdir()
     (tmp_path / "pye2-deep-blue/README.md").write_text("mine")

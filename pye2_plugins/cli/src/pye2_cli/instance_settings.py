@@ -28,7 +28,9 @@ class CommonSetting:
 
 COMMON_SETTINGS = (
     CommonSetting(
-        "PROCESS_DELAY", "the signature's", "seconds from the start of one run to the next"
+        "PROCESS_DELAY",
+        "the signature's",
+        "seconds from the start of one run to the next, where the signature runs again and again",
     ),
     CommonSetting(
         "EXEC_TIMEOUT", "60", "seconds that one call may take, at most what the node's owner allows"

@@ -18,9 +18,10 @@ import click
 from pye2_cli.cells import cell
 from pye2_cli.doctor.command import doctor
 from pye2_cli.instance_settings import COMMON_SETTINGS
+from pye2_cli.offers import fields_of, objects_of
 from pye2_cli.scaffold.command import new
 from pye2_cli.tables import print_whole
-from pye2core import PluginRegistry, Stage, installed_plugins
+from pye2core import PluginRegistry, Stage, TransportDescriptor, installed_plugins
 from pye2core.errors import NotProvided, PluginError
 from pye2core.plugins import PluginState
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         PresetDescriptor,
         SerializerDescriptor,
         SignatureDescriptor,
-        TransportDescriptor,
     )
     from pye2core.plugins import PluginRecord
 
@@ -116,7 +116,8 @@ plugins.add_command(new)
 
 @plugins.command()
 @click.argument("name")
-def info(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One line a plugin, for programs.")
+def info(name: str, *, as_json: bool) -> None:
     """Say all of one plugin, or of one thing that a plugin offers.
 
     NAME is a plugin's, or a preset's, a signature's, a URL scheme's, …, in any case. The settings
@@ -125,7 +126,10 @@ def info(name: str) -> None:
     registry = installed_plugins()
     records = [record for record in registry.records if record.name == name]
     for record in records:
-        _echo_all(_lines(record, registry))
+        if as_json:
+            click.echo(json.dumps(_whole_object(record, registry)))
+        else:
+            _echo_all(_lines(record, registry))
     if records:
         return
     found = [
@@ -140,9 +144,18 @@ def info(name: str) -> None:
             f"no plugin is called {name!r}, and none offers it; installed are: {known}"
             " (`pye2 plugins` lists what they offer)"
         )
+    if as_json:
+        for record in dict.fromkeys(record for record, _, _ in found):
+            click.echo(json.dumps(_whole_object(record, registry)))
+        return
     for record, kind, offered in found:
         click.echo(f"{kind} {offered}, from {record.name} ({record.distribution})")
         _echo_all(_details(kind, offered, registry))
+
+
+def _whole_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, object]:
+    """A plugin with all that it offers; whoever asks for one thing gets the plugin that has it."""
+    return {**_as_object(record, registry), "details": list(objects_of(record.name, registry))}
 
 
 def _echo_all(lines: Iterable[str]) -> None:
@@ -163,7 +176,7 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
     speakers: list[_Speaker] = [*transports.values(), *_dialects(registry)]
     for speaking in speakers:
         if registry.plugin_of(speaking) == record.name:
-            yield from _variables(speaking, registry)
+            yield from _speaker_lines(speaking, registry)
     signatures = [
         each for each in registry.signatures().values() if registry.plugin_of(each) == record.name
     ]
@@ -179,11 +192,11 @@ def _lines(record: PluginRecord, registry: PluginRegistry) -> Iterator[str]:
 def _details(kind: str, name: str, registry: PluginRegistry) -> Iterator[str]:
     """What one offered thing can be told, where it can be told anything."""
     if kind == "transport":
-        yield from _variables(registry.transport(name), registry)
+        yield from _speaker_lines(registry.transport(name), registry)
     elif kind == "serializer":
         for dialect in _dialects(registry):
             if dialect.name == name:
-                yield from _variables(dialect, registry)
+                yield from _speaker_lines(dialect, registry)
     elif kind == "signature":
         yield from _instance_settings(registry.signature(name), registry)
         yield from _common_settings()
@@ -191,6 +204,17 @@ def _details(kind: str, name: str, registry: PluginRegistry) -> Iterator[str]:
         preset = registry.preset(name)
         yield preset.summary
         yield from _parameters(preset, registry)
+
+
+def _abilities(transport: TransportDescriptor) -> Iterator[str]:
+    """What can be said of a transport besides its settings."""
+    yield f"made by   {transport.implementation}"
+    for scheme in transport.schemes:
+        port = transport.default_ports.get(scheme, "none unless a URL names it")
+        yield f"port      {scheme}: {port}"
+    for feature, value in fields_of(transport.features).items():
+        told = (", ".join(value) or "none") if isinstance(value, list) else value
+        yield f"feature   {feature}: {told}"
 
 
 def _parameters(preset: PresetDescriptor, registry: PluginRegistry) -> Iterator[str]:
@@ -212,6 +236,12 @@ def _dialects(registry: PluginRegistry) -> Sequence[SerializerDescriptor]:
         return registry.serializers()
     except (NotProvided, PluginError):
         return ()
+
+
+def _speaker_lines(speaking: _Speaker, registry: PluginRegistry) -> Iterator[str]:
+    if isinstance(speaking, TransportDescriptor):
+        yield from _abilities(speaking)
+    yield from _variables(speaking, registry)
 
 
 def _variables(speaking: _Speaker, registry: PluginRegistry) -> Iterator[str]:
