@@ -254,6 +254,37 @@ def test_plugins_can_be_loaded_by_any_thread(site: Site) -> None:
     assert record.state is PluginState.BROKEN
 
 
+def test_a_defect_is_told_with_the_plugins_own_line_and_the_field(site: Site) -> None:
+    site.plugin("broken", hook("return [PresetDescriptor('A B', Stage.JOB, 'm:o')]"))
+
+    error = str(site.record("broken").error)
+
+    assert "'name' must match" in error
+    assert "Attribute(" not in error
+    assert "broken_module.py:7)" in error
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (hook("return []", "pye2_register_preset"), "did you mean pye2_register_presets?"),
+        (hook("return []", "pye2_moonshine"), "the hooks are pye2_register_transports, pye2_"),
+        (
+            hook("return []", arguments="registry"),
+            "takes 'registry', which that hook does not give: it has no arguments",
+        ),
+        (
+            hook("return []", "pye2_message_sent", arguments="message, moon"),
+            "takes 'moon', which that hook does not give: it has message",
+        ),
+    ],
+)
+def test_a_wrong_hook_is_told_with_those_that_there_are(site: Site, source: str, told: str) -> None:
+    site.plugin("broken", source)
+
+    assert told in str(site.record("broken").error)
+
+
 def test_a_module_that_the_plugin_does_not_declare_is_its_makers_defect(site: Site) -> None:
     site.plugin("broken", "import no_such_thing", requires=("attrs", "nowhere; extra == 'x'"))
 

@@ -165,7 +165,7 @@ CASES = {
     ),
     "asks-dist": (
         ("asks", "1.0", "broken", "register"),
-        "{'registry'}",
+        "takes 'registry'",
         "PYE2_DISABLE_PLUGINS=asks",
     ),
     "mistakes-dist": (

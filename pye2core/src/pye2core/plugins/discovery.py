@@ -47,6 +47,11 @@ class Candidate:
         """The entry point's name."""
         return self.entry_point.name
 
+    @property
+    def package(self) -> str:
+        """The package, or the only module, whose code it is; empty if it names none."""
+        return re.split(r"[.:\s]", self.entry_point.value, maxsplit=1)[0]
+
 
 @frozen
 class LoadPolicy:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pluggy
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 
 from pye2core import __version__, hookspecs
 from pye2core.descriptors import (
@@ -30,6 +30,7 @@ from pye2core.descriptors import (
     TransportDescriptor,
 )
 from pye2core.plugins.interrupts import CtrlC
+from pye2core.plugins.mistakes import mistaken_hooks
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.requirements import unmet
 
@@ -158,8 +159,14 @@ class Loader:
             trial.register(plugin, candidate.name)
             trial.check_pending()
         except BaseException as error:
-            raise _PhaseFailed(Phase.REGISTER, told(error)) from error
-        offers = [(hook, item) for hook in REGISTRATION_HOOKS for item in _given_by(hook, trial)]
+            mistakes = "; ".join(mistaken_hooks(plugin))
+            what = mistakes or told(error, candidate.package)
+            raise _PhaseFailed(Phase.REGISTER, what) from error
+        offers = [
+            (hook, item)
+            for hook in REGISTRATION_HOOKS
+            for item in _given_by(hook, trial, candidate.package)
+        ]
         trial.unregister(plugin)
         self._trial = trial
         return offers
@@ -264,13 +271,12 @@ def _imported(candidate: Candidate) -> Any:
             what = f"it needs the module {error.name!r}, which is not installed"
             advice = against_a_missing_module(candidate, error.name)
             raise _PhaseFailed(Phase.IMPORT, what, advice) from error
-        raise _PhaseFailed(Phase.IMPORT, told(error)) from error
+        raise _PhaseFailed(Phase.IMPORT, told(error, candidate.package)) from error
 
 
 def against_a_missing_module(candidate: Candidate, module: str) -> str:
     """What to do about a module that a plugin imports and that is not there."""
-    own, _, _ = candidate.entry_point.module.partition(".")
-    if module.partition(".")[0] == own:
+    if module.partition(".")[0] == candidate.package:
         return (
             f"`pip install --force-reinstall {candidate.distribution}` brings back what is missing"
             " of it; if that does not help, tell its makers"
@@ -281,7 +287,7 @@ def against_a_missing_module(candidate: Candidate, module: str) -> str:
     return f"{candidate.distribution} does not declare it: {against_a_defect(candidate)}"
 
 
-def _given_by(hook: str, trial: pluggy.PluginManager) -> list[Any]:
+def _given_by(hook: str, trial: pluggy.PluginManager, package: str) -> list[Any]:
     caller = getattr(trial.hook, hook)
     try:
         # pluggy leaves out None, which is what a function gives whose return was forgotten.
@@ -290,7 +296,7 @@ def _given_by(hook: str, trial: pluggy.PluginManager) -> list[Any]:
     except _PhaseFailed:
         raise
     except BaseException as error:
-        raise _PhaseFailed(Phase.REGISTER, f"{hook}: {told(error)}") from error
+        raise _PhaseFailed(Phase.REGISTER, f"{hook}: {told(error, package)}") from error
 
 
 def _items(given: Any, hook: str) -> Iterable[Any]:
@@ -361,18 +367,32 @@ def import_object(import_string: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def told(error: BaseException) -> str:
+def told(error: BaseException, package: str = "") -> str:
     """What an error of a plugin says, with the place where it was raised.
 
     An error whose own text cannot be made is told as well.
+
+    Args:
+        error: what was raised.
+        package: whose code is the place to name, where it was running; the innermost one otherwise.
     """
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [
+        (frame.f_globals.get("__name__", ""), f"{frame.f_code.co_filename}:{line}")
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    own = [place for name, place in frames if package and name.partition(".")[0] == package]
     # Where Python's own import machinery was tells nobody anything.
-    where = [each for each in frames if not each.filename.startswith("<frozen ")]
-    told_by_name = not where or where[-1].filename == importlib.__file__
-    last = "" if told_by_name else f" ({where[-1].filename}:{where[-1].lineno})"
+    others = [place for _, place in frames if not place.startswith("<frozen ")]
+    told_by_name = not others or others[-1].startswith(f"{importlib.__file__}:")
+    where = own[-1:] or ([] if told_by_name else others[-1:])
+    return f"{type(error).__name__}: {_text_of(error)}" + "".join(f" ({each})" for each in where)
+
+
+def _text_of(error: BaseException) -> str:
+    # attrs's validators say all in the first argument, and then give the field and more as objects.
+    if len(error.args) > 1 and isinstance(error.args[1], Attribute):
+        return str(error.args[0])
     try:
-        text = str(error)
+        return str(error)
     except Exception as failure:  # noqa: BLE001 - a plugin's own class can do anything here
-        text = f"(its text cannot be made: {type(failure).__name__})"
-    return f"{type(error).__name__}: {text}{last}"
+        return f"(its text cannot be made: {type(failure).__name__})"
