@@ -105,6 +105,20 @@ MISTAKES = [
         "WANTED\n    collected",
         "test_called_from_its_text_it_gives_what_it_should",
     ),
+    (
+        "preset",
+        "stages.py",
+        "100.0 * collected / wanted",
+        "50.0 * collected / wanted",
+        "test_its_progress_is_what_it_should_be",
+    ),
+    (
+        "preset",
+        "plugin.py",
+        'parameters=("TOTAL",)',
+        "parameters=()",
+        "test_what_it_reads_is_declared_as_its_parameters_and_given",
+    ),
 ]
 """What an author may do to a file, and the contract's test that notices it."""
 

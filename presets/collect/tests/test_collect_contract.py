@@ -30,8 +30,8 @@ class TestAggregatedMoreThanX(PresetContract):
     plugin = plugin
     preset = "FINISH_CONDITION___AGGREGATED_DATA_MORE_THAN_X"
     calls = (
-        StageCall(({0: [1, 2], 1: [3]},), gives=False, settings=MORE_THAN_3),
-        StageCall(({0: [1, 2], 1: [3, 4]},), gives=True, settings=MORE_THAN_3),
+        StageCall(({0: [1, 2], 1: [3]},), gives=False, settings=MORE_THAN_3, progress=75),
+        StageCall(({0: [1, 2], 1: [3, 4]},), gives=True, settings=MORE_THAN_3, progress=100),
     )
 
 
@@ -39,7 +39,7 @@ class TestEachNodeMoreThanX(PresetContract):
     plugin = plugin
     preset = "FINISH_CONDITION___EACH_NODE_COLLECTED_DATA_MORE_THAN_X"
     calls = (
-        StageCall(({0: [1, 2, 3, 4], 1: [3]},), gives=False, settings=MORE_THAN_3),
+        StageCall(({0: [1, 2, 3, 4], 1: [3]},), gives=False, settings=MORE_THAN_3, progress=62.5),
         StageCall(({0: [1, 2, 3, 4], 1: [5, 6, 7, 8]},), gives=True, settings=MORE_THAN_3),
     )
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
-from pye2_testing.contracts import Contract, ContractOverridden, departs, not_promised
+import pye2_primes.plugin
+from pye2_testing.contracts import (
+    Contract,
+    ContractOverridden,
+    PresetContract,
+    departs,
+    not_promised,
+)
 
 
 class Promise(Contract):
@@ -99,3 +108,21 @@ def test_what_is_not_promised_is_skipped_with_the_reason() -> None:
 def test_a_reason_says_something(depart, reason: str) -> None:
     with pytest.raises(ValueError, match="a reason"):
         depart(reason)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"upto": 7}, r"\{'upto': 7\} was not refused"),
+        ({"workers": 2, "upto": 9}, r"\{'workers': 2, 'upto': 9\} was not refused"),
+    ],
+)
+def test_what_a_preset_should_refuse_and_does_not_is_told(entry: dict[str, int], told: str) -> None:
+    class Primes(PresetContract):
+        plugin = pye2_primes.plugin
+        preset = "primes"
+        parameters: ClassVar[dict[str, int]] = {"upto": 10}
+        wrong = ({"upto": "many"}, entry)
+
+    with pytest.raises(AssertionError, match=told):
+        Primes().test_wrong_parameters_are_refused_by_name()

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pye2core import Payload
 
 _PATIENCE = 60.0
+_ROUNDING = 0.5
+_KWARGS = "FINISH_CONDITION_KWARGS"
 
 _ARGUMENTS = {
     Stage.WORKER: ("plugin",),
@@ -58,11 +60,14 @@ class StageCall:
         arguments: what it is given after ``plugin``.
         gives: what it returns.
         settings: the instance's settings, read as ``plugin.cfg_*``.
+        progress: the percentage that is told then, give or take rounding; None where it is not
+            looked at.
     """
 
     arguments: tuple[Any, ...]
     gives: Any
     settings: Mapping[str, Any] = field(factory=dict)
+    progress: float | None = None
 
 
 class PresetContract(Contract):
@@ -139,6 +144,30 @@ class PresetContract(Contract):
         for call in self.calls:
             assert 0 <= _called_as_on_a_node(function, arguments, call) <= 100, call
 
+    def test_its_progress_is_what_it_should_be(self) -> None:
+        if self._is_whole_job or self.descriptor().progress is None:
+            pytest.skip("it tells no progress")
+        function, arguments = self._functions()["progress"]
+        checked = [call for call in self.calls if call.progress is not None]
+        assert checked, "say in a call of `calls` what the progress is then: StageCall(progress=…)"
+        for call in checked:
+            told = _called_as_on_a_node(function, arguments, call)
+            assert told == pytest.approx(call.progress, abs=_ROUNDING), call
+
+    def test_what_it_reads_is_declared_as_its_parameters_and_given(self) -> None:
+        if self._is_whole_job:
+            pytest.skip("it is a whole job")
+        declared = set(self.descriptor().parameters)
+        for call in self.calls:
+            given = _Recorded(call.settings.get(_KWARGS, {}))
+            recorded = attrs.evolve(call, settings={**call.settings, _KWARGS: given})
+            for function, arguments in self._functions().values():
+                _called_as_on_a_node(function, arguments, recorded)
+            undeclared = given.read - declared
+            assert not undeclared, f"it reads {undeclared}: declare them as its `parameters`"
+            missing = declared - given.keys()
+            assert not missing, f"{missing} of its `parameters` are not in {_KWARGS} of {call}"
+
     # --- a whole job ---
 
     def test_its_parameters_are_an_attrs_class_with_stages(self) -> None:
@@ -150,12 +179,20 @@ class PresetContract(Contract):
     def test_wrong_parameters_are_refused_by_name(self) -> None:
         if not self._is_whole_job:
             pytest.skip("it is a piece of a job")
+        for wrong in self.wrong:
+            refused = self._refusal_of(wrong)
+            assert refused, f"{wrong} was not refused, and is among what is `wrong`"
+            told = f"{wrong} was refused, but for {refused.parameter!r}: {refused}"
+            assert refused.parameter in wrong, told
+
+    def _refusal_of(self, wrong: Mapping[str, Any]) -> PresetParameterError | None:
         from pye2core.client.jobs import stages_of
 
-        for wrong in self.wrong:
-            with pytest.raises(PresetParameterError) as refused:
-                stages_of(installed_plugins(), self.preset, {**self.parameters, **wrong})
-            assert refused.value.parameter in wrong
+        try:
+            stages_of(installed_plugins(), self.preset, {**self.parameters, **wrong})
+        except PresetParameterError as refused:
+            return refused
+        return None
 
     def test_run_on_a_network_it_gives_its_result(self) -> None:
         if not self._is_whole_job:
@@ -209,6 +246,22 @@ class PresetContract(Contract):
         )
         if descriptor.progress is not None:
             yield "progress", (implementation(descriptor.progress), _ARGUMENTS[Stage.FINISH])
+
+
+class _Recorded(dict[str, Any]):
+    """Parameters that note which of them had to be there.
+
+    Attributes:
+        read: those that were read as what must be given.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
 
 
 class _NoNode:
