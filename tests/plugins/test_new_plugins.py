@@ -92,6 +92,13 @@ MISTAKES = [
         "test_wrong_settings_are_refused_in_words_and_leave_the_node_well",
     ),
     (
+        "signature",
+        "client.py",
+        'SIGNATURE = "MY_SIGNATURE_01"',
+        'SIGNATURE = "MY_SIGNATURE_02"',
+        "test_its_clients_side_names_the_same_signature",
+    ),
+    (
         "preset",
         "stages.py",
         "collected >= wanted",

@@ -142,6 +142,14 @@ class SignatureContract(Contract):
         assert client is None or issubclass(implementation(client), Instance)
         assert runner is None or issubclass(implementation(runner), Runner)
 
+    def test_its_clients_side_names_the_same_signature(self) -> None:
+        client = self.descriptor().client
+        named = None if client is None else implementation(client).SIGNATURE
+
+        # None is for one that serves several signatures.
+        told = f"{client} has SIGNATURE = {named!r}, and is offered as {self.descriptor().name}"
+        assert named is None or named.upper() == self.descriptor().name, told
+
     def test_its_settings_are_an_attrs_class(self) -> None:
         settings = self.descriptor().settings
 
