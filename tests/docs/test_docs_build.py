@@ -20,7 +20,7 @@ REFERENCE = {
     "descriptors": [
         f"pye2core.descriptors.{name}"
         for name in pye2core.__all__
-        if getattr(pye2core, name).__module__ == "pye2core.descriptors"
+        if getattr(getattr(pye2core, name), "__module__", "") == "pye2core.descriptors"
     ],
     "contracts": [f"pye2core.abc.{abc._HOME[name]}.{name}" for name in abc.__all__],
 }

@@ -99,6 +99,13 @@ MISTAKES = [
         "test_its_clients_side_names_the_same_signature",
     ),
     (
+        "signature",
+        "runner.py",
+        '"""There is nothing to release."""',
+        'raise ValueError("it is stuck")',
+        "test_its_runner_ends_without_an_error",
+    ),
+    (
         "preset",
         "stages.py",
         "collected >= wanted",

@@ -6,6 +6,7 @@ whose sandbox is inline (``pye2_testing.network``).
 
 from __future__ import annotations
 
+import logging
 import queue
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -259,6 +260,23 @@ class SignatureContract(Contract):
         self._hear_of_another(pipeline, "last")
         assert before
         assert said.in_pipeline(pipeline.name) == before
+
+    def test_its_runner_ends_without_an_error(
+        self,
+        pipeline: Pipeline,
+        payloads: queue.Queue[Payload],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        self.create(pipeline, "one", self.settings)
+        pipeline.deploy()
+        _next(payloads)
+
+        pipeline.close()
+
+        # The node ends an instance whatever its runner does, and says so in its log only.
+        told = [each for each in caplog.records if each.levelno >= logging.ERROR]
+        errors = [(each.getMessage(), each.exc_info and each.exc_info[1]) for each in told]
+        assert not errors, f"as the node ended the instance, it told: {errors}"
 
     def _hear_of_another(self, pipeline: Pipeline, name: str) -> None:
         """Wait until an instance on a pipeline of its own has sent something."""
