@@ -78,10 +78,10 @@ def test_a_plugin_that_ends_the_process_is_told_with_what_it_costs(
 @pytest.mark.parametrize(
     ("distribution", "phase", "error", "advice"),
     [
-        ("exits-dist", "use", "SystemExit: enough", "--force-reinstall exits-dist"),
+        ("exits-dist", "use", "SystemExit: enough", "a defect of exits-dist"),
         ("crashes-dist", "use", "was killed by SIGSEGV", "PYE2_DISABLE_PLUGINS=crashes"),
         ("hangs-dist", "use", "did not get on for 8 s", "PYE2_DISABLE_PLUGINS=hangs"),
-        ("empty-dist", "use", "has no attribute 'Loft'", "--force-reinstall empty-dist"),
+        ("empty-dist", "use", "has no attribute 'Loft'", "a defect of empty-dist"),
         ("picky-dist", "settings", "PYE2_PICKY_DOVES", "pye2 plugins info picky"),
     ],
 )
