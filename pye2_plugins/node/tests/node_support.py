@@ -114,10 +114,12 @@ class Registry:
     def load(self, descriptor: Any, import_string: str) -> Any:
         return self._runners[import_string.removeprefix("puppets:")]
 
-    def make(self, kind: type, descriptor: Any, import_string: str, *given: Any) -> Any:
+    def make(
+        self, kind: type, descriptor: Any, import_string: str, *given: Any, **named: Any
+    ) -> Any:
         if import_string.startswith("puppets:"):
-            return self.load(descriptor, import_string)(*given)
-        return self._real.make(kind, descriptor, import_string, *given)
+            return self.load(descriptor, import_string)(*given, **named)
+        return self._real.make(kind, descriptor, import_string, *given, **named)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
