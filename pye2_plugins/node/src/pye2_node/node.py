@@ -285,10 +285,11 @@ class Node:
         at_the_end.push_async_callback(self._network.close)
         at_the_end.push_async_callback(self._pipelines.stop)
         self._restore()
-        for work in (self._desk.handle_all(), self._pulse.beat()):
-            at_the_end.push_async_callback(_cancelled, asyncio.create_task(work))
+        at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._desk.handle_all()))
         await self._wait_for_roll_call()
         await self._pulse.first()
+        # Not before: the first one says whether roll calls are heard.
+        at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._pulse.beat()))
 
     async def _warm_up(self) -> None:
         """Have the sandbox ready before it is needed; if that fails, who needs it is told."""
