@@ -29,7 +29,7 @@ from pye2core.abc import Channel
 from pye2core.clock import ManualClock
 from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.identity import Identity
-from pye2core.messages import InstanceConfig, PipelineConfig, Requester
+from pye2core.messages import InstanceConfig, PipelineConfig, Requester, SandboxReport
 from pye2core.plugins import installed_plugins
 from pye2core.settings import parse_broker_url
 
@@ -79,6 +79,7 @@ def _nodes(
     run = [_pipeline(f"thermometer-{each}", allowed[0], clock) for each in range(pipelines)]
     shown = shown_pipelines(run, lambda _signature, key: key == "CODE")
     told = capabilities_of(MemoryTransport.features, hears_roll_calls=True)
+    confined = SandboxReport(("landlock", "namespaces", "rlimits", "seccomp", "uid"))
     nodes = []
     for name in (f"node-{number:02d}" for number in range(NODES)):
         connection = _connection(broker, name, clock)
@@ -87,6 +88,7 @@ def _nodes(
             connection.identity.address,
             interval=HEARTBEAT_SECONDS,
             signatures=signatures_of(installed_plugins()),
+            sandbox=lambda: confined,
             capabilities=lambda: told,
             machine=machine,
             clock=clock,
