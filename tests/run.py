@@ -1,8 +1,8 @@
-"""Runs all tests, in two processes at once: most of them wait for brokers and timers.
+"""Runs all tests, in three processes at once: most of them wait for brokers and timers.
 
-What installs, builds and type-checks takes the processor meanwhile; what it says is shown when the
-others are done. Options are handed on to both. Where paths are given, these alone are run, in one
-process. The exit code is 0 if nothing was found.
+What one says is shown as it comes, what the others say when all are done. Options are handed on to
+each. Where paths are given, these alone are run, in one process. The exit code is 0 if nothing was
+found.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BUSY = ("tests/packaging", "tests/plugins", "tests/docs")
-"""The folders whose tests run beside all others; they share nothing with those but the disk."""
+BESIDE = (
+    ("tests/packaging", "tests/plugins", "tests/docs"),
+    ("transports", "presets", "pye2_plugins/broker", "pye2_plugins/testing", "tests/security"),
+)
+"""The folders whose tests run beside all others: what installs, builds and type-checks; what
+mostly waits for brokers. They share nothing with the others but the disk."""
 
 
 def pytest(*arguments: str) -> list[str]:
@@ -27,15 +33,27 @@ def main() -> int:
     """Run them; the exit code of the first process that found something."""
     if any(Path(each.partition("::")[0]).exists() for each in sys.argv[1:]):
         return subprocess.run(pytest(), cwd=ROOT, check=False).returncode
-    others = pytest(*(f"--ignore={folder}" for folder in BUSY))
-    # Two that keep what failed last would overwrite each other's.
-    busy = pytest("-p", "no:cacheprovider", *BUSY)
-    with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(busy, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT) as beside:
-            codes = [subprocess.run(others, cwd=ROOT, check=False).returncode, beside.wait()]
-        said.seek(0)
-        print(f"\nBeside these ran {', '.join(BUSY)}:\n{said.read().decode(errors='replace')}")
+    with ExitStack() as until_all_are_done:
+        beside = [(folders, *_begin(folders, until_all_are_done)) for folders in BESIDE]
+        ignored = (f"--ignore={folder}" for folders in BESIDE for folder in folders)
+        codes = [subprocess.run(pytest(*ignored), cwd=ROOT, check=False).returncode]
+        for folders, process, said in beside:
+            codes.append(process.wait())
+            said.seek(0)
+            print(f"\nBeside these ran {', '.join(folders)}:\n{said.read()}", flush=True)
     return next((code for code in codes if code), 0)
+
+
+def _begin(
+    folders: tuple[str, ...], until_all_are_done: ExitStack
+) -> tuple[subprocess.Popen[bytes], IO[str]]:
+    said = until_all_are_done.enter_context(
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
+    )
+    # Several that keep what failed last would overwrite each other's.
+    command = pytest("-p", "no:cacheprovider", *folders)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)
+    return until_all_are_done.enter_context(process), said
 
 
 if __name__ == "__main__":
