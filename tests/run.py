@@ -23,6 +23,9 @@ BESIDE = (
 """The folders whose tests run beside all others: what installs, builds and type-checks; what
 mostly waits for brokers. They share nothing with the others but the disk."""
 
+OTHERS = ("pye2core", "pye2_plugins", "tests")
+"""Where the others are, besides those folders."""
+
 
 def pytest(*arguments: str) -> list[str]:
     """The command that runs some of the tests."""
@@ -36,7 +39,7 @@ def main() -> int:
     with ExitStack() as until_all_are_done:
         beside = [(folders, *_begin(folders, until_all_are_done)) for folders in BESIDE]
         ignored = (f"--ignore={folder}" for folders in BESIDE for folder in folders)
-        codes = [subprocess.run(pytest(*ignored), cwd=ROOT, check=False).returncode]
+        codes = [subprocess.run(pytest(*ignored, *OTHERS), cwd=ROOT, check=False).returncode]
         for folders, process, said in beside:
             codes.append(process.wait())
             said.seek(0)
