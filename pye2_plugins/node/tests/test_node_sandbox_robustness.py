@@ -48,6 +48,12 @@ UNCONFINED = SandboxLimits(layers=frozenset({Layer.CHECK}), unsafe=True)
 """None of the system's layers: what is left is the zygote's own care."""
 
 
+@pytest.fixture
+def no_spare(monkeypatch):
+    """No worker is forked but those that the test asks for."""
+    monkeypatch.setattr("pye2_node.sandbox.pool.SPARE_AFTER", 10 * TIMEOUT)
+
+
 def in_pool(scenario, limits=None):
     """Run ``scenario(pool)`` with a pool that is started before and stopped after."""
 
@@ -299,6 +305,7 @@ def test_workers_are_spawned_while_the_zygote_dies_again_and_again():
     in_pool(scenario)
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_zygote_that_hangs_is_replaced():
     async def scenario(pool):
         worker = await worker_with(pool, "return 1")
@@ -312,6 +319,7 @@ def test_a_zygote_that_hangs_is_replaced():
     assert in_pool(scenario, SandboxLimits(start_seconds=3)) == 2
 
 
+@pytest.mark.usefixtures("no_spare")
 def test_a_zygote_without_room_for_more_refuses_and_its_workers_go_on():
     async def scenario(pool):
         worker = await worker_with(pool, "return 1")
