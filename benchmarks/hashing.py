@@ -7,14 +7,13 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.table import Row, medians_in_turn
+from benchmarks.table import Row, typical_pair
 from pye2_wire.signing import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE = 77 * 1024
-_REPEATS = 5
 
 
 def _other_value(rng: random.Random) -> Any:
@@ -62,19 +61,18 @@ def structured_message(floats: float) -> dict[str, Any]:
 def _per_call_ms(call: Callable[[], object]) -> Callable[[], float]:
     def measure() -> float:
         start = time.perf_counter()
-        for _ in range(_REPEATS):
-            call()
-        return (time.perf_counter() - start) / _REPEATS * 1000
+        call()
+        return (time.perf_counter() - start) * 1000
 
     return measure
 
 
 def _row(name: str, floats: float, bound: float) -> Row:
     message = structured_message(floats)
-    ours, reference = medians_in_turn(
+    ours, reference = typical_pair(
         _per_call_ms(lambda: digest_of(message)),
         _per_call_ms(lambda: json.dumps(message, sort_keys=True, separators=(",", ":"))),
-        runs=25,
+        runs=301,
     )
     return Row(name, ours, "ms", "against json.dumps, keys sorted, compact", reference, bound)
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from benchmarks.table import Row, medians_in_turn, progress
+from benchmarks.table import Row, progress, typical_pair
 from pye2_nats.transport import NatsTransport
 from pye2_testing import NatsServer
 from pye2_testing.nats_server import find_program
@@ -72,7 +72,7 @@ def _row(kind: str, url: str) -> Row:
             receiver.answer()  # it has subscribed
             sender = stack.enter_context(_End("send", whose, kind, url))
             measures.append(partial(_rate, sender, receiver, _COUNTS[kind]))
-        ours, raw = medians_in_turn(*measures)
+        ours, raw = typical_pair(*measures)
     return Row(_NAMES[kind], ours, "/s", _NOTE[kind], raw, BOUND, at_least=True)
 
 

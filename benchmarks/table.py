@@ -63,6 +63,20 @@ def medians_in_turn(*measures: Callable[[], float], runs: int = RUNS) -> list[fl
     return [statistics.median(each) for each in values]
 
 
+def typical_pair(
+    ours: Callable[[], float], reference: Callable[[], float], runs: int = RUNS
+) -> tuple[float, float]:
+    """Of pairs measured one right after the other, the one whose ratio is the median.
+
+    A processor that others share has a fast and a slow second, by a factor of two; what is held
+    against each other must come from the same one.
+    """
+    ours()
+    reference()
+    pairs = [(ours(), reference()) for _ in range(runs)]
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[runs // 2]
+
+
 def percentile(values: Iterable[float], share: float) -> float:
     """The value below which ``share`` (0 to 1) of the values lie."""
     ordered = sorted(values)

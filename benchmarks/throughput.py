@@ -15,7 +15,7 @@ from benchmarks.echo import connected_client
 from benchmarks.publishing import RAW, WAYS, Publisher, make_transport
 from benchmarks.raw_amqp import consuming
 from benchmarks.receivers import Arrivals
-from benchmarks.table import Row, medians_in_turn, progress
+from benchmarks.table import Row, progress, typical_pair
 from pye2_testing import mosquitto, rabbitmq
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _row(name: str, url: str, way: str, count: int = AT_ONCE) -> Row:
         _ours(url, WAYS[way]) as ours,
         _raw(url, WAYS[way]) as raw,
     ):
-        our_rate, raw_rate = medians_in_turn(
+        our_rate, raw_rate = typical_pair(
             lambda: rate(our_publisher, ours, count), lambda: rate(raw_publisher, raw, count)
         )
     library = "pika's" if url.startswith("amqp") else "paho's"

@@ -12,7 +12,7 @@ from benchmarks import hashing
 from benchmarks.deploy import echo_times, one
 from benchmarks.receivers import client_arrivals, raw_arrivals
 from benchmarks.sender import Sender, sealed_payloads
-from benchmarks.table import Row, medians_in_turn, progress
+from benchmarks.table import Row, medians_in_turn, progress, typical_pair
 from pye2_broker import EmbeddedBroker
 from pye2_cli.fleet import Fleet
 from pye2_wire.sealed import parse
@@ -80,12 +80,11 @@ def _receiving_rows() -> list[Row]:
         raw_arrivals(broker.url) as raw,
         client_arrivals(broker.url) as client,
     ):
-        ours, reference = medians_in_turn(
+        ours, reference = typical_pair(
             lambda: callback_ms(sender, client), lambda: callback_ms(sender, raw)
         )
-        our_rate, raw_rate, verifying = medians_in_turn(
-            lambda: rate(sender, client), lambda: rate(sender, raw), verifying_ms
-        )
+        our_rate, raw_rate = typical_pair(lambda: rate(sender, client), lambda: rate(sender, raw))
+        (verifying,) = medians_in_turn(verifying_ms)
     return [
         Row("message to callback, p50", ours, "ms", "against paho's callback", reference, 2.5),
         Row(
