@@ -62,6 +62,19 @@ def test_calls_run_in_the_order_in_which_they_came(bench: Bench) -> None:
     assert seen == list(range(100))
 
 
+def test_what_was_appended_runs_in_its_order_once_the_thread_is_woken(bench: Bench) -> None:
+    thread, seen = bench.thread(), []
+    thread.put(lambda: seen.append(0))
+    bench.wait(1)
+
+    for number in range(1, 4):
+        thread.append(lambda number=number: seen.append(number))  # type: ignore[misc]  # a lambda with a default
+    thread.wake()
+
+    bench.wait(3)
+    assert seen == [0, 1, 2, 3]
+
+
 def test_a_slow_callback_delays_only_its_own_owner(bench: Bench) -> None:
     slow, gate, quick = bench.thread("slow"), Gate(), bench.thread("quick")
 

@@ -171,6 +171,23 @@ def test_a_message_is_acknowledged_once_however_often_it_is_asked_for(bench: Ben
     assert bench.acknowledged == 1
 
 
+def test_of_each_message_that_comes_alone_it_is_told_that_all_is_handed_over(bench: Bench) -> None:
+    bench.inbound.on_settled = lambda: bench.script.step("settled")
+
+    bench.receive()
+    bench.receive(b"noise")
+
+    assert bench.script.steps[-4:] == ["handle", "settled", "recognises", "settled"]
+
+
+def test_of_a_batch_the_transport_tells_that_all_is_handed_over(bench: Bench) -> None:
+    bench.inbound.on_settled = lambda: bench.script.step("settled")
+
+    bench.inbound.receive(Delivery(PAYLOADS, b"payload", bench.ack, is_in_batch=True))
+
+    assert bench.script.steps[-1] == "handle"
+
+
 def test_an_acknowledgement_that_fails_harms_nobody(bench: Bench) -> None:
     def gone() -> None:
         raise OSError("connection lost")

@@ -74,12 +74,20 @@ class Line:
 
     def publish(self, topic: str, data: bytes, mid: int, *, again: bool = False) -> None:
         """Deliver a message of QoS 1."""
-        content = struct.pack(">H", len(topic)) + topic.encode() + struct.pack(">H", mid) + data
-        self.send(bytes([0x3A if again else 0x32, len(content)]) + content)
+        self.send(_published(topic, data, mid, again=again))
+
+    def publish_together(self, topic: str, *messages: bytes) -> None:
+        """Deliver messages of QoS 1 so that they arrive at once."""
+        self.send(b"".join(_published(topic, each, mid) for mid, each in enumerate(messages, 1)))
 
     def hang_up(self) -> None:
         with suppress(OSError):  # the client may have been first
             self.connected.shutdown(socket.SHUT_RDWR)
+
+
+def _published(topic: str, data: bytes, mid: int, *, again: bool = False) -> bytes:
+    content = struct.pack(">H", len(topic)) + topic.encode() + struct.pack(">H", mid) + data
+    return bytes([0x3A if again else 0x32, len(content)]) + content
 
 
 class ScriptedBroker:

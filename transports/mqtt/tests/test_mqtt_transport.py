@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -102,6 +103,37 @@ def test_messages_are_acknowledged_in_the_order_of_their_coming(scripted, client
         done.ack()
 
     assert [main.await_packet(PUBACK) for _ in range(4)] == [b"\0\7", b"\0\3", b"\0\5", b"\0\4"]
+
+
+def test_messages_that_arrive_together_are_a_batch_whose_end_is_told_once(scripted, client):
+    told = queue.Queue()
+    client.transport.on_message = lambda each: told.put((each.data, each.is_in_batch))
+    client.transport.on_batch_end = lambda: told.put("the end")
+    main, *_ = established(scripted, client)
+
+    main.publish_together(TOPIC, b"one", b"two", b"three")
+
+    heard = [told.get(timeout=PATIENCE) for _ in range(4)]
+    assert heard == [(b"one", True), (b"two", True), (b"three", True), "the end"]
+
+
+def test_the_end_of_a_batch_is_told_whatever_became_of_its_last_message(scripted, client):
+    told = queue.Queue()
+    client.transport.on_message = lambda each: told.put(each.data)
+    client.transport.on_batch_end = lambda: told.put("the end")
+    main, *_ = established(scripted, client)
+
+    main.publish_together("naeural/no/channel/of/ours", b"one", b"two")
+
+    assert told.get(timeout=PATIENCE) == "the end"
+
+
+def test_a_message_that_arrives_alone_is_no_batch(scripted, client):
+    main, *_ = established(scripted, client)
+
+    main.publish(TOPIC, b"one", 1)
+
+    assert not client.take().is_in_batch
 
 
 def test_what_a_broker_repeats_on_a_living_connection_is_delivered_once(scripted, client):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 ZONE = "UTC+0"
 """What ``EE_TIMEZONE`` says of the times that we write."""
@@ -17,6 +18,8 @@ ZONE_NAME = "Etc/UTC"
 
 _ZONE_TEXT = re.compile(r"UTC([+-]\d{1,2})")
 _LONGEST_MOMENT = 40
+_LONGEST_ZONE = 8
+_ZONES_REMEMBERED = 64
 
 
 def wire_time(moment: datetime) -> str:
@@ -38,12 +41,20 @@ def moment_of(text: object, zone: object) -> datetime | None:
     """
     if not isinstance(text, str) or not isinstance(zone, str) or len(text) > _LONGEST_MOMENT:
         return None
-    hours = _ZONE_TEXT.fullmatch(zone)
-    if hours is None:
-        return None
     try:
-        return datetime.fromisoformat(text).replace(
-            tzinfo=timezone(timedelta(hours=int(hours.group(1))))
-        )
+        return datetime.fromisoformat(text).replace(tzinfo=_zone_of(zone[:_LONGEST_ZONE]))
     except ValueError:
         return None
+
+
+@lru_cache(_ZONES_REMEMBERED)
+def _zone_of(text: str) -> timezone:
+    """The zone that is written as ``UTC+2``.
+
+    Raises:
+        ValueError: it is written otherwise, or there is none so far away.
+    """
+    hours = _ZONE_TEXT.fullmatch(text)
+    if hours is None:
+        raise ValueError("no zone of whole hours")
+    return timezone(timedelta(hours=int(hours.group(1))))

@@ -126,11 +126,14 @@ class Delivery:
         ack: tells the broker that they are taken care of; from any thread, at most once. It may be
             told only when all that came before them is, too. A transport without manual
             acknowledgement gives a function that does nothing.
+        is_in_batch: whether it is one of several that arrived together, and the transport calls its
+            ``on_batch_end`` after the last, on the same thread and without waiting for anything.
     """
 
     channel: Channel
     data: bytes
     ack: Callable[[], None]
+    is_in_batch: bool = False
 
 
 @frozen
@@ -211,6 +214,10 @@ class TransportOptions:
     last_will: Callable[[], LastWill | None] | None = None
 
 
+def _nothing_to_settle() -> None:
+    """What ``on_batch_end`` does until the kernel has set it."""
+
+
 class Transport(ABC):
     """Carries bytes over a broker.
 
@@ -239,6 +246,10 @@ class Transport(ABC):
         self.options = options
         self.on_message = on_message
         self.on_state = on_state
+        self.on_batch_end: Callable[[], None] = _nothing_to_settle
+        """Set by the kernel. Called after the last of several deliveries that arrived together
+        (``Delivery.is_in_batch``), so that others are woken once and not by each of them: it makes
+        a flood of small messages cheaper. A transport may do without."""
 
     @abstractmethod
     def connect(self, timeout: float) -> None:

@@ -93,7 +93,14 @@ class CallbackThread:
     def put(
         self, call: Callable[[], object], taken: Callable[[], None] | None = None, size: int = 0
     ) -> None:
-        """Queue a call; never waits.
+        """Queue a call, as :meth:`append` does, and see to it that it is run."""
+        self.append(call, taken, size)
+        self.wake()
+
+    def append(
+        self, call: Callable[[], object], taken: Callable[[], None] | None = None, size: int = 0
+    ) -> None:
+        """Queue a call; never waits. It is run at the next :meth:`wake`, if not before.
 
         Args:
             call: what to run.
@@ -122,6 +129,16 @@ class CallbackThread:
                 return
             waiting = self._newest[key] = _Waiting(call, key=key)
             self._add(waiting)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have what waits run now.
+
+        Each time two threads have to take turns at the interpreter: who appends much at once wakes
+        at the end.
+        """
+        with self._changed:
+            self._changed.notify()
 
     def _add(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
@@ -131,7 +148,6 @@ class CallbackThread:
                 target=self._run, name=f"pye2-{self.owner}", daemon=True
             )
             self._thread.start()
-        self._changed.notify()
 
     def _make_room(self, size: int) -> list[_Waiting]:
         dropped = []

@@ -7,6 +7,7 @@ answers are settled here and now; user code is only queued, on its owner's threa
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
@@ -92,6 +93,7 @@ class Reception:
         self._transactions = transactions
         self._pipelines = pipelines
         self._receipts = receipts
+        self._unwoken: set[CallbackThread] = set()
 
     def on_heartbeat(self, message: Message, ack: Acknowledge) -> None:
         """Take in a heartbeat.
@@ -184,7 +186,14 @@ class Reception:
             calls = []
         taken = self._receipts.for_payload(ack, [thread for thread, _ in calls])
         for thread, call in calls:
-            thread.put(call, taken, _size(payload))
+            thread.append(call, taken, _size(payload))
+            self._unwoken.add(thread)
+
+    def wake_owners(self) -> None:
+        """Have the callbacks called for the payloads that came together."""
+        with suppress(KeyError):  # payloads come on several threads, and none waits for another
+            while True:
+                self._unwoken.pop().wake()
 
     def on_inbox(self, message: Message, ack: Acknowledge) -> None:
         """Take in what was sent to this session alone.

@@ -268,8 +268,12 @@ class Session(SessionPipelines, SessionWaiting):
             gate=Repetitions().refuse,
             tolerated=tolerated,
             clock=self.clock,
+            on_settled=self._wake_owners,
             on_forgotten=self.warn,
         )
+
+    def _wake_owners(self) -> None:
+        self._reception.wake_owners()
 
     def _call_roll(self, _: bool) -> None:  # noqa: FBT001 - called by the connection
         """Whenever it has connected, and knows its inbox: nodes may have come, gone and changed.

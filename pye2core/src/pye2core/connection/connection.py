@@ -105,6 +105,8 @@ class Connection:
             default, and never any for a node, which acts on what it is told.
         on_unreadable: told of a message that was verified and let in by the gate, and cannot be
             opened; it is rejected all the same. Called from the transport's threads.
+        on_settled: told, on one of the transport's threads, when all messages that came together
+            were handed over. It returns soon and never raises.
         rng: for the jitter of reconnection.
         clock: says how long a connection lasted.
         last_will: what the broker is to say for us, and where, should the connection be lost. Asked
@@ -133,6 +135,7 @@ class Connection:
         gate: Gate = _open_gate,
         tolerated: frozenset[str] = frozenset(),
         on_unreadable: OnUnreadable | None = None,
+        on_settled: Callable[[], None] | None = None,
         rng: random.Random | None = None,
         clock: Clock = SYSTEM_CLOCK,
         last_will: Callable[[], tuple[Message, Channel]] | None = None,
@@ -164,6 +167,8 @@ class Connection:
         if on_unreadable is not None:
             self._inbound.on_unreadable = on_unreadable
         self._transport = self._make_transport()
+        if on_settled is not None:
+            self._inbound.on_settled = self._transport.on_batch_end = on_settled
         self._subscriptions = Subscriptions(
             self._transport,
             self._inbound.listeners,

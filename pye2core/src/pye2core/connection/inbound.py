@@ -45,6 +45,10 @@ def _nobody_answers(sealed: SealedMessage, error: MessageRejected) -> None:
     del sealed, error
 
 
+def _nobody_waits() -> None:
+    """Who acts on each message as it comes has nothing to do after the last."""
+
+
 def _nothing_to_prove(channel: Channel, data: bytes) -> bool:
     del channel, data
     return False
@@ -96,6 +100,8 @@ class Inbound:
         tolerated: reasons for which a message that does not verify is handed on all the same, its
             ``origin.verified`` being False.
         on_unreadable: told of a message that was verified and let in, and cannot be opened.
+        on_settled: told, on the thread that brings the messages, when what came together was handed
+            over; never raises.
         listeners: who listens on each channel; who listens on a wildcard hears what nobody listens
             to on the channel itself.
         takes_proof: whether a delivery is what was published here only to see whether it arrives.
@@ -108,12 +114,20 @@ class Inbound:
     gate: Gate
     tolerated: frozenset[str] = frozenset()
     on_unreadable: OnUnreadable = _nobody_answers
+    on_settled: Callable[[], None] = _nobody_waits
     takes_proof: TakesProof = _nothing_to_prove
     listeners: dict[Channel, Listener] = field(factory=dict)
     rejections: Rejections = field(factory=Rejections)
 
     def receive(self, delivery: Delivery) -> None:
         """Take one delivery; never raises, and acknowledges whatever no handler took."""
+        try:
+            self._take(delivery)
+        finally:
+            if not delivery.is_in_batch:
+                self.on_settled()
+
+    def _take(self, delivery: Delivery) -> None:
         acknowledge = _Acknowledgement(delivery)
         if self.takes_proof(delivery.channel, delivery.data):
             acknowledge()

@@ -36,6 +36,7 @@ class Bundle:
         payloads: where and as whom for payloads.
         inboxes: where and as whom for what goes to inboxes.
         on_message: called for each message by the thread of its connection.
+        on_batch_end: called, likewise, after the last of several that arrived together.
         on_loss: called once with this bundle and the reason when it is lost after it was open.
         clock: where time-outs are measured.
 
@@ -51,6 +52,7 @@ class Bundle:
         payloads: Endpoint,
         inboxes: Endpoint,
         on_message: Callable[[Inbound], None],
+        on_batch_end: Callable[[], None],
         on_loss: Callable[[Bundle, str], None],
         clock: Clock,
     ) -> None:
@@ -62,9 +64,9 @@ class Bundle:
         self._open = False
         self._silent = False
         self._failure: str | None = None
-        self.main = Connection(main, self._deliver, self._ended)
-        self.payloads = Connection(payloads, self._deliver, self._ended)
-        self.inboxes = Connection(inboxes, self._deliver, self._ended)
+        self.main = Connection(main, self._deliver, on_batch_end, self._ended)
+        self.payloads = Connection(payloads, self._deliver, on_batch_end, self._ended)
+        self.inboxes = Connection(inboxes, self._deliver, on_batch_end, self._ended)
 
     def open(self, timeout: float) -> None:
         """Connect all, at the same time.

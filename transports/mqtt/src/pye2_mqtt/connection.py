@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import paho.mqtt.client as paho
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pye2_mqtt import failures
@@ -104,11 +104,13 @@ class Inbound:
         data: its bytes.
         ack: acknowledges it, once all that came before it are; from any thread, harmless when
             repeated or too late.
+        is_in_batch: whether others arrived with it, and ``on_batch_end`` is called after the last.
     """
 
     topic: str
     data: bytes = field(repr=False)
     ack: Callable[[], None] = field(repr=False)
+    is_in_batch: bool = False
 
 
 class Connection:
@@ -117,6 +119,7 @@ class Connection:
     Args:
         endpoint: where to go.
         on_message: called by the loop for each message; what it raises is logged.
+        on_batch_end: called by the loop after the last of several that arrived together.
         on_end: called once with the reason, from the loop's thread, when the connection is lost
             or could not be made.
 
@@ -129,12 +132,14 @@ class Connection:
         self,
         endpoint: Endpoint,
         on_message: Callable[[Inbound], None],
+        on_batch_end: Callable[[], None],
         on_end: Callable[[str], None],
     ) -> None:
         self._endpoint = endpoint
         self.client_id = endpoint.client_id
         self.begins_anew = False
         self._on_message = on_message
+        self._on_batch_end = on_batch_end
         self._on_end = on_end
         self._lock = threading.RLock()
         self._opened = _pending()
@@ -142,6 +147,7 @@ class Connection:
         self._unwritten: deque[_Published] = deque()
         self._unconfirmed: deque[_Published] = deque()
         self._receipts = Receipts()
+        self._arrived: list[Inbound] = []
         self._ended: str | None = None
         self._end_is_wanted = False
         self._reason = _LOST
@@ -296,12 +302,25 @@ class Connection:
             done.future.set_result(None)
 
     def _read(self, connected: BufferedSocket) -> None:
-        """Take in what came together, so that it is acknowledged together."""
+        """Take in what came together, so that it is handed on and acknowledged together."""
         self._client.loop_read()
         for _ in range(_READ_TOGETHER - 1):
             if self._client.connected is not connected or not connected.has_more:
-                return
+                break
             self._client.loop_read()
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        if len(arrived) > 1:
+            arrived = [evolve(message, is_in_batch=True) for message in arrived]
+        for message in arrived:
+            try:
+                self._on_message(message)
+            except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
+                _log.exception("A message at %r could not be handled", message.topic)
+        if len(arrived) > 1:
+            self._on_batch_end()
 
     def _write(self, connected: BufferedSocket) -> None:
         """Send what is queued, together."""
@@ -402,10 +421,7 @@ class Connection:
                 receipt = self._receipts.note(mid)
             ack = functools.partial(self._acknowledge, receipt)
 
-        try:
-            self._on_message(Inbound(message.topic, bytes(message.payload), ack))
-        except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
-            _log.exception("A message at %r could not be handled", message.topic)
+        self._arrived.append(Inbound(message.topic, bytes(message.payload), ack))
 
     def _acknowledge(self, receipt: Receipt) -> None:
         """Tell the broker what it may be told now."""

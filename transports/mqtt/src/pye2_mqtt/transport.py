@@ -184,7 +184,15 @@ class MqttTransport(Transport):
             main, client_id=f"{main.client_id}-p", keepalive=_PAYLOAD_KEEPALIVE, will=None
         )
         inboxes = evolve(payloads, client_id=f"{main.client_id}-i")
-        return Bundle(main, payloads, inboxes, self._received, self._current.lost, self._clock)
+        return Bundle(
+            main,
+            payloads,
+            inboxes,
+            self._received,
+            self.on_batch_end,
+            self._current.lost,
+            self._clock,
+        )
 
     def _note_forgotten(self, begun_anew: set[str]) -> None:
         forgotten = self._kept & begun_anew
@@ -217,7 +225,7 @@ class MqttTransport(Transport):
             _log.warning("Ignored a message to %r, which is no channel of ours", message.topic)
             message.ack()
             return
-        self.on_message(Delivery(channel, message.data, message.ack))
+        self.on_message(Delivery(channel, message.data, message.ack, message.is_in_batch))
 
     def _connection_for(self, channel: Channel, topic: str) -> Connection:
         bundle = self._current.at(topic)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pye2core.abc import Delivery
 
 _MANY = 2000
+_BATCHED = 200
 _LARGE = 12 * MIB
 """Bytes; as much as a picture or two."""
 
@@ -254,6 +255,29 @@ class Carrying(Promises):
 
         assert arrived.get(timeout=PATIENCE) == b"good"
         assert "a fault in a handler" in caplog.text
+
+    def test_the_end_of_each_batch_is_told_on_its_thread(self, bench: Bench) -> None:
+        receiver = bench.client("receiver", connected=False)
+        heard: queue.Queue[tuple[int, Delivery | None]] = queue.Queue()
+
+        def note(delivery: Delivery) -> None:
+            delivery.ack()
+            heard.put((threading.get_ident(), delivery))
+
+        receiver.transport.on_message = note
+        receiver.transport.on_batch_end = lambda: heard.put((threading.get_ident(), None))
+        receiver.transport.connect(PATIENCE)
+        receiver.subscribe(PAYLOADS)
+        bench.client("sender").publish(PAYLOADS, *numbered(_BATCHED))
+
+        arrived, threads_in_batch = 0, set()
+        while arrived < _BATCHED or threads_in_batch:
+            thread, delivery = heard.get(timeout=PATIENCE)  # raises Empty where an end is not told
+            arrived += delivery is not None
+            if delivery is None:
+                threads_in_batch.discard(thread)
+            elif delivery.is_in_batch:
+                threads_in_batch.add(thread)
 
     @needs("ordered")
     def test_payloads_keep_their_order_however_much_goes_to_an_inbox_meanwhile(
