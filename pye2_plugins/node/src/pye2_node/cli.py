@@ -293,13 +293,14 @@ def _ask(prompt: str) -> str | None:
 
 
 async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> NodeAction:
-    from pye2_node.memory import give_back, share_one_arena
+    from pye2_node.memory import give_back, let_go_of_code, share_one_arena
     from pye2_node.node import Node
 
     share_one_arena()
 
     def on_ready() -> None:
         give_back()
+        let_go_of_code()
         say_ready(running)
 
     with Home.open(settings.home) as home:

@@ -57,6 +57,7 @@ REGISTRATION_HOOKS: Mapping[str, type[Descriptor]] = {
 }
 
 _REQUIRES_KERNEL = re.compile(r"\s*pye2core(?![\w.-])", re.IGNORECASE)
+_PLAIN_REQUIREMENT = re.compile(r"\s*pye2core\s*((?:[<>=!~][^;@\[\]()]*)?)", re.IGNORECASE)
 
 
 class _PhaseFailed(Exception):
@@ -345,15 +346,22 @@ def kernel_range(requires: Iterable[str]) -> Any:
 
 @functools.cache  # most plugins state the same
 def _range_stated_by(requirements: tuple[str, ...]) -> Any:
-    from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    ranges = [
-        requirement.specifier
-        for requirement in map(Requirement, requirements)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    ]
-    return SpecifierSet(",".join(map(str, ranges))) if ranges else None
+    ranges = [each for each in map(_range_of, requirements) if each is not None]
+    return SpecifierSet(",".join(ranges)) if ranges else None
+
+
+def _range_of(requirement: str) -> str | None:
+    """The versions that a requirement allows; None if it is for another system or an extra."""
+    plain = _PLAIN_REQUIREMENT.fullmatch(requirement)
+    if plain is not None:
+        return plain[1]
+    from packaging.requirements import Requirement  # half a megabyte that hardly anybody needs
+
+    read = Requirement(requirement)
+    applies = read.marker is None or read.marker.evaluate({"extra": ""})
+    return str(read.specifier) if applies else None
 
 
 def import_object(import_string: str) -> Any:

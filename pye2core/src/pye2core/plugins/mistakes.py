@@ -5,7 +5,6 @@ You are beside the loader, which asks here when pluggy has rejected a plugin.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -51,6 +50,8 @@ def _implementations(plugin: Any) -> Iterator[tuple[str, Any]]:
 
 def _mistake(hook: str, given: tuple[str, ...], known: dict[str, tuple[str, ...]]) -> str | None:
     if hook not in known:
+        import difflib  # well-meant plugins never come here
+
         near = difflib.get_close_matches(hook, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(known)}"
         return f"it implements the hook {hook}, which does not exist; {hint}"

@@ -31,7 +31,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2_node.memory import give_back
+from pye2_node.memory import give_back, let_go_of_code
 from pye2_node.sandbox.confinement import (
     CHANNEL_FD,
     adopt_orphans,
@@ -86,6 +86,7 @@ def main() -> None:
         die_with_parent(signal.SIGTERM, int(sys.argv[2]))
         adopt_orphans()
         _load()
+        let_go_of_code()
         family = Family()
         confinement, missing = prepare_confinement(_wanted(sys.argv[4]), _limits(sys.argv[3]))
     except Exception as error:
