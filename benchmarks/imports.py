@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.table import Row, medians_in_turn, with_bytecode
+from benchmarks.table import Row, typical_pair, with_bytecode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +27,11 @@ def _import_ms(statement: str) -> Callable[[], float]:
 
 def rows() -> list[Row]:
     """Import of the kernel and of Session, against what they may cost."""
-    kernel, small, session, numpy = medians_in_turn(
-        _import_ms("import pye2core"),
-        _import_ms("import attrs, pluggy"),
-        _import_ms("from pye2core import Session"),
-        _import_ms("import numpy"),
-        runs=15,
+    kernel, small = typical_pair(
+        _import_ms("import pye2core"), _import_ms("import attrs, pluggy"), runs=15
+    )
+    session, numpy = typical_pair(
+        _import_ms("from pye2core import Session"), _import_ms("import numpy"), runs=15
     )
     return [
         Row("import pye2core", kernel, "ms", "against import attrs, pluggy", small, 1.3),
