@@ -270,7 +270,8 @@ class Carrying(Promises):
         receiver.subscribe(PAYLOADS)
         bench.client("sender").publish(PAYLOADS, *numbered(_BATCHED))
 
-        arrived, threads_in_batch = 0, set()
+        arrived = 0
+        threads_in_batch: set[int] = set()
         while arrived < _BATCHED or threads_in_batch:
             thread, delivery = heard.get(timeout=PATIENCE)  # raises Empty where an end is not told
             arrived += delivery is not None
