@@ -36,12 +36,13 @@ from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.refusals import Refusals
+from pye2_node.results import Results
 from pye2_node.sandbox import SandboxPool
 from pye2_node.sandbox.limits import limits_chosen
 from pye2_node.store import CommandId, Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.connection import Connection, ConnectionSettings, Dialects
+from pye2core.connection import Connection, ConnectionSettings, Dialects, memory_of
 from pye2core.errors import MessageRejected, NodeError, Pye2Error
 from pye2core.identity import load_or_create_key
 from pye2core.messages import SIGNS_OF_LIFE, Command, Heartbeat
@@ -50,7 +51,6 @@ from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from pye2_node.commands import Work
     from pye2_node.desired import DesiredPipeline
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
         InstancePath,
         Message,
         Notification,
-        PayloadMessage,
         Requester,
     )
     from pye2core.plugins import PluginRegistry
@@ -116,7 +115,11 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
         self._roll_call_heard = asyncio.Event()
-        self._dialects = Dialects.installed(self._registry, node_name=self.settings.name)
+        self._dialects = Dialects.installed(
+            self._registry,
+            node_name=self.settings.name,
+            memory=lambda: memory_of(self.address, home.key_file),
+        )
         self._failure_log = FailureLog(clock)
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
@@ -140,6 +143,12 @@ class Node:
             loop=self._loop,
         )
         self._network = self._make_network()
+        self._results = Results(
+            self._audience,
+            self._main,
+            speaks_stronger=self._dialects.speaks_stronger,
+            clock=clock,
+        )
         self._facilities = Facilities(
             settings=settings,
             address=self.address,
@@ -149,8 +158,9 @@ class Node:
             store=self._store,
             pool=self._pool,
             network=self._network,
-            send_payload=self._send_payload,
+            send_payload=self._results.send,
             announce=self.announce,
+            confidant=self._results.confidant,
         )
 
     @property
@@ -415,9 +425,6 @@ class Node:
             self._main.send(notification, Channel.notif())
         except (Pye2Error, TypeError) as error:
             _log.warning("a notification was not sent (%s): %s", error, notification.text)
-
-    def _send_payload(self, payload: PayloadMessage, receiver: str | None) -> Future[None]:
-        return self._main.send(payload, self._audience.channel_of(payload), encrypt_for=receiver)
 
     def _is_confidential(self, signature: str, key: str) -> bool:
         descriptor = self._registry.signatures().get(signature.upper())

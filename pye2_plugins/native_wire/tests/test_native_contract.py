@@ -1,0 +1,8 @@
+"""Our own dialect keeps what every wire dialect promises the kernel."""
+
+from pye2_native_wire.serializer import NativeSerializer
+from pye2_testing.contracts import SerializerContract
+
+
+class TestNativeDialect(SerializerContract):
+    serializer = NativeSerializer
