@@ -8,7 +8,6 @@ told to.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,7 @@ from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.refusals import Refusals
 from pye2_node.results import Results
+from pye2_node.roll_calls import RollCalls
 from pye2_node.sandbox import SandboxPool
 from pye2_node.sandbox.limits import limits_chosen
 from pye2_node.store import CommandId, Store
@@ -71,9 +71,6 @@ _log = logging.getLogger("pye2_node")
 
 _GOODBYE_SECONDS = 2.0
 """For each step of leaving the broker: whoever stops a node does not wait for ever."""
-
-_ROLL_CALL_SECONDS = 1.0
-"""For so long the first heartbeat waits for it to be known whether roll calls are heard here."""
 
 
 class Node:
@@ -114,7 +111,9 @@ class Node:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
-        self._roll_call_heard = asyncio.Event()
+        self._roll_calls = RollCalls(
+            lambda: self._main.is_forbidden(Channel.roll_call()), self.note_change
+        )
         self._dialects = Dialects.installed(
             self._registry,
             node_name=self.settings.name,
@@ -210,7 +209,7 @@ class Node:
             signatures=signatures_of(self._registry),
             sandbox=self._pool.report,
             capabilities=lambda: capabilities_of(
-                self._main.features, hears_roll_calls=self._hears_roll_calls()
+                self._main.features, hears_roll_calls=self._roll_calls.are_heard
             ),
             machine=Machine(self._home.path, self._clock),
             clock=self._clock,
@@ -289,14 +288,15 @@ class Node:
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
         await self._connect(at_the_end)
-        self._call_roll()
+        if self._roll_calls.may_be_heard:
+            self._network.call_roll()
         await asyncio.to_thread(self._clean_up)
         at_the_end.push_async_callback(self._say_goodbye)
         at_the_end.push_async_callback(self._network.close)
         at_the_end.push_async_callback(self._pipelines.stop)
         self._restore()
         at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._desk.handle_all()))
-        await self._wait_for_roll_call()
+        await self._roll_calls.wait_for_own()
         await self._pulse.first()
         # Not before: the first one says whether roll calls are heard.
         at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._pulse.beat()))
@@ -338,21 +338,6 @@ class Node:
         at_the_end.push_async_callback(disconnect)
         await asyncio.to_thread(self._main.start)
 
-    def _call_roll(self) -> None:
-        if not self._main.is_forbidden(Channel.roll_call()):
-            self._network.call_roll()
-
-    async def _wait_for_roll_call(self) -> None:
-        """Wait until the node's own roll call has come back: brokers may forbid it in silence."""
-        if not self._main.is_forbidden(Channel.roll_call()):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ROLL_CALL_SECONDS):
-                    await self._roll_call_heard.wait()
-
-    def _hears_roll_calls(self) -> bool:
-        is_forbidden = self._main.is_forbidden(Channel.roll_call())
-        return self._roll_call_heard.is_set() and not is_forbidden
-
     def _clean_up(self) -> None:
         """Remove what instances left behind that were removed while the node died."""
         staying = {path for each in self._ledger.pipelines.values() for path in each.paths()}
@@ -386,13 +371,8 @@ class Node:
         self._desk.receive(command, _nothing_to_acknowledge)
 
     def _on_roll_call(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        if not self._roll_call_heard.is_set():
-            self._loop.call_soon_threadsafe(self._note_roll_call)
+        self._roll_calls.note()
         self._on_command(message, acknowledge)
-
-    def _note_roll_call(self) -> None:
-        self._roll_call_heard.set()
-        self.note_change()
 
     def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
         if not isinstance(message, Command):

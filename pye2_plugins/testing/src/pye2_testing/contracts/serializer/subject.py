@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 NODE_NAME = "attic"
 
 
+def introduce_receiver(speaker: Serializer, receiver: Serializer) -> None:
+    """Let one who speaks a dialect know what it must to encrypt for ``RECEIVER``."""
+    introduction = receiver.introduction(RECEIVER)
+    if introduction is not None:
+        speaker.learn(RECEIVER.address, introduction)
+
+
 class DialectContract(Contract):
     """Seals and opens.
 
@@ -53,9 +60,7 @@ class DialectContract(Contract):
         """The dialect as a node speaks it, to which its receiver has introduced itself."""
         make: Any = self.serializer  # what an implementation takes is not in the abstract class
         made: Serializer = make(node_name=NODE_NAME)
-        introduction = self.receiver.introduction(RECEIVER)
-        if introduction is not None:
-            made.learn(RECEIVER.address, introduction)
+        introduce_receiver(made, self.receiver)
         return made
 
     def seal(
