@@ -21,7 +21,8 @@ from pye2_native_wire.introductions import (
     introduction_of,
     key_id_of,
 )
-from pye2_native_wire.times import CLOCK_SKEW, KEPT, SEALABLE, is_set
+from pye2_native_wire.times import CLOCK_SKEW, KEPT, SEALABLE
+from pye2core.clock import is_set
 from pye2core.errors import DialectUnusable, MessageRejected
 from pye2core.identity import address_of, public_key_of
 

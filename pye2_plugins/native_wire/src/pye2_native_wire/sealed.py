@@ -17,10 +17,11 @@ from pye2_native_wire.layout import SIGNATURE_BYTES, Kind, read_header
 from pye2_native_wire.node_messages import heartbeat_from, notification_from, payload_from
 from pye2_native_wire.sealing import decrypted
 from pye2_native_wire.signing import FOR_MESSAGE, check_signature
-from pye2_native_wire.times import LONGEST_COMMAND, is_set
+from pye2_native_wire.times import LONGEST_COMMAND
 from pye2_native_wire.values import misshapen, unpacked
 from pye2_wire.reports import own_fields
 from pye2core.abc import SealedMessage
+from pye2core.clock import is_set
 from pye2core.errors import BadSignature, MessageRejected
 from pye2core.identity import same_address
 from pye2core.messages import Origin, Requester

@@ -5,7 +5,7 @@ You are in the native serializer. All moments are in UTC.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 SEALABLE: Final = timedelta(days=7)
@@ -20,10 +20,3 @@ can be read, by nobody."""
 
 CLOCK_SKEW: Final = timedelta(days=1)
 """So far ahead of ours may the clock of who announces a key be."""
-
-_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def is_set(now: datetime) -> bool:
-    """Whether a clock can be right: a machine without one begins decades ago when it is started."""
-    return now >= _EARLIEST

@@ -201,7 +201,7 @@ class Context:
         Raises:
             TypeError: a field cannot be carried.
             MessageTooLarge: all of it together is larger than a message may be.
-            NodeError: the instance was stopped.
+            NodeError: the instance was stopped, or it is to be encrypted for nobody knows whom.
         """
         self._check_open()
         await self._keep_to_budget()
@@ -241,7 +241,14 @@ class Context:
         wished = self.config.settings.get("ENCRYPT_PAYLOAD")
         if wished is None:
             return self._facilities.confidant(payload)
-        return payload.requester.address if wished else None
+        if not wished:
+            return None
+        if payload.requester.address is None:
+            raise NodeError(
+                f"a result of {payload.path} was not sent: it is to be encrypted, and it is not"
+                " known for whom; deploy the pipeline again"
+            )
+        return payload.requester.address
 
     def _on_sent(self, sent: asyncio.Future[None]) -> None:
         self._slots.release()

@@ -28,7 +28,7 @@ from pye2_node.heartbeat import (
 )
 from pye2_node.instances import RunningInstance
 from pye2_node.ledger import Ledger
-from pye2_node.machine import Machine
+from pye2_node.machine import Machine, clock_trouble
 from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2_node.notices import Answers, not_allowed, not_encrypted
 from pye2_node.pipelines import Pipelines
@@ -282,6 +282,8 @@ class Node:
 
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
+        if (trouble := clock_trouble(self._clock.now())) is not None:
+            _log.warning(trouble)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
         at_the_end.callback(Doorbell(self._home.path, self.note_change).close)
         at_the_end.push_async_callback(self._pool.stop)
