@@ -14,12 +14,12 @@ from typing import Final
 
 from attrs import frozen
 
+from pye2_native_wire.magic import MAGIC
 from pye2_native_wire.values import misshapen, unsendable
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.identity import address_of, public_key_of
 from pye2core.messages import InstancePath
 
-MAGIC: Final = b"\x93pye"
 VERSION: Final = 1
 SIGNATURE_BYTES: Final = 64
 
@@ -96,11 +96,6 @@ class Header:
     name: str | None
     session_id: str | None
     path: InstancePath
-
-
-def looks_native(data: bytes) -> bool:
-    """Whether these bytes begin as all versions of this dialect do."""
-    return data.startswith(MAGIC)
 
 
 # --- to bytes -------------------------------------------------------------------------------------

@@ -166,8 +166,15 @@ class NativeSealedMessage(SealedMessage):
                 f"it is encrypted for {receiver.address}, not for {identity.address}",
                 reason="decryption",
             )
-        content_key = self._opener.content_key_of(self.header)
-        return decrypted(body, content_key, self._data[: self._body_at])
+        return decrypted(body, self.content_key(), self._data[: self._body_at])
+
+    def content_key(self) -> bytes:
+        """What the keys of its sender's messages to its receiver are made from.
+
+        Raises:
+            MessageRejected: reason "decryption".
+        """
+        return self._opener.content_key_of(self.header)
 
     def _origin(self) -> Origin:
         return Origin(

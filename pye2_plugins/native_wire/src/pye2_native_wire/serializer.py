@@ -1,43 +1,27 @@
 """Our own dialect, put together: the door of this package (PyE2 wire protocol, section 19).
 
-You are in the native serializer. Here messages are sealed and parsed; what they say is written and
-read in ``commands`` and ``node_messages``, what surrounds it in ``layout``.
+You are in the native serializer. Here its speaker introduces itself and learns of peers; what seals
+and parses messages is in ``speech``, imported when the first of them is there.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING
 
-from pye2_native_wire.commands import command_map
-from pye2_native_wire.keys import OwnKeys, PeerKeys, in_one_spelling
-from pye2_native_wire.layout import Header, Kind, header_bytes, looks_native
-from pye2_native_wire.node_messages import heartbeat_map, notification_map, payload_map
-from pye2_native_wire.sealed import parsed
-from pye2_native_wire.sealing import IncomingKeys, OutgoingKeys, encrypted
+from pye2_native_wire.keys import OwnKeys, PeerKeys
+from pye2_native_wire.magic import looks_native
 from pye2_native_wire.settings import NativeWireSettings
-from pye2_native_wire.signing import FOR_MESSAGE, signature_of
-from pye2_native_wire.values import UnsendableValue, packed
 from pye2core.abc import Serializer
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import VolatileMemory
-from pye2core.messages import (
-    SIGNS_OF_LIFE,
-    Command,
-    Heartbeat,
-    InstancePath,
-    Notification,
-    PayloadMessage,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from pye2_native_wire.sealed import NativeSealedMessage
-    from pye2_native_wire.sealing import OutgoingKey
+    from pye2_native_wire.speech import Speech
     from pye2core.abc import DialectMemory
     from pye2core.clock import Clock
     from pye2core.identity import Identity
@@ -79,11 +63,8 @@ class NativeSerializer(Serializer):
     ) -> None:
         self._node_name = node_name
         self._clock = clock
-        self._command_life = timedelta(days=settings.command_days)
+        self._settings = settings
         self._randomness = randomness
-        self._numbers = itertools.count(1)
-        self._incoming = IncomingKeys()
-        self._outgoing = OutgoingKeys(clock, randomness)
         self._peers = PeerKeys(clock)
         self._own = OwnKeys(
             VolatileMemory() if memory is None else memory,
@@ -91,6 +72,8 @@ class NativeSerializer(Serializer):
             randomness,
             on_destroyed=self.forget_content_keys,
         )
+        self._lock = threading.Lock()
+        self._begun: Speech | None = None
 
     # --- who can be spoken to ---------------------------------------------------------------------
 
@@ -112,9 +95,10 @@ class NativeSerializer(Serializer):
 
     def forget_content_keys(self) -> None:
         """Let go of what was unwrapped: the next message of each sender is unwrapped anew."""
-        self._incoming.forget()
+        if self._begun is not None:
+            self._begun.forget_content_keys()
 
-    # --- from bytes -------------------------------------------------------------------------------
+    # --- messages ---------------------------------------------------------------------------------
 
     def recognises(self, data: bytes) -> bool:
         """Whether these bytes begin as messages of this dialect do."""
@@ -126,27 +110,7 @@ class NativeSerializer(Serializer):
         Raises:
             MessageRejected: reason "shape" or "unsupported".
         """
-        return parsed(data, self)
-
-    def now(self) -> datetime:
-        """The present moment."""
-        return self._clock.now()
-
-    def content_key_of(self, header: Header) -> bytes:
-        """The content key of a message for one of our identities.
-
-        Raises:
-            MessageRejected: reason "decryption".
-        """
-        receiver = header.receiver
-        assert receiver is not None
-        return self._incoming.content_key(
-            header.sender,
-            receiver,
-            lambda: self._own.private_key(receiver.address, receiver.key_id),
-        )
-
-    # --- to bytes ---------------------------------------------------------------------------------
+        return self._speech.parse(data)
 
     def seal(
         self, message: Message, identity: Identity, *, encrypt_for: str | None = None
@@ -158,71 +122,21 @@ class NativeSerializer(Serializer):
             DialectUnusable: ``encrypt_for`` has announced no key that is good now.
             UnsendableValue: the message holds what this dialect cannot carry (a TypeError).
         """
-        body = packed(_body_of(message))
-        key = None if encrypt_for is None else self._key_for(encrypt_for, identity)
-        header = header_bytes(self._header(message, identity, key))
-        if key is not None:
-            body = encrypted(body, key.content_key, header)
-        said = FOR_MESSAGE + header + body
-        return said[len(FOR_MESSAGE) :] + signature_of(said, identity)
+        return self._speech.seal(message, identity, encrypt_for)
 
-    def _key_for(self, receiver: str, identity: Identity) -> OutgoingKey:
-        address = in_one_spelling(receiver)
-        announced = self._peers.key_of(address)
-        return self._outgoing.key_for(identity.address, address, announced)
+    @property
+    def _speech(self) -> Speech:
+        """What reads and writes messages, from the first one on: it takes memory."""
+        with self._lock:
+            if self._begun is None:
+                from pye2_native_wire.speech import Speech
 
-    def _header(self, message: Message, identity: Identity, key: OutgoingKey | None) -> Header:
-        now = self._clock.now()
-        common: dict[str, Any] = {
-            "sender": identity.address,
-            "receiver": None if key is None else key.receiver,
-            "message_id": self._randomness(16),
-            "created": now,
-            "sequence": next(self._numbers),
-        }
-        if isinstance(message, Command):
-            return Header(
-                **common,
-                kind=Kind.COMMAND,
-                asks_for_sign_of_life=key is None and message.action in SIGNS_OF_LIFE,
-                expires=now + self._command_life,
-                target=message.target,
-                name=message.requester.name,
-                session_id=message.requester.session_id,
-                path=InstancePath(),
-            )
-        return Header(
-            **common,
-            kind=_kind_of(message),
-            asks_for_sign_of_life=False,
-            expires=None,
-            target=None,
-            name=message.name if isinstance(message, Heartbeat) else self._speaker(),
-            session_id=None,
-            path=InstancePath() if isinstance(message, Heartbeat) else message.path,
-        )
-
-    def _speaker(self) -> str:
-        if self._node_name is None:
-            raise UnsendableValue(
-                "Payloads and notifications cannot be sent by a serializer that knows no node's"
-                " name. Make it with NativeSerializer(node_name=…).",
-                path="name",
-            )
-        return self._node_name
-
-
-def _body_of(message: Message) -> dict[str, Any]:
-    if isinstance(message, Command):
-        return command_map(message)
-    if isinstance(message, PayloadMessage):
-        return payload_map(message)
-    if isinstance(message, Notification):
-        return notification_map(message)
-    return heartbeat_map(message)
-
-
-def _kind_of(message: PayloadMessage | Notification | Heartbeat) -> Kind:
-    if isinstance(message, PayloadMessage):
-        return Kind.PAYLOAD
-    return Kind.NOTIFICATION if isinstance(message, Notification) else Kind.HEARTBEAT
+                self._begun = Speech(
+                    self._node_name,
+                    self._clock,
+                    self._settings.command_days,
+                    self._randomness,
+                    self._own,
+                    self._peers,
+                )
+            return self._begun

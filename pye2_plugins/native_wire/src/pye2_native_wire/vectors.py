@@ -102,7 +102,7 @@ class _World:
             facts.expect(key, value)
         body = data[body_at:-64]
         if header.receiver is not None:
-            content_key = reader.content_key_of(header)
+            content_key = reader.parse(data).content_key()
             facts.expect("content_key_hex", content_key.hex())
             body = decrypted(body, content_key, data[:body_at])
         facts.expect("body", tagged(unpacked(body)))
