@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from benchmarks.table import Row, medians_in_turn, progress
+from benchmarks.table import Row, progress, typical_pair
 from pye2_native_wire.serializer import NativeSerializer
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.identity import Identity
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from pye2core.abc import Serializer
 
-_REPEATS = 500
+_REPEATS = 50
+_RUNS = 101
 _CODE = "x" * 600
 _AT_MOST = 2.0
 
@@ -77,7 +78,7 @@ def native_pair() -> tuple[NativeSerializer, NativeSerializer]:
 
 def _row(name: str, receiver: Serializer, data: bytes, bound: float | None) -> Row:
     read, raw = reading(receiver, data), unavoidable(data)
-    ours, reference = medians_in_turn(lambda: microseconds(read), lambda: microseconds(raw))
+    ours, reference = typical_pair(lambda: microseconds(read), lambda: microseconds(raw), _RUNS)
     note = f"{len(data):,} bytes; against coincurve + AES-GCM on the same"
     return Row(name, ours, "µs", note, reference, bound)
 
@@ -90,7 +91,7 @@ def _first_row(receiver: NativeSerializer, data: bytes) -> Row:
         receiver.forget_content_keys()
         return read()
 
-    ours, reference = medians_in_turn(lambda: microseconds(first), lambda: microseconds(raw))
+    ours, reference = typical_pair(lambda: microseconds(first), lambda: microseconds(raw), _RUNS)
     note = "with HPKE, once an hour for each sender; against the same"
     return Row("the first of its sender", ours, "µs", note, reference)
 

@@ -96,7 +96,7 @@ def _read(address: str, introduction: str) -> AnnouncedKey:
     version, public_key, not_before, not_after = _SIGNED.unpack(signed)
     if version != _VERSION:
         raise ValueError(f"it is of version {version}")
-    check_signature(address, signature, _with_owner(address, signed))
+    check_signature(address, signature, hashlib.sha256(_with_owner(address, signed)).digest())
     # Raises for points that make every secret the same.
     _ANYBODY.exchange(X25519PublicKey.from_public_bytes(public_key))
     begin, end = datetime.fromtimestamp(not_before, UTC), datetime.fromtimestamp(not_after, UTC)

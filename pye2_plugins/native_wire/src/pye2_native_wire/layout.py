@@ -36,6 +36,8 @@ _NOTHING = 0xFFFF
 _ADDRESSES_REMEMBERED = 1024
 """Telling a key from what is none takes longer than all else about a header."""
 
+_NOWHERE = InstancePath()
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -225,7 +227,7 @@ def _require_consistent(header: Header) -> None:
         raise misshapen("a command names its target, and nothing else does")
     if is_command is not (header.expires is not None):
         raise misshapen("a command says when it expires, and nothing else does")
-    if is_command and header.path != InstancePath():
+    if is_command and header.path != _NOWHERE:
         raise misshapen("a command has no path outside of its body")
     if not is_command and header.session_id is not None:
         raise misshapen("only a command has a session id outside of its body")

@@ -100,11 +100,11 @@ class NativeSealedMessage(SealedMessage):
     @cached_property
     def digest(self) -> str:
         """The hash of what is signed; the signature is no part of it."""
-        return hashlib.sha256(self._signed).hexdigest()
+        return self._hash.hex()
 
     @cached_property
-    def _signed(self) -> bytes:
-        return FOR_MESSAGE + self._data[:-SIGNATURE_BYTES]
+    def _hash(self) -> bytes:
+        return hashlib.sha256(FOR_MESSAGE + self._data[:-SIGNATURE_BYTES]).digest()
 
     def own_fields(self, payload: PayloadMessage) -> Mapping[str, Any]:
         """Of what a payload says, what its instance itself says."""
@@ -117,7 +117,7 @@ class NativeSealedMessage(SealedMessage):
             MessageRejected: reason "signature".
         """
         try:
-            check_signature(self.sender, self._data[-SIGNATURE_BYTES:], self._signed)
+            check_signature(self.sender, self._data[-SIGNATURE_BYTES:], self._hash)
         except BadSignature as error:
             raise MessageRejected(str(error), reason="signature", sender=self.sender) from error
         self._verified = True

@@ -30,11 +30,11 @@ def signature_of(data: bytes, identity: Identity) -> bytes:
     return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
 
-def check_signature(address: str, signature: bytes, data: bytes) -> None:
-    """Check that the owner of ``address`` signed ``data``.
+def check_signature(address: str, signature: bytes, digest: bytes) -> None:
+    """Check that the owner of ``address`` signed what has this SHA-256.
 
     Raises:
         BadSignature: they did not, or the signature is not in its one form.
     """
     r, s = int.from_bytes(signature[:_HALF], "big"), int.from_bytes(signature[_HALF:], "big")
-    verify_numbers(address, r, s, data)
+    verify_numbers(address, r, s, digest)
