@@ -200,7 +200,7 @@ def test_who_attaches_to_the_pipeline_of_another_hears_its_results(
     assert heard.get(timeout=PATIENCE) == first + 1
 
 
-def test_once_a_pye2_client_uses_the_node_results_go_to_everybody_and_ours_arrive_as_before(
+def test_once_a_pye2_client_uses_the_node_open_results_go_to_everybody_and_arrive_as_before(
     start_node: Callable[..., NodeProcess],
     open_session: Callable[..., Session],
     broker_url: str,
@@ -208,7 +208,7 @@ def test_once_a_pye2_client_uses_the_node_results_go_to_everybody_and_ours_arriv
     tap: Tap,
 ) -> None:
     node = start_node()
-    pipeline, results = counting(open_session(), node)
+    pipeline, results = counting(open_session(), node, encrypt_payload=False)
     assert results.get(timeout=PATIENCE) == 1
 
     with WireClient(broker_url, key=wire_key) as theirs:

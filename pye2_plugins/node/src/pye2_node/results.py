@@ -6,8 +6,9 @@ import logging
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
-from pye2core.abc import ChannelKind
-from pye2core.errors import DialectUnusable
+from pye2_node.audience import has_inbox
+from pye2core.abc import Channel
+from pye2core.errors import DialectUnusable, NodeError
 from pye2core.rate_limit import RateLimit
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ class Results:
     def confidant(self, payload: PayloadMessage) -> str | None:
         """Whom a payload is encrypted for where its instance does not say; None for everybody.
 
-        Results between peers of ours are for who asked for them: if they go to that one's inbox
-        alone, and it speaks our own dialect.
+        Results between peers of ours are for who asked for them, if nobody else has changed the
+        pipeline and the owner did not choose otherwise. Whoever else uses the node changes nothing
+        of that.
         """
         asker = payload.requester.address
-        if asker is None or self._audience.channel_of(payload).kind is not ChannelKind.INBOX:
+        if asker is None or not self._audience.is_for_one(payload):
             return None
         return asker if self._speaks_stronger(asker) else None
 
@@ -70,9 +72,10 @@ class Results:
             receiver: whom to encrypt it for; None for everybody.
 
         Raises:
+            NodeError: the receiver speaks a stronger dialect and listens to no inbox.
             MessageTooLarge, NotConnected, InvalidAddress, TypeError: as ``Connection.send``.
         """
-        channel = self._audience.channel_of(payload)
+        channel = self._channel_for(payload, receiver)
         try:
             return self._connection.send(payload, channel, encrypt_for=receiver)
         except DialectUnusable as error:
@@ -81,3 +84,18 @@ class Results:
             dropped: Future[None] = Future()
             dropped.set_exception(error)
             return dropped
+
+    def _channel_for(self, payload: PayloadMessage, receiver: str | None) -> Channel:
+        """Where a payload goes: what is in a stronger dialect never to where all listen.
+
+        PyE2's clients are there, and cannot read on after what is no JSON.
+        """
+        if receiver is None or not self._speaks_stronger(receiver):
+            return self._audience.channel_of(payload)
+        if not has_inbox(payload.requester):
+            raise NodeError(
+                f"a result of {payload.path} was not sent: it is to be encrypted for {receiver},"
+                " which listens to no inbox, and the dialect that it speaks is not spoken where all"
+                " listen. Have the broker allow it its inbox, or do not have results encrypted"
+            )
+        return Channel.inbox(receiver)
