@@ -14,6 +14,7 @@ NAMES = (
     "primes",
     "idle",
     "wire",
+    "dialects",
     "flood",
     "quiet",
     "nats",

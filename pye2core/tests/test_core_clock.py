@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pye2core.clock import SYSTEM_CLOCK, ManualClock
+from pye2core.clock import SYSTEM_CLOCK, ManualClock, is_set
 
 
 def test_the_machine_s_clock_gives_aware_moments_in_utc_and_never_goes_back() -> None:
@@ -36,3 +36,8 @@ def test_a_manual_clock_is_moved_by_what_it_is_told(milliseconds: list[int]) -> 
     assert abs(clock.now() - start - passed) < timedelta(milliseconds=1)
     assert clock.now().tzinfo is UTC
     assert abs(clock.monotonic() - passed.total_seconds()) < 1e-3
+
+
+def test_a_clock_that_began_when_its_machine_was_started_is_not_set() -> None:
+    assert not is_set(datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC))
+    assert is_set(SYSTEM_CLOCK.now())

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_both_write_the_same_signature_and_verify_it(private_value: int, data: b
 
     assert one == other
     for backend in BACKENDS:
-        assert backend.verifies(keys[0].public_key, *decode_signature(one), data)
+        assert backend.verifies(keys[0].public_key, *decode_signature(one), sha256(data).digest())
 
 
 @given(PRIVATE_VALUES, st.binary())
@@ -67,8 +68,8 @@ def test_both_verify_what_openssl_signs_with_a_large_s_too(private_value: int, d
     public_key = backend_coincurve.signing_key(private_value).public_key
 
     for backend in BACKENDS:
-        assert backend.verifies(public_key, r, s, data)
-        assert backend.verifies(public_key, r, ORDER - s, data)
+        assert backend.verifies(public_key, r, s, sha256(data).digest())
+        assert backend.verifies(public_key, r, ORDER - s, sha256(data).digest())
 
 
 @given(PRIVATE_VALUES, NUMBERS, NUMBERS, st.binary())
@@ -79,7 +80,9 @@ def test_neither_verifies_numbers_that_sign_nothing(
 ) -> None:
     public_key = backend_coincurve.signing_key(private_value).public_key
 
-    assert [backend.verifies(public_key, r, s, data) for backend in BACKENDS] == [False, False]
+    digest = sha256(data).digest()
+
+    assert [backend.verifies(public_key, r, s, digest) for backend in BACKENDS] == [False, False]
 
 
 @given(st.binary(), st.binary())
@@ -88,7 +91,7 @@ def test_both_give_one_verdict_on_a_signature_of_other_data(signed: bytes, data:
     r, s = decode_signature(key.sign(signed))
 
     for backend in BACKENDS:
-        assert backend.verifies(key.public_key, r, s, data) == (signed == data)
+        assert backend.verifies(key.public_key, r, s, sha256(data).digest()) == (signed == data)
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
@@ -115,7 +118,8 @@ def test_an_openssl_without_deterministic_nonces_still_signs(
     signature = key.sign(b"data")
 
     backend_cryptography._signature_algorithm.cache_clear()
-    assert backend_coincurve.verifies(key.public_key, *decode_signature(signature), b"data")
+    digest = sha256(b"data").digest()
+    assert backend_coincurve.verifies(key.public_key, *decode_signature(signature), digest)
 
 
 def test_coincurve_is_chosen_where_it_is_installed(nothing_chosen: pytest.MonkeyPatch) -> None:

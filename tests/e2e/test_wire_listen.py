@@ -114,10 +114,11 @@ def deploy(pipeline: Pipeline) -> None:
 
 
 def test_all_kinds_of_message_are_heard_decrypted_and_verified(
-    listen: Callable[..., Listening], fleet: Fleet, pipeline: Pipeline
+    listen: Callable[..., Listening], fleet: Fleet, client_key: Path, pipeline: Pipeline
 ) -> None:
     node = fleet.nodes[0]
-    listening = listen("--json", "--node", node.name, "--key", str(node.home / "node.pem"))
+    keys = ("--key", str(node.home / "node.pem"), "--key", str(client_key))
+    listening = listen("--json", "--node", node.name, *keys)
 
     deploy(pipeline)
 
@@ -174,10 +175,15 @@ def decode(saved: str, folder: Path, *arguments: str) -> str:
 
 
 def test_what_was_heard_and_saved_is_decoded_again(
-    listen: Callable[..., Listening], tmp_path: Path, fleet: Fleet, pipeline: Pipeline
+    listen: Callable[..., Listening],
+    tmp_path: Path,
+    fleet: Fleet,
+    client_key: Path,
+    pipeline: Pipeline,
 ) -> None:
     node = fleet.nodes[0]
-    file, key = tmp_path / "heard.jsonl", ("--key", str(node.home / "node.pem"))
+    file = tmp_path / "heard.jsonl"
+    key = ("--key", str(node.home / "node.pem"), "--key", str(client_key))
     chosen = ("--kind", "command", "--kind", "payload", "--pipeline", pipeline.name)
     listening = listen("--json", *chosen, *key, "--save", str(file))
 
@@ -195,15 +201,15 @@ def test_what_was_heard_and_saved_is_decoded_again(
 
 
 def test_what_was_printed_as_json_is_decoded_again(
-    listen: Callable[..., Listening], tmp_path: Path, pipeline: Pipeline
+    listen: Callable[..., Listening], tmp_path: Path, client_key: Path, pipeline: Pipeline
 ) -> None:
     listening = listen("--json", "--kind", "payload", "--pipeline", pipeline.name)
     deploy(pipeline)
 
-    told = decode(listening.heard.get(timeout=WAIT), tmp_path)
+    told = decode(listening.heard.get(timeout=WAIT), tmp_path, "--key", str(client_key))
 
     assert "EXEC_RESULT=42" in told
-    assert told.rstrip().endswith("verified")
+    assert told.rstrip().endswith("verified, encrypted")
 
 
 # --- to somebody who is not there -----------------------------------------------------------------

@@ -279,7 +279,12 @@ def test_a_job_runs_over_the_new_transport(authors: Authors, broker: str, tmp_pa
 
 def test_a_job_runs_in_the_new_dialect_alone(authors: Authors, tmp_path: Path) -> None:
     said = authors.succeeds(
-        "pye2_cli", "demo", "primes", "--json", cwd=tmp_path, PYE2_DISABLE_PLUGINS="wire"
+        "pye2_cli",
+        "demo",
+        "primes",
+        "--json",
+        cwd=tmp_path,
+        PYE2_DISABLE_PLUGINS="wire,native_wire",
     )
 
     assert json.loads(said.splitlines()[-1])["count"] == 168

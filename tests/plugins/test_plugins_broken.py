@@ -339,7 +339,7 @@ def test_deploying_what_is_no_signature_names_the_plugin_and_shows_no_traceback(
 def test_where_a_dialect_is_offered_by_a_broken_plugin_alone_the_error_names_it(
     environment: Environment,
 ) -> None:
-    every = "wire,mumble,ramble,stutter,lisp"
+    every = "wire,native_wire,mumble,ramble,stutter,lisp"
     said = environment.runs(
         """
         from pye2core import Pye2Error, Session

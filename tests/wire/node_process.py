@@ -27,6 +27,7 @@ class NodeProcess:
     options: tuple[str, ...] = ("--heartbeat-interval", "30")
     log: int | None = None
     """Where its log goes; None for where ours does, ``subprocess.PIPE`` for ``process.stderr``."""
+    environment: dict[str, str] = field(factory=dict)
     process: subprocess.Popen[str] = field(init=False)
     address: str = field(init=False)
 
@@ -39,7 +40,7 @@ class NodeProcess:
         command += self.options
         self.process = subprocess.Popen(
             command,
-            env={**os.environ, "PYE2_BROKER": self.url},
+            env={**os.environ, "PYE2_BROKER": self.url, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.log,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from node_process import NodeProcess
 from wire_client import WireClient, instance_path, pipeline_object, run_once
-from wire_format import WireConnection, WireKey, unpacked
+from wire_format import NATIVE, WireConnection, WireKey, native_envelope, unpacked
 
 from pye2core import Session
 from pye2core.identity import load_or_create_key
@@ -41,7 +41,7 @@ class Tap:
         )
 
     def _take(self, topic: str, data: bytes) -> None:
-        message = json.loads(data)
+        message = native_envelope(data) if data.startswith(NATIVE) else json.loads(data)
         message["bytes"] = len(data)
         self._seen.put((topic.removeprefix(f"{self._root}/"), message))
 
@@ -106,7 +106,9 @@ def open_session(broker_url: str, our_key_file: Path) -> Iterator[Callable[..., 
         session.close()
 
 
-def counting(session: Session, node: NodeProcess) -> tuple[Pipeline, queue.Queue[int]]:
+def counting(
+    session: Session, node: NodeProcess, **settings: Any
+) -> tuple[Pipeline, queue.Queue[int]]:
     """A pipeline of the session that counts, and its results."""
     results: queue.Queue[int] = queue.Queue()
     assert session.wait_for_node(node.address, timeout=PATIENCE, verbose=False)
@@ -116,14 +118,18 @@ def counting(session: Session, node: NodeProcess) -> tuple[Pipeline, queue.Queue
         custom_code=COUNTING,
         on_data=lambda _pipeline, result, _payload: results.put(result),
         process_delay=0.05,
+        **settings,
     )
     pipeline.deploy(timeout=PATIENCE)
     return pipeline, results
 
 
 def is_result(message: Message) -> bool:
-    """Whether it is one; what a session sends itself, to see whether it arrives, is encrypted."""
-    return message.get("EE_EVENT_TYPE") == "PAYLOAD" and not message["EE_IS_ENCRYPTED"]
+    """Whether it is one; what a session sends itself, to see whether it arrives, is encrypted in
+    PyE2's dialect, which peers of ours do not use for that."""
+    if message.get("EE_EVENT_TYPE") != "PAYLOAD":
+        return False
+    return "NATIVE" in message or not message["EE_IS_ENCRYPTED"]
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -138,8 +144,21 @@ def test_results_go_to_the_asker_s_inbox_and_to_nobody_else(
 
     assert [results.get(timeout=PATIENCE) for _ in range(5)] == [1, 2, 3, 4, 5]
     for _ in range(5):
-        where, _ = tap.next_of(is_result)
+        where, seen = tap.next_of(is_result)
         assert where == f"{session.address}/payloads"
+        assert seen["NATIVE"]
+        assert seen["EE_IS_ENCRYPTED"]
+
+
+def test_a_node_can_be_told_to_leave_results_open(
+    start_node: Callable[..., NodeProcess], open_session: Callable[..., Session], tap: Tap
+) -> None:
+    session = open_session()
+
+    counting(session, start_node(), encrypt_payload=False)
+
+    where, seen = tap.next_of(is_result)
+    assert (where, seen["EXEC_RESULT"]) == (f"{session.address}/payloads", 1)
 
 
 def test_one_listens_to_everything_while_others_use_their_inboxes(
@@ -155,7 +174,7 @@ def test_one_listens_to_everything_while_others_use_their_inboxes(
     )
     session = open_session()
 
-    pipeline, results = counting(session, start_node())
+    pipeline, results = counting(session, start_node(), encrypt_payload=False)
 
     assert results.get(timeout=PATIENCE) == 1
     assert [heard.get(timeout=PATIENCE) for _ in range(3)] == [
@@ -168,7 +187,7 @@ def test_who_attaches_to_the_pipeline_of_another_hears_its_results(
     start_node: Callable[..., NodeProcess], open_session: Callable[..., Session], tmp_path: Path
 ) -> None:
     node = start_node()
-    pipeline, _ = counting(open_session(), node)
+    pipeline, _ = counting(open_session(), node, encrypt_payload=False)
     other = open_session(key_file=tmp_path / "other.pem")
     heard: queue.Queue[int] = queue.Queue()
 
@@ -181,7 +200,7 @@ def test_who_attaches_to_the_pipeline_of_another_hears_its_results(
     assert heard.get(timeout=PATIENCE) == first + 1
 
 
-def test_once_a_pye2_client_uses_the_node_results_go_to_everybody_and_ours_arrive_as_before(
+def test_once_a_pye2_client_uses_the_node_open_results_go_to_everybody_and_arrive_as_before(
     start_node: Callable[..., NodeProcess],
     open_session: Callable[..., Session],
     broker_url: str,
@@ -189,7 +208,7 @@ def test_once_a_pye2_client_uses_the_node_results_go_to_everybody_and_ours_arriv
     tap: Tap,
 ) -> None:
     node = start_node()
-    pipeline, results = counting(open_session(), node)
+    pipeline, results = counting(open_session(), node, encrypt_payload=False)
     assert results.get(timeout=PATIENCE) == 1
 
     with WireClient(broker_url, key=wire_key) as theirs:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import define, field
 from node_process import NodeProcess
-from wire_format import WireConnection
+from wire_format import NATIVE, WireConnection
 
 from pye2_custom_code import missing
 from pye2_testing.fixtures import require_mosquitto
@@ -69,7 +69,11 @@ class Place:
         assert self.session.wait_for_node(self.node.address, timeout=PATIENCE, verbose=False)
         pipeline = self.session.create_pipeline(node=self.node.address, name="results")
         instance = pipeline.create_custom_plugin_instance(
-            instance_id="all", custom_code="return 1", on_data=self._take, process_delay=delay
+            instance_id="all",
+            custom_code="return 1",
+            on_data=self._take,
+            process_delay=delay,
+            encrypt_payload=False,  # for the one who counts along
         )
         pipeline.deploy(timeout=PATIENCE)
         return instance
@@ -90,7 +94,7 @@ class Place:
         reached = threading.Event()
 
         def look(_topic: str, data: bytes) -> None:
-            message = json.loads(data)
+            message = {} if data.startswith(NATIVE) else json.loads(data)
             if message.get("EXEC_SEQ", 0) >= number:
                 reached.set()
 

@@ -78,8 +78,10 @@ def test_each_client_gets_its_own_results_in_order(
     theirs = {**code(COUNTING), "WHOSE": "theirs", "PROCESS_DELAY": 0.01}
     path = (pipeline_name, CUSTOM_EXEC, "one")
 
-    ours_pipeline.deploy(timeout=PATIENCE)
+    # In this order: from a PyE2 client's first command on, all results come on another channel than
+    # before, and channels keep no order among each other.
     client.deploy(node, pipeline_object(pipeline_name, {"one": theirs}))
+    ours_pipeline.deploy(timeout=PATIENCE)
     client.result(node.address, path, ["theirs", MOST])
     got = ours.wait()
     ours_pipeline.close(timeout=PATIENCE)

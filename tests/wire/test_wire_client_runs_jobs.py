@@ -79,7 +79,7 @@ def test_the_workers_of_a_distributed_job_are_pipelines_of_the_main_node(
     # comes on a connection of its own, later or earlier.
     workers = {f"{pipeline_name}_w_0", f"{pipeline_name}_w_1"}
     seen = client.wait_for(
-        lambda: next((each for each in client.payloads if path_of(each)[0] in workers), None),
+        lambda: next((each for each in client.native if path_of(each)[0] in workers), None),
         "a payload of a worker",
     )
     assert seen["EE_SENDER"] != node.address
@@ -109,10 +109,10 @@ def test_a_distributed_job_that_is_archived_ends_its_workers(
         lambda: (
             {
                 each["EE_PAYLOAD_PATH"][1]: each["EE_SENDER"]
-                for each in list(client.payloads)
+                for each in list(client.native)
                 if each["EE_PAYLOAD_PATH"][1] in workers
             }
-            if workers <= {each["EE_PAYLOAD_PATH"][1] for each in client.payloads}
+            if workers <= {each["EE_PAYLOAD_PATH"][1] for each in client.native}
             else None
         ),
         "payloads of both workers",

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from attrs import define, field, frozen
 from wire_format import (
     LEGACY_PREFIX,
+    NATIVE,
     PATIENCE,
     PREFIX,
     WireConnection,
     WireKey,
+    native_envelope,
     packed,
     unpacked,
     verifies,
@@ -165,6 +167,9 @@ class WireClient:
         self.payloads: list[Message] = []
         self.unverified: list[Message] = []
         self.deafened_by: list[tuple[str, bytes]] = []
+        self.native: list[Message] = []
+        """What peers of ours were overheard saying to each other in their own dialect."""
+        self._overheard: set[str] = set()
         self._root = root
         self._published: set[bytes] = set()
         self._changed = threading.Condition()
@@ -196,6 +201,7 @@ class WireClient:
     def overhear(self, receiver: str) -> None:
         """Hear what goes to the inbox of another: ours send results there, PyE2's clients do not
         know of it."""
+        self._overheard.add(f"{self._root}/{receiver}/payloads")
         inbox = WireConnection(
             self.url,
             f"{self.name}_INBOX_{secrets.token_hex(4)}",
@@ -207,7 +213,7 @@ class WireClient:
     def forget(self) -> None:
         """Forget what was heard, but for the nodes that are there."""
         with self._changed:
-            for heard in (self.heartbeats, self.notifications, self.payloads):
+            for heard in (self.heartbeats, self.notifications, self.payloads, self.native):
                 heard.clear()
             self.unverified.clear()
             self.deafened_by.clear()
@@ -222,6 +228,10 @@ class WireClient:
         }
         with self._changed:
             try:
+                if data.startswith(NATIVE) and topic in self._overheard:
+                    self.native.append(native_envelope(data))
+                    self._changed.notify_all()
+                    return
                 message = json.loads(data)
                 if len(message.get("EE_PAYLOAD_PATH", [None] * 4)) == 4:
                     readers[topic.rpartition("/")[2]](message)

@@ -181,6 +181,37 @@ def wire_time() -> str:
 # --- section 1.1: connections ---------------------------------------------------------------------
 
 
+NATIVE = b"\x93pye"
+"""How messages of our peers' own dialect begin, which only pass between them (section 19.1)."""
+
+NATIVE_KINDS = {1: "COMMAND", 2: "PAYLOAD", 3: "NOTIFICATION", 4: "HEARTBEAT"}
+
+
+def native_envelope(data: bytes) -> Message:
+    """What everybody can see of a message in our peers' own dialect, under PyE2's names."""
+    assert data.startswith(NATIVE)
+    is_encrypted = bool(data[6] & 1)
+    place = 40 + 121 * is_encrypted + 40
+    texts: list[str | None] = []
+    for _ in range(6):
+        length, place = int.from_bytes(data[place : place + 2], "big"), place + 2
+        if length == 0xFFFF:
+            texts.append(None)
+            continue
+        texts.append(data[place : place + length].decode())
+        place += length
+    return {
+        "NATIVE": True,
+        "EE_EVENT_TYPE": NATIVE_KINDS[data[5]],
+        "EE_IS_ENCRYPTED": is_encrypted,
+        "EE_SENDER": PREFIX + base64.urlsafe_b64encode(data[7:40]).decode(),
+        "INITIATOR_ADDR": (
+            PREFIX + base64.urlsafe_b64encode(data[40:73]).decode() if is_encrypted else None
+        ),
+        "EE_PAYLOAD_PATH": [texts[1], *texts[3:]],
+    }
+
+
 class WireConnection:
     """One MQTT connection as PyE2 makes them: clean, QoS 0, always with user and password."""
 

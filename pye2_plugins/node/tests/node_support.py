@@ -179,10 +179,15 @@ class InstanceStage:
         loop = asyncio.get_running_loop()
         outlet.on_payload = lambda: loop.call_soon_threadsafe(self.sent.put_nowait, None)
 
-    def instance(self, config: InstanceConfig, patience: Patience | None = None) -> RunningInstance:
+    def instance(
+        self,
+        config: InstanceConfig,
+        patience: Patience | None = None,
+        requester: Requester = CLIENT,
+    ) -> RunningInstance:
         return RunningInstance(
             config,
-            desired(pipeline("p", config)),
+            desired(pipeline("p", config), requester),
             self.facilities,
             is_confidential=refuses_nothing,
             on_state=lambda each: self.changes.put_nowait(each.state),
@@ -282,7 +287,10 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 class RunningNode:
     """A node in a thread of its own, from ``with`` to its end."""
 
-    def __init__(self, url, path, registry, name="n1", interval=30.0, **options):
+    def __init__(
+        self, url, path, registry, name="n1", interval=30.0, clock=SYSTEM_CLOCK, **options
+    ):
+        self._clock = clock
         choices = OwnersChoices(heartbeat_interval=interval, **options)
         self.settings = NodeSettings(name, parse_broker_url(url), path, choices=choices)
         self.address = load_or_create_key(path / "node.pem").address
@@ -312,7 +320,7 @@ class RunningNode:
     async def _live(self):
         self._loop = asyncio.get_running_loop()
         with Home.open(self.settings.home) as home:
-            self.node = Node(self.settings, home, registry=self._registry)
+            self.node = Node(self.settings, home, registry=self._registry, clock=self._clock)
             self.end = await self.node.run(self._ready.set)
 
     def on_loop(self, function):

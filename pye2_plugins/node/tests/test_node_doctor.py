@@ -1,12 +1,14 @@
 """`pye2 node doctor`: what confines code on this machine, and what to do about what is missing."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 
 from pye2_node.cli import node
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
+from pye2core.clock import ManualClock
 
 LAYERS = {layer.value for layer in ALL_LAYERS - {Layer.CHECK}}
 
@@ -60,6 +62,18 @@ def test_without_landlock_and_seccomp_it_ends_with_1(machine):
     assert examine().exit_code == 1
     said = json.loads(examine("--json").stdout)
     assert said["runs_custom_code"] is False
+
+
+def test_a_clock_that_is_not_set_is_told(machine, monkeypatch):
+    machine({})
+    set_right = examine().stdout
+    monkeypatch.setattr(
+        "pye2_node.doctor.SYSTEM_CLOCK", ManualClock(datetime(1970, 1, 1, tzinfo=UTC))
+    )
+
+    assert "clock" not in set_right
+    assert "the clock of this machine is not set" in examine().stdout
+    assert "1970" in json.loads(examine("--json").stdout)["clock_trouble"]
 
 
 @pytest.mark.parametrize("layer", sorted(LAYERS))

@@ -12,7 +12,7 @@ from pye2_node.context import UNDER_WAY
 from pye2_node.instances import InstanceState, Patience
 from pye2_node.pace import Pace
 from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
-from pye2core.messages import InstancePath, NotificationKind, Speaker
+from pye2core.messages import InstancePath, NotificationKind, Requester, Speaker
 from pye2core.messages.digests import digest_of
 from pye2core.plugins import known
 
@@ -132,6 +132,16 @@ def test_payloads_are_encrypted_for_the_requester_where_that_is_asked_for(perfor
         return [receiver for _, receiver in stage.outlet.payloads]
 
     assert perform(scenario) == [CLIENT.address, None]
+
+
+def test_a_payload_that_is_to_be_encrypted_for_nobody_knows_whom_is_not_sent(perform):
+    async def scenario(stage):
+        nobodys = stage.instance(puppet(ENCRYPT_PAYLOAD=True), requester=Requester())
+        with pytest.raises(NodeError, match="not known for whom"):
+            await nobodys.context.emit({})
+        return stage.outlet.payloads
+
+    assert perform(scenario) == []
 
 
 def test_a_payload_waits_while_too_many_are_under_way(perform):

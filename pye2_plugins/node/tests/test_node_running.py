@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+from datetime import UTC, datetime
 
 import pytest
 from node_support import FRIEND, SECONDS, STRANGER, RunningNode, pipeline, puppet
@@ -12,7 +13,7 @@ from pye2_node.store import Store
 from pye2_testing import MemoryTransport
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel
-from pye2core.clock import SYSTEM_CLOCK
+from pye2core.clock import SYSTEM_CLOCK, SystemClock
 from pye2core.errors import BrokerUnreachable, TransportError
 from pye2core.messages import (
     Action,
@@ -83,6 +84,22 @@ def test_a_node_tells_observers_that_it_started_and_stopped(start, registry, mon
     about = {"name": "n1", "address": node.address}
     assert ("pye2_node_started", about) in seen
     assert ("pye2_node_stopped", about) in seen
+
+
+class ClockOfAPiAtBoot(SystemClock):
+    """Its time is that of a machine that has not yet asked the network for it."""
+
+    def now(self):
+        return datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"), [(ClockOfAPiAtBoot(), 1), (SYSTEM_CLOCK, 0)], ids=["not set", "set"]
+)
+def test_a_node_says_if_its_clock_is_not_set(start, caplog, clock, said):
+    start(clock=clock)
+
+    assert caplog.text.count("the clock of this machine is not set") == said
 
 
 def test_a_node_without_a_broker_says_so(tmp_path, registry):

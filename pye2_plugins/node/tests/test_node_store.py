@@ -124,6 +124,21 @@ def test_commands_are_remembered_for_thirty_days(opened):
     assert not opened(clock).has_seen(COMMAND)
 
 
+def test_what_was_seen_before_the_clock_was_set_is_remembered_afterwards(opened):
+    opened(ManualClock(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))).commit([], COMMAND)
+
+    assert opened(ManualClock(NOW)).has_seen(COMMAND)
+    assert opened(ManualClock(NOW + DIGESTS_KEPT - timedelta(hours=1))).has_seen(COMMAND)
+    assert not opened(ManualClock(NOW + DIGESTS_KEPT + timedelta(hours=1))).has_seen(COMMAND)
+
+
+def test_a_clock_that_was_reset_forgets_no_command(opened):
+    opened(ManualClock(NOW)).commit([], COMMAND)
+
+    assert opened(ManualClock(datetime(1970, 1, 1, tzinfo=UTC))).has_seen(COMMAND)
+    assert opened(ManualClock(NOW)).has_seen(COMMAND)
+
+
 def test_old_commands_are_forgotten_while_the_node_runs(opened):
     clock = ManualClock()
     store = opened(clock)

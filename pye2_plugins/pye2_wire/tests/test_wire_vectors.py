@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VECTORS = Path(__file__).parents[3] / "tests/data/vectors"
-FILES = sorted(path.name for path in VECTORS.glob("*.json"))
+FILES = sorted({path.name for path in VECTORS.glob("*.json")} - {"native_wire.json"})
+"""Those of PyE2: the other is for pye2-native-wire to check."""
 CASE_LISTS = ("vectors", "keys", "decrypt_cases")
 ALICE = Identity.from_private_value(b"\x11" * 32)
 
@@ -45,6 +46,7 @@ def with_vectors(name: str, *vectors: Any) -> dict[str, Any]:
 def test_all_of_the_projects_vectors_pass_and_nothing_in_them_is_left_out() -> None:
     reports = list(check_folder(VECTORS))
 
+    reports = [report for report in reports if report.is_known]
     assert [report.name for report in reports] == FILES
     assert [report.failures for report in reports] == [()] * len(FILES)
     assert [report.unchecked for report in reports] == [()] * len(FILES)

@@ -8,7 +8,23 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""No clock that was ever set says an earlier moment."""
+
+
+def is_set(now: datetime) -> bool:
+    """Whether a clock that says this moment can be right.
+
+    A machine without a battery for its clock, a Raspberry Pi, begins in the past when it is
+    started, and knows the time only when the network has told it.
+
+    Example:
+        >>> is_set(datetime(1970, 1, 1, 0, 0, 7, tzinfo=UTC))
+        False
+    """
+    return now >= EARLIEST
 
 
 class Clock(Protocol):

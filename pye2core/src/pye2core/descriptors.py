@@ -71,12 +71,15 @@ class SerializerDescriptor:
             that a dialect that does not say is used only with peers that speak it.
         settings: import string of an attrs class with its own settings, if it has any; they are
             read from ``PYE2_<PLUGIN>_<FIELD>``.
+        remembers: whether it keeps something for longer than a process lives: it is given a
+            ``pye2core.abc.DialectMemory`` as ``memory=`` then.
     """
 
     name: str = field(validator=_NAME)
     implementation: str = field(validator=_IMPORT_STRING)
     strength: int = 1
     settings: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
+    remembers: bool = False
 
 
 @frozen

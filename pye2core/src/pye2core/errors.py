@@ -24,6 +24,7 @@
     │   ├── NotConnected
     │   └── MessageTooLarge
     ├── MessageRejected                  an inbound message that is not acted on
+    ├── DialectUnusable                  a peer that cannot be spoken to as strongly as before
     ├── CodeError                        custom code that cannot be sent or run
     │   ├── CodeRefused
     │   ├── CallTimedOut
@@ -251,7 +252,10 @@ class MessageRejected(Pye2Error):
         reason: a word a program can compare: "size", "shape", "signature", "numpy2-signature" (a
             payload that PyE2 on NumPy 2 signed wrongly; a session can be told to accept those),
             "recipient", "replay", "not-allowed", "unencrypted", "decryption", "name-taken",
-            "crowded", "stale" (from a connection of a node that has ended), "unsupported".
+            "crowded", "stale" (from a connection of a node that has ended), "unsupported",
+            "expired" (a command that came too late), "downgrade" (in a weaker dialect than its
+            sender is known to speak to us), "introduction" (what somebody tells of a dialect that
+            it speaks cannot be believed).
         sender: the address the message claims to come from, if it could be read.
         pipeline: the name of the pipeline that a command is about, if that could be read.
     """
@@ -268,6 +272,22 @@ class MessageRejected(Pye2Error):
         self.reason = reason
         self.sender = sender
         self.pipeline = pipeline
+
+
+class DialectUnusable(Pye2Error):
+    """A peer speaks a dialect in which it cannot be spoken to now; nothing was sent.
+
+    It is not spoken to in a weaker one.
+
+    Attributes:
+        address: the peer's.
+        dialect: the dialect's name.
+    """
+
+    def __init__(self, message: str, *, address: str, dialect: str) -> None:
+        super().__init__(message)
+        self.address = address
+        self.dialect = dialect
 
 
 class CodeError(Pye2Error):

@@ -35,7 +35,11 @@ COMMON_SETTINGS = (
     CommonSetting(
         "EXEC_TIMEOUT", "60", "seconds that one call may take, at most what the node's owner allows"
     ),
-    CommonSetting("ENCRYPT_PAYLOAD", "False", "encrypt payloads for whoever created the pipeline"),
+    CommonSetting(
+        "ENCRYPT_PAYLOAD",
+        "None",
+        "encrypt payloads for whoever created the pipeline; None: if it speaks our own dialect",
+    ),
     CommonSetting(
         FORMATTER, "None", "the formatter of its payloads: `pye2 plugins` lists formatters"
     ),

@@ -64,12 +64,16 @@ class Audience:
 
         Whoever changed a pipeline of somebody else's wants to see what came of it, too.
         """
-        asker, changer = payload.requester, payload.modified_by
-        is_for_one = asker.address == changer.address and has_inbox(asker) and has_inbox(changer)
-        must_tell_all = self._results_to_everyone or self._has_pye2_clients
-        if asker.address is None or not is_for_one or must_tell_all:
+        asker = payload.requester.address
+        if asker is None or self._has_pye2_clients or not self.is_for_one(payload):
             return Channel.payloads()
-        return Channel.inbox(asker.address)
+        return Channel.inbox(asker)
+
+    def is_for_one(self, payload: PayloadMessage) -> bool:
+        """Whether only its asker has to do with a result, and listens to an inbox of its own."""
+        asker, changer = payload.requester, payload.modified_by
+        is_alone = asker.address == changer.address and has_inbox(asker) and has_inbox(changer)
+        return is_alone and not self._results_to_everyone
 
     def _is_recent(self, moment: float, seconds: float) -> bool:
         return self._clock.monotonic() - moment <= seconds

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
+from pye2_node.keepable import require_keepable
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import InstanceConfig, PipelineConfig
 from pye2core.messages.configuration import VOID, settings_in
@@ -79,6 +80,7 @@ def _check(update: PipelineConfig) -> None:
             f" does not have; it has {VOID!r}",
             pipeline=name,
         )
+    require_keepable(update.settings, name)
     _check_instances(update)
 
 
@@ -92,6 +94,7 @@ def _check_instances(update: PipelineConfig) -> None:
                 pipeline=update.name,
             )
         taken.add(key)
+        require_keepable(each.settings, update.name)
 
 
 def _instance_as_sent(
@@ -127,6 +130,7 @@ def instance_after(
     Raises:
         InvalidConfiguration: a key addresses a place that is not there.
     """
+    require_keepable(changes, pipeline.name)
     sent = _with_what_is_kept(
         known.settings, settings_in(changes), known.signature, is_confidential
     )

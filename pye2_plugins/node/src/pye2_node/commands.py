@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from pye2_node.changes import instance_after, updated
 from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
+from pye2_node.keepable import require_keepable
 from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
@@ -27,6 +28,7 @@ from pye2core.messages import (
     PipelineConfig,
     Requester,
 )
+from pye2core.messages.configuration import INSTANCE_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -290,6 +292,7 @@ class _Planner:
         path = spelled_path_of(update.pipeline, known)
         changes, command = update.settings, update.command
         try:
+            require_keepable({INSTANCE_COMMAND: command}, update.pipeline)
             if changes or command is None:
                 self._change_instance(pipeline, known, changes)
         except InvalidConfiguration as error:

@@ -57,6 +57,12 @@ UNDER_WAY: Final = 16
 """Payloads of one instance that the broker has not confirmed yet; more have to wait."""
 
 
+def _nobody(payload: PayloadMessage) -> str | None:
+    """Nothing is encrypted unless its instance says so."""
+    del payload
+    return None
+
+
 @frozen
 class Facilities:
     """What all instances of a node share.
@@ -73,6 +79,8 @@ class Facilities:
         send_payload: hands a payload to the broker, encrypted for an address if one is given; from
             any thread.
         announce: sends a notification.
+        confidant: of a payload whose instance does not say whether to encrypt it, the address it
+            is encrypted for; None for everybody.
     """
 
     settings: NodeSettings
@@ -85,6 +93,7 @@ class Facilities:
     network: Network
     send_payload: Callable[[PayloadMessage, str | None], Future[None]]
     announce: Callable[[Notification], None]
+    confidant: Callable[[PayloadMessage], str | None] = _nobody
 
 
 class Context:
@@ -192,7 +201,7 @@ class Context:
         Raises:
             TypeError: a field cannot be carried.
             MessageTooLarge: all of it together is larger than a message may be.
-            NodeError: the instance was stopped.
+            NodeError: the instance was stopped, or it is to be encrypted for nobody knows whom.
         """
         self._check_open()
         await self._keep_to_budget()
@@ -224,14 +233,22 @@ class Context:
 
     def _hand_over(self, message: PayloadMessage) -> tuple[Future[None], float]:
         """Seal a payload and send it, and say how large it is; in a thread."""
-        sending = self._facilities.send_payload(message, self._receiver())
+        sending = self._facilities.send_payload(message, self._receiver_of(message))
         return sending, units_of(message.fields)
 
-    def _receiver(self) -> str | None:
-        """Who alone can read the payloads; None for everybody."""
-        if not self.config.settings.get("ENCRYPT_PAYLOAD"):
+    def _receiver_of(self, payload: PayloadMessage) -> str | None:
+        """Who alone can read a payload; None for everybody."""
+        wished = self.config.settings.get("ENCRYPT_PAYLOAD")
+        if wished is None:
+            return self._facilities.confidant(payload)
+        if not wished:
             return None
-        return self.pipeline.requester.address
+        if payload.requester.address is None:
+            raise NodeError(
+                f"a result of {payload.path} was not sent: it is to be encrypted, and it is not"
+                " known for whom; deploy the pipeline again"
+            )
+        return payload.requester.address
 
     def _on_sent(self, sent: asyncio.Future[None]) -> None:
         self._slots.release()

@@ -1,7 +1,8 @@
-"""``pye2 node doctor``: what stands between this machine and the code that others send.
+"""``pye2 node doctor``: what stands between this machine and what others send.
 
 On the command line's side of the node. It starts the sandbox as a node would, has every layer
-tried, and says of each one that does not hold what its owner can do about it.
+tried, and says of each one that does not hold what its owner can do about it. It also looks at the
+clock, by which commands expire.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 import click
 from attrs import asdict, frozen
 
+from pye2_node.machine import clock_trouble
 from pye2_node.sandbox.layers.names import ALL_LAYERS, ONE_IS_A_MUST, Layer
+from pye2core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,11 +97,15 @@ def show_examination(*, as_json: bool) -> bool:
     findings = examine_sandbox()
     holding = {finding.layer for finding in findings if finding.holds}
     is_enough = not holding.isdisjoint(ONE_IS_A_MUST)
+    trouble = clock_trouble(SYSTEM_CLOCK.now())
     if as_json:
         layers = [asdict(finding) for finding in findings]
-        click.echo(json.dumps({"runs_custom_code": is_enough, "layers": layers}))
+        said = {"runs_custom_code": is_enough, "layers": layers, "clock_trouble": trouble}
+        click.echo(json.dumps(said))
     else:
         _print(findings, is_enough=is_enough)
+        if trouble is not None:
+            click.echo(f"But {trouble}.")
     return is_enough
 
 

@@ -6,6 +6,7 @@ are given out here and nowhere else.
 ::
 
     node.pem      the node's key, for its owner's eyes only
+    node.pem.dialects  what wire dialects keep: keys that change, and who speaks what
     node.lock     locked while a node runs here; holds that node's process id
     node.bell     a FIFO: commands on this machine ring it (see ``doorbell``)
     allow.toml    who may give it commands

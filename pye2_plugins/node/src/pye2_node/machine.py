@@ -9,9 +9,12 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pye2core.clock import is_set
 from pye2core.messages import MachineFigures
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pye2core.clock import Clock
 
 _GIGABYTE: Final = 1024**3
@@ -21,6 +24,17 @@ _LOAD_EVERY: Final = 1.0
 
 _LOW_MEMORY: Final = 0.15
 """Share of the machine's memory: with less than that left PyE2 raises its alert."""
+
+
+def clock_trouble(now: datetime) -> str | None:
+    """What it means for a node that its machine does not know the time; None if it may."""
+    if is_set(now):
+        return None
+    return (
+        f"the clock of this machine is not set: it says {now:%Y-%m-%d %H:%M} UTC. Until it is,"
+        " commands are taken that have expired, and only those that were taken before are"
+        " recognised and refused; have the machine learn the time from the network (NTP)"
+    )
 
 
 class Machine:

@@ -8,7 +8,6 @@ told to.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -29,19 +28,21 @@ from pye2_node.heartbeat import (
 )
 from pye2_node.instances import RunningInstance
 from pye2_node.ledger import Ledger
-from pye2_node.machine import Machine
+from pye2_node.machine import Machine, clock_trouble
 from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2_node.notices import Answers, not_allowed, not_encrypted
 from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
 from pye2_node.refusals import Refusals
+from pye2_node.results import Results
+from pye2_node.roll_calls import RollCalls
 from pye2_node.sandbox import SandboxPool
 from pye2_node.sandbox.limits import limits_chosen
 from pye2_node.store import CommandId, Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.connection import Connection, ConnectionSettings, Dialects
+from pye2core.connection import Connection, ConnectionSettings, Dialects, memory_of
 from pye2core.errors import MessageRejected, NodeError, Pye2Error
 from pye2core.identity import load_or_create_key
 from pye2core.messages import SIGNS_OF_LIFE, Command, Heartbeat
@@ -50,7 +51,6 @@ from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from pye2_node.commands import Work
     from pye2_node.desired import DesiredPipeline
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
         InstancePath,
         Message,
         Notification,
-        PayloadMessage,
         Requester,
     )
     from pye2core.plugins import PluginRegistry
@@ -72,9 +71,6 @@ _log = logging.getLogger("pye2_node")
 
 _GOODBYE_SECONDS = 2.0
 """For each step of leaving the broker: whoever stops a node does not wait for ever."""
-
-_ROLL_CALL_SECONDS = 1.0
-"""For so long the first heartbeat waits for it to be known whether roll calls are heard here."""
 
 
 class Node:
@@ -115,8 +111,14 @@ class Node:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
-        self._roll_call_heard = asyncio.Event()
-        self._dialects = Dialects.installed(self._registry, node_name=self.settings.name)
+        self._roll_calls = RollCalls(
+            lambda: self._main.is_forbidden(Channel.roll_call()), self.note_change
+        )
+        self._dialects = Dialects.installed(
+            self._registry,
+            node_name=self.settings.name,
+            memory=lambda: memory_of(self.address, home.key_file),
+        )
         self._failure_log = FailureLog(clock)
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
@@ -140,6 +142,12 @@ class Node:
             loop=self._loop,
         )
         self._network = self._make_network()
+        self._results = Results(
+            self._audience,
+            self._main,
+            speaks_stronger=self._dialects.speaks_stronger,
+            clock=clock,
+        )
         self._facilities = Facilities(
             settings=settings,
             address=self.address,
@@ -149,8 +157,9 @@ class Node:
             store=self._store,
             pool=self._pool,
             network=self._network,
-            send_payload=self._send_payload,
+            send_payload=self._results.send,
             announce=self.announce,
+            confidant=self._results.confidant,
         )
 
     @property
@@ -200,7 +209,7 @@ class Node:
             signatures=signatures_of(self._registry),
             sandbox=self._pool.report,
             capabilities=lambda: capabilities_of(
-                self._main.features, hears_roll_calls=self._hears_roll_calls()
+                self._main.features, hears_roll_calls=self._roll_calls.are_heard
             ),
             machine=Machine(self._home.path, self._clock),
             clock=self._clock,
@@ -273,20 +282,23 @@ class Node:
 
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
+        if (trouble := clock_trouble(self._clock.now())) is not None:
+            _log.warning(trouble)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
         at_the_end.callback(Doorbell(self._home.path, self.note_change).close)
         at_the_end.push_async_callback(self._pool.stop)
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
         await self._connect(at_the_end)
-        self._call_roll()
+        if self._roll_calls.may_be_heard:
+            self._network.call_roll()
         await asyncio.to_thread(self._clean_up)
         at_the_end.push_async_callback(self._say_goodbye)
         at_the_end.push_async_callback(self._network.close)
         at_the_end.push_async_callback(self._pipelines.stop)
         self._restore()
         at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._desk.handle_all()))
-        await self._wait_for_roll_call()
+        await self._roll_calls.wait_for_own()
         await self._pulse.first()
         # Not before: the first one says whether roll calls are heard.
         at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._pulse.beat()))
@@ -328,21 +340,6 @@ class Node:
         at_the_end.push_async_callback(disconnect)
         await asyncio.to_thread(self._main.start)
 
-    def _call_roll(self) -> None:
-        if not self._main.is_forbidden(Channel.roll_call()):
-            self._network.call_roll()
-
-    async def _wait_for_roll_call(self) -> None:
-        """Wait until the node's own roll call has come back: brokers may forbid it in silence."""
-        if not self._main.is_forbidden(Channel.roll_call()):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ROLL_CALL_SECONDS):
-                    await self._roll_call_heard.wait()
-
-    def _hears_roll_calls(self) -> bool:
-        is_forbidden = self._main.is_forbidden(Channel.roll_call())
-        return self._roll_call_heard.is_set() and not is_forbidden
-
     def _clean_up(self) -> None:
         """Remove what instances left behind that were removed while the node died."""
         staying = {path for each in self._ledger.pipelines.values() for path in each.paths()}
@@ -376,13 +373,8 @@ class Node:
         self._desk.receive(command, _nothing_to_acknowledge)
 
     def _on_roll_call(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        if not self._roll_call_heard.is_set():
-            self._loop.call_soon_threadsafe(self._note_roll_call)
+        self._roll_calls.note()
         self._on_command(message, acknowledge)
-
-    def _note_roll_call(self) -> None:
-        self._roll_call_heard.set()
-        self.note_change()
 
     def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
         if not isinstance(message, Command):
@@ -415,9 +407,6 @@ class Node:
             self._main.send(notification, Channel.notif())
         except (Pye2Error, TypeError) as error:
             _log.warning("a notification was not sent (%s): %s", error, notification.text)
-
-    def _send_payload(self, payload: PayloadMessage, receiver: str | None) -> Future[None]:
-        return self._main.send(payload, self._audience.channel_of(payload), encrypt_for=receiver)
 
     def _is_confidential(self, signature: str, key: str) -> bool:
         descriptor = self._registry.signatures().get(signature.upper())

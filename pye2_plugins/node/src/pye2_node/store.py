@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pye2_node import desired as pipelines_as_json
+from pye2core.clock import EARLIEST, is_set
 from pye2core.errors import NodeError
 from pye2core.messages import InstancePath
 
@@ -180,7 +181,14 @@ class Store:
         return cursor.rowcount == 1
 
     def _purge(self, database: sqlite3.Connection) -> None:
-        oldest = (self._clock.now() - DIGESTS_KEPT).timestamp()
+        now = self._clock.now()
+        if not is_set(now):
+            return
+        # What was seen before the clock was set may have been seen a minute ago.
+        database.execute(
+            "UPDATE seen SET at = ? WHERE at < ?", (now.timestamp(), EARLIEST.timestamp())
+        )
+        oldest = (now - DIGESTS_KEPT).timestamp()
         database.execute("DELETE FROM seen WHERE at < ?", (oldest,))
 
     def save_state(self, path: InstancePath, state: bytes) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pye2core.messages import Capability
+from pye2core.messages import Capability, Introduction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEY = "PYE2_CAPABILITIES"
+_DIALECTS = "PYE2_DIALECTS"
+
+MOST_INTRODUCTIONS = 8
+LONGEST_INTRODUCTION = 512
+"""Dialects that a peer can tell of, and characters of what it tells of one."""
 
 _NAMES: Mapping[Capability, str] = {
     Capability.INBOX: "inbox",
@@ -38,3 +43,22 @@ def capabilities_from(source: Mapping[str, Any]) -> frozenset[Capability] | None
         return None
     known = (_CAPABILITY_CALLED.get(each) for each in stated if type(each) is str)
     return frozenset(each for each in known if each is not None)
+
+
+def introduction_fields(introductions: tuple[Introduction, ...]) -> dict[str, Any]:
+    """The field that tells of further dialects; none where there are none."""
+    if not introductions:
+        return {}
+    return {_DIALECTS: {each.dialect: each.text for each in introductions}}
+
+
+def introductions_from(source: Mapping[str, Any]) -> tuple[Introduction, ...]:
+    """The further dialects that are told of; what is too long, or no text, is left out."""
+    told = source.get(_DIALECTS)
+    if type(told) is not dict or len(told) > MOST_INTRODUCTIONS:
+        return ()
+    return tuple(
+        Introduction(dialect, text)
+        for dialect, text in told.items()
+        if type(text) is str and len(text) <= LONGEST_INTRODUCTION
+    )

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from pye2_wire.canonical import spaced
-from pye2_wire.capabilities import capabilities_from, capability_fields
+from pye2_wire.capabilities import (
+    capabilities_from,
+    capability_fields,
+    introduction_fields,
+    introductions_from,
+)
 from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.configuration import (
     instance_update,
@@ -117,6 +122,7 @@ def _said(command: Command) -> dict[str, Any]:
         "ACTION": _NAME_OF[command.action],
         "PAYLOAD": payload,
         **capability_fields(command.requester.capabilities),
+        **introduction_fields(command.introductions),
     }
     if command.delegation is not None:
         said[DELEGATION] = command.delegation
@@ -201,6 +207,7 @@ def _command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: O
             capabilities=capabilities_from(said),
         ),
         delegation=object_at(said, DELEGATION) if said.get(DELEGATION) is not None else None,
+        introductions=introductions_from(said),
         origin=origin,
     )
 

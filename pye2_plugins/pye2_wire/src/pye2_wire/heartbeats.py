@@ -14,7 +14,12 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from pye2_wire.canonical import spaced
-from pye2_wire.capabilities import capabilities_from, capability_fields
+from pye2_wire.capabilities import (
+    capabilities_from,
+    capability_fields,
+    introduction_fields,
+    introductions_from,
+)
 from pye2_wire.configuration import pipeline_config, stored_pipeline_object
 from pye2_wire.envelope import path_from, requester_fields
 from pye2_wire.plain import NESTING_LIMIT, as_plain
@@ -152,6 +157,7 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
         **_figures(heartbeat),
         **_life_fields(heartbeat),
         **capability_fields(heartbeat.capabilities),
+        **introduction_fields(heartbeat.introductions),
     }
     state.pop("CONFIG_STREAMS", None)
     if heartbeat.pipelines is not None:
@@ -205,6 +211,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         life=_life_from(status),
         revision=_revision_from(status),
         capabilities=capabilities_from(status),
+        introductions=introductions_from(status),
         load=_figure_from(status, "CPU_USED"),
         free_memory=_figure_from(status, "AVAILABLE_MEMORY"),
         version=_version_from(status),

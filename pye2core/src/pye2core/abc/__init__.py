@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from pye2core.abc.links import CurrentLink, Link
     from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
-    from pye2core.abc.serializers import SealedMessage, Serializer
+    from pye2core.abc.serializers import DialectMemory, SealedMessage, Serializer
     from pye2core.abc.transports import (
         KEPT_KINDS,
         MAX_LAST_WILL,
@@ -47,6 +47,7 @@ _HOME = {
     "ConnectionState": "transports",
     "CurrentLink": "links",
     "Delivery": "transports",
+    "DialectMemory": "serializers",
     "FunctionSource": "custom_code",
     "InstanceContext": "runners",
     "LastWill": "transports",
@@ -75,6 +76,7 @@ __all__ = [
     "ConnectionState",
     "CurrentLink",
     "Delivery",
+    "DialectMemory",
     "FunctionSource",
     "InstanceContext",
     "LastWill",

@@ -7,7 +7,7 @@ they are read, or rejected.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,13 +84,58 @@ class SealedMessage(ABC):
         """
 
 
+class DialectMemory(Protocol):
+    """What dialects keep for longer than a process lives; thread-safe.
+
+    Processes that use one identity share it. Only the owner of the identity can read it.
+    """
+
+    def read(self, kind: str) -> Mapping[str, bytes]:
+        """All that is kept of a kind, by name."""
+
+    def write(self, kind: str, name: str, value: bytes) -> None:
+        """Keep something, in the place of what has that name."""
+
+    def add(self, kind: str, name: str, value: bytes) -> bytes:
+        """Keep something, unless something has that name; gives what is kept."""
+
+    def erase(self, kind: str, name: str) -> None:
+        """Keep something no longer, as far as the disk lets us."""
+
+
 class Serializer(ABC):
     """Turns messages into bytes and back: a wire dialect.
 
     A session makes one with no arguments, a node with ``node_name=`` its name; an implementation
     takes both. If its descriptor names a class of settings, it is given an object of that class as
-    ``settings=`` besides.
+    ``settings=`` besides; if it says that the dialect remembers, a :class:`DialectMemory` as
+    ``memory=``.
+
+    A dialect that peers can only be spoken to in when something is known of them (a key, say) has
+    them *introduce* themselves: what :meth:`introduction` gives travels in commands and heartbeats
+    of any dialect, and is handed to :meth:`learn` of their receivers, once it is known who said it.
     """
+
+    def introduction(self, identity: Identity) -> str | None:
+        """What peers must know to speak this dialect to ``identity``: at most 512 characters.
+
+        Asked for with each message that introduces; None if there is nothing to know, and the
+        dialect is used for whoever was heard speaking it.
+        """
+        del identity
+        return None
+
+    def learn(self, address: str, introduction: str) -> None:
+        """Take in what ``address`` told of itself; what is older than what is known is ignored.
+
+        Raises:
+            MessageRejected: reason "introduction": it cannot be believed, or is of no use now.
+        """
+        del address, introduction
+
+    def forget(self, address: str) -> None:
+        """Forget what ``address`` told of itself."""
+        del address
 
     @abstractmethod
     def recognises(self, data: bytes) -> bool:
@@ -104,6 +149,7 @@ class Serializer(ABC):
 
         Raises:
             InvalidAddress: ``encrypt_for`` is not an address.
+            DialectUnusable: nothing is known of ``encrypt_for`` that would let us, or no more.
             TypeError: the message holds what the dialect cannot carry; names the path to it.
         """
 

@@ -93,17 +93,26 @@ class KeySource:
             SettingsError: something given is no key, no path or no dictionary.
         """
         self._check()
-        if self.identity is not None:
+        path = self.path
+        if path is None:
+            assert self.identity is not None
             return self.identity
-        config = self.blockchain_config or {}
-        password = config.get("PASSWORD")
+        password = (self.blockchain_config or {}).get("PASSWORD")
         if password is None:
             password = Passphrases(variables)
+        return load_or_create_key(path, password)
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it is in; None if it is in none."""
+        if self.identity is not None:
+            return None
         if self.key_file is not None:
-            return load_or_create_key(Path(self.key_file), password)
+            return Path(self.key_file)
+        config = self.blockchain_config or {}
         usual = client_key_path()
         folder = usual.parent.parent / f"_{config.get('PEM_LOCATION', 'data')}"
-        return load_or_create_key(folder / config.get("PEM_FILE", usual.name), password)
+        return folder / str(config.get("PEM_FILE", usual.name))
 
     def _check(self) -> None:
         check_settings(blockchain_config=self.blockchain_config)

@@ -37,6 +37,7 @@ from pye2core.errors import NotConnected, Pye2Error, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from pye2core.clock import Clock
     from pye2core.connection import Connection, ConnectionSettings
@@ -196,7 +197,8 @@ class Session(SessionPipelines, SessionWaiting):
             dotenv_path=dotenv_path,
             secured_schemes=self.registry.secured_schemes(),
         )
-        identity = KeySource(bc_engine, key_file, blockchain_config).load(settings.environment)
+        key = KeySource(bc_engine, key_file, blockchain_config)
+        identity = key.load(settings.environment)
         super().__init__(verbosity=verbosity, output=log)
         self.name = name
         self.address = identity.address
@@ -215,6 +217,7 @@ class Session(SessionPipelines, SessionWaiting):
                 environment=settings.environment,
             ),
             identity,
+            key.path,
             frozenset({"numpy2-signature"} if accept_numpy2_payloads else ()),
         )
         self.known_pipelines = KnownPipelines(clock)
@@ -252,17 +255,24 @@ class Session(SessionPipelines, SessionWaiting):
     # --- life -------------------------------------------------------------------------------------
 
     def _connection_to(
-        self, settings: ConnectionSettings, identity: Identity, tolerated: frozenset[str]
+        self,
+        settings: ConnectionSettings,
+        identity: Identity,
+        key_file: Path | None,
+        tolerated: frozenset[str],
     ) -> Connection:
         from pye2core.client.repetitions import Repetitions
-        from pye2core.connection import Connection, Dialects
+        from pye2core.connection import Connection, Dialects, memory_of
 
         return Connection(
             settings,
             identity,
             # A session is no node, but what it proves its inbox with is what nodes send.
             Dialects.installed(
-                self.registry, node_name=self.name, environment=settings.environment
+                self.registry,
+                node_name=self.name,
+                environment=settings.environment,
+                memory=lambda: memory_of(identity.address, key_file),
             ),
             self.registry,
             gate=Repetitions().refuse,

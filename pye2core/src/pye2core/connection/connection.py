@@ -263,6 +263,7 @@ class Connection:
         Raises:
             MessageTooLarge: it is larger than a message may be.
             NotConnected: the connection is closed, or too much waits for the broker.
+            DialectUnusable: the receiver speaks a dialect in which it cannot be spoken to now.
             InvalidAddress: ``encrypt_for`` is not an address.
             TypeError: the message holds what the dialect cannot carry.
         """
@@ -275,8 +276,7 @@ class Connection:
         return done
 
     def _seal_for(self, message: Message, receiver: str | None) -> bytes:
-        serializer = self._dialects.for_peer(receiver)
-        return serializer.seal(message, self.identity, encrypt_for=receiver)
+        return self._dialects.seal(message, self.identity, receiver)
 
     def _check_size(self, size: int, most: int) -> None:
         limit = min(most, self._transport.features.max_message)

@@ -167,16 +167,19 @@ class Inbound:
             return None
         verified = self._is_verified(sealed)
         self.gate(sealed)
-        opened = self._opened(sealed, verified=verified)
+        opened = self._opened(sealed, place, verified=verified)
         if verified:
             self.dialects.heard(sealed.sender, place)
+            self.dialects.take_in(opened, place)
         origin = opened.origin
         if origin is None or (origin.size == size and origin.verified is verified):
             return opened
         return evolve(opened, origin=evolve(origin, size=size, verified=verified))
 
-    def _opened(self, sealed: SealedMessage, *, verified: bool) -> Message:
+    def _opened(self, sealed: SealedMessage, place: int, *, verified: bool) -> Message:
         try:
+            if verified:
+                self.dialects.require_strength(sealed, place)
             return sealed.open(self.identity)
         except MessageRejected as error:
             if verified:

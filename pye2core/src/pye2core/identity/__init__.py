@@ -32,7 +32,7 @@ from pye2core.identity.key_file import (
     open_key_file,
     replace_key,
 )
-from pye2core.identity.keys import Identity, verify
+from pye2core.identity.keys import Identity, verify, verify_numbers
 from pye2core.identity.passphrases import KEY_PASSPHRASE, Passphrase, Passphrases, ask_at_terminal
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "replace_key",
     "same_address",
     "verify",
+    "verify_numbers",
     "with_legacy_prefix",
     "with_prefix",
     "without_prefix",

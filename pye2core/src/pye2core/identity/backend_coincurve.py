@@ -38,9 +38,9 @@ def signing_key(private_value: int) -> CoincurveSigningKey:
     return CoincurveSigningKey(PrivateKey(private_value.to_bytes(PRIVATE_KEY_BYTES, "big")))
 
 
-def verifies(public_key: bytes, r: int, s: int, data: bytes) -> bool:
-    """Tell whether (r, s), both in range, sign the SHA-256 of `data` under a valid key."""
-    return _parsed(public_key).verify(encode_signature(r, low_s(s)), data)
+def verifies(public_key: bytes, r: int, s: int, digest: bytes) -> bool:
+    """Tell whether (r, s), both in range, sign what has this SHA-256 under a valid key."""
+    return _parsed(public_key).verify(encode_signature(r, low_s(s)), digest, hasher=None)
 
 
 @lru_cache(maxsize=_SIGNERS_REMEMBERED)

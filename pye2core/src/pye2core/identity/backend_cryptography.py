@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from attrs import field, frozen
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -18,6 +19,7 @@ name = "cryptography"
 
 _SIGNERS_REMEMBERED = 1024
 _ECDSA_SHA256 = ec.ECDSA(SHA256())
+_ECDSA_DIGEST = ec.ECDSA(Prehashed(SHA256()))
 
 
 @frozen(eq=False)
@@ -42,10 +44,10 @@ def signing_key(private_value: int) -> CryptographySigningKey:
     return CryptographySigningKey(ec.derive_private_key(private_value, ec.SECP256K1()))
 
 
-def verifies(public_key: bytes, r: int, s: int, data: bytes) -> bool:
-    """Tell whether (r, s), both in range, sign the SHA-256 of `data` under a valid key."""
+def verifies(public_key: bytes, r: int, s: int, digest: bytes) -> bool:
+    """Tell whether (r, s), both in range, sign what has this SHA-256 under a valid key."""
     try:
-        _parsed(public_key).verify(encode_signature(r, s), data, _ECDSA_SHA256)
+        _parsed(public_key).verify(encode_signature(r, s), digest, _ECDSA_DIGEST)
     except InvalidSignature:
         return False
     return True

@@ -46,8 +46,8 @@ class Backend(Protocol):
         """Make the key of a number from 1 to the curve's order."""
         ...
 
-    def verifies(self, public_key: bytes, r: int, s: int, data: bytes) -> bool:
-        """Tell whether (r, s), both in range, sign the SHA-256 of `data` under a valid key."""
+    def verifies(self, public_key: bytes, r: int, s: int, digest: bytes) -> bool:
+        """Tell whether (r, s), both in range, sign what has this SHA-256 under a valid key."""
         ...
 
 

@@ -6,6 +6,7 @@ shared keys section 4. What is said in messages is no business of this room: it 
 """
 
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 
 from attrs import field, frozen
 
@@ -182,8 +183,35 @@ def verify(address: Address, signature: bytes, data: bytes) -> None:
             f"What should be a signature of {address!r} is malformed: {error}. Do not trust what "
             "it came with: it was damaged on its way, or its sender speaks another protocol."
         ) from error
-    if not chosen_backend().verifies(public_key, r, s, data):
+    _require_signed(public_key, address, r, s, sha256(data).digest())
+
+
+def verify_numbers(address: Address, r: int, s: int, digest: bytes) -> None:
+    """As `verify`, for a signature that comes as its two numbers, not in DER.
+
+    Args:
+        address: Of the supposed signer, in any form.
+        r: The signature's first number.
+        s: Its second number; of the two that fit, only the smaller one is good, so that a signature
+            cannot be changed into another one.
+        digest: The SHA-256 of what was signed.
+
+    Raises:
+        BadSignature: The numbers are out of range, or do not fit the address and the digest.
+        InvalidAddress: The address is none.
+    """
+    public_key = public_key_of(address)
+    if not (0 < r < ORDER and 0 < s <= ORDER // 2):
         raise BadSignature(
-            f"The signature is not that of {address!r} on these {len(data)} bytes. Do not trust "
-            "what it came with: it was changed on its way, or signed by somebody else."
+            f"What should be a signature of {address!r} has numbers that no signature has. Do not "
+            "trust what it came with: it was changed on its way."
+        )
+    _require_signed(public_key, address, r, s, digest)
+
+
+def _require_signed(public_key: bytes, address: Address, r: int, s: int, digest: bytes) -> None:
+    if not chosen_backend().verifies(public_key, r, s, digest):
+        raise BadSignature(
+            f"The signature is not that of {address!r} on these bytes. Do not trust what it came "
+            "with: it was changed on its way, or signed by somebody else."
         )

@@ -69,6 +69,20 @@ NOBODY = Requester()
 
 
 @frozen
+class Introduction:
+    """What somebody tells of a dialect that it speaks beside the one of its message.
+
+    Attributes:
+        dialect: the dialect's name.
+        text: what peers must know to speak it to that one; only the dialect's serializer makes and
+            reads it.
+    """
+
+    dialect: str
+    text: str
+
+
+@frozen
 class InstancePath:
     """Which pipeline, signature and instance a message is about; None where it is about none."""
 
@@ -103,6 +117,7 @@ class Command:
             question to all.
         requester: who asks.
         delegation: reserved for a client's signed delegation of a job; None today.
+        introductions: further dialects that the asker speaks; set by the connection.
         origin: set on receipt.
     """
 
@@ -111,6 +126,7 @@ class Command:
     target: str
     requester: Requester = NOBODY
     delegation: dict[str, Any] | None = None
+    introductions: tuple[Introduction, ...] = ()
     origin: Origin | None = None
 
 
@@ -196,6 +212,8 @@ class Heartbeat:
         revision: grows with each change that a full heartbeat tells of.
         capabilities: what the node understands and does beyond PyE2's protocol; None if it did not
             say.
+        introductions: further dialects that the node speaks; set by the connection, and not told by
+            brief ones.
         load: the machine's processor load in percent. This and the next four are None where the
             node did not say, or said nothing that can be used.
         free_memory: the machine's free memory in GB.
@@ -220,6 +238,7 @@ class Heartbeat:
     life: str | None = None
     revision: int | None = None
     capabilities: frozenset[Capability] | None = None
+    introductions: tuple[Introduction, ...] = ()
     load: float | None = None
     free_memory: float | None = None
     version: str | None = None

@@ -22,7 +22,7 @@ _ROLES = {
     "single run": "pye2-custom-code",
     "chain job": "pye2-chain-job",
 }
-_SERIALIZERS = {"pye2": "pye2-wire"}
+_SERIALIZERS = {"pye2": "pye2-wire", "native": "pye2-native-wire"}
 _COMMANDS = {"node": "pye2-node", "broker": "pye2-broker"}
 
 _BY_KIND = {

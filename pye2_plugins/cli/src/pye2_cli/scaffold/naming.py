@@ -33,6 +33,7 @@ KNOWN = frozenset(
         "custom-code",
         "mqtt",
         "nats",
+        "native-wire",
         "node",
         "primes",
         "suite",

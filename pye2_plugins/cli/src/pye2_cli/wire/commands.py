@@ -1,4 +1,4 @@
-"""The commands of ``pye2 wire``: ``listen``, ``decode``, ``vectors check``."""
+"""The commands of ``pye2 wire``: ``listen``, ``decode``, ``forget``, ``vectors check``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from pye2_cli.options import takes_broker, takes_root_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from types import FrameType
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pye2_cli.wire.names import NameBook
     from pye2_cli.wire.reading import Reader, Reading
     from pye2_wire.vectors import FileReport
-    from pye2core.identity import Identity
+    from pye2_wire.vectors.checking import Cases
 
 _KINDS = ("heartbeat", "notification", "payload", "command")
 
@@ -102,6 +102,7 @@ def listen(
     writes stays encrypted; --json also has what was decrypted.
     """
     from pye2_cli.wire.files import saved_object
+    from pye2_cli.wire.keys import keys_in
     from pye2_cli.wire.listening import Listener
     from pye2_cli.wire.names import NameBook, considered
     from pye2_cli.wire.noticing import Repetitions, UnheardCommands
@@ -132,7 +133,8 @@ def listen(
             click.echo(json.dumps(saved_object(reading, heard_at)), save)
         write(considered(reading, names), heard_at)
 
-    reader = Reader(registry, _keys(key_files))
+    keys = keys_in(key_files)
+    reader = Reader(registry, keys.identities, keys.memory)
     with _until_told_to_stop():
         Listener(settings, registry, reader, show, _tell).run(nodes)
 
@@ -149,6 +151,7 @@ def decode(*, file: IO[bytes], key_files: tuple[Path, ...], as_json: bool) -> No
     or was sent where nobody takes notice of it.
     """
     from pye2_cli.wire.files import messages_in
+    from pye2_cli.wire.keys import keys_in
     from pye2_cli.wire.names import NameBook, considered
     from pye2_cli.wire.noticing import Repetitions
     from pye2_cli.wire.reading import Reader
@@ -161,7 +164,8 @@ def decode(*, file: IO[bytes], key_files: tuple[Path, ...], as_json: bool) -> No
             " `pye2 wire listen --save FILE`"
         )
         raise click.ClickException(message)
-    reader = Reader(installed_plugins(), _keys(key_files))
+    keys = keys_in(key_files)
+    reader = Reader(installed_plugins(), keys.identities, keys.memory)
     names, repetitions = NameBook(), Repetitions()
     write = _writer(names, as_json=as_json)
     has_problems = False
@@ -176,6 +180,40 @@ def decode(*, file: IO[bytes], key_files: tuple[Path, ...], as_json: bool) -> No
         sys.exit(1)
 
 
+@wire.command()
+@click.argument("address")
+@click.option(
+    "--key",
+    "key_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The key of the client or node that is to forget; this folder's client key otherwise.",
+)
+def forget(*, address: str, key_file: Path | None) -> None:
+    """Have a client or a node forget which dialects the peer ADDRESS speaks.
+
+    Who is known to speak a stronger dialect than PyE2's is never spoken to, nor believed, in a
+    weaker one. If the plugin of that dialect was removed there on purpose, this is how the other
+    side learns of it. It takes effect at once, also where that side runs.
+    """
+    from pye2_cli.keys.places import client_passphrases
+    from pye2core.connection import memory_of
+    from pye2core.connection.speakers import forget_speaker
+    from pye2core.identity import address_of, load_key, public_key_of
+    from pye2core.settings import client_key_path
+
+    path = key_file or client_key_path()
+    own = load_key(path, client_passphrases()).address
+    peer = address_of(public_key_of(address))
+    if not forget_speaker(memory_of(own, path), peer):
+        message = (
+            f"{own} remembers nothing of {peer}. Is it another key that is to forget? Name its file"
+            " with --key (a node's is node.pem in its home)."
+        )
+        raise click.ClickException(message)
+    click.echo(f"{own} has forgotten which dialects {peer} speaks")
+
+
 @wire.group()
 def vectors() -> None:
     """Recorded facts about the wire."""
@@ -184,18 +222,27 @@ def vectors() -> None:
 @vectors.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def check(*, folder: Path) -> None:
-    """Check each vector file in DIR that has the name and shape of one of PyE2's.
+    """Check each vector file in DIR that has the name and shape of one of PyE2's, or of ours.
 
     Prints a line a file, and ends with 1 if anything failed.
     """
     from pye2_wire.vectors import check_folder
 
     failed = False
-    for report in check_folder(folder):
+    for report in check_folder(folder, _further_vectors()):
         failed = failed or bool(report.failures)
         _print_report(report)
     if failed:
         sys.exit(1)
+
+
+def _further_vectors() -> Mapping[str, Cases]:
+    """What knows the files of dialects that may be installed besides PyE2's."""
+    try:
+        from pye2_native_wire.vectors import FILE, native_cases
+    except ImportError:
+        return {}
+    return {FILE: native_cases}
 
 
 def _print_report(report: FileReport) -> None:
@@ -215,15 +262,6 @@ def _print_first(lines: Sequence[str]) -> None:
 
 
 # --- what they share ------------------------------------------------------------------------------
-
-
-def _keys(files: tuple[Path, ...]) -> list[Identity]:
-    from pye2_cli.keys.places import client_passphrases
-    from pye2core.identity import load_key
-    from pye2core.settings import client_key_path
-
-    own, passphrases = client_key_path(), client_passphrases()
-    return [load_key(path, passphrases) for path in (*files, *([own] if own.is_file() else []))]
 
 
 def _read(saved: SavedMessage, reader: Reader) -> Reading:

@@ -65,6 +65,8 @@ def messages_in(content: bytes) -> list[SavedMessage]:
     lines = [line.strip() for line in content.splitlines() if line.strip()]
     if not lines:
         return []
+    if not lines[0].startswith(b"{"):
+        return [SavedMessage(content)]  # of a dialect that is no text: each byte counts
     if _is_json(content) or not any(_is_object(line) for line in lines):
         return [_message_in(content.strip())]
     return [_message_in(line) for line in lines]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from attrs import evolve, frozen
 
 from pye2core.abc import MAX_MESSAGE, ChannelKind
-from pye2core.connection import Dialects
+from pye2core.connection import Dialects, VolatileMemory
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity, is_address, same_address
 from pye2core.messages import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pye2core import PluginRegistry
-    from pye2core.abc import Channel, SealedMessage
+    from pye2core.abc import Channel, DialectMemory, SealedMessage
     from pye2core.messages import Message
 
 _SHOWN = 200
@@ -204,11 +204,18 @@ class Reader:
 
     Args:
         registry: the installed plugins.
-        keys: whose encrypted messages can be read: those for them, and those from them.
+        keys: whose encrypted messages can be read: those for them and, in PyE2's dialect, those
+            from them.
+        memory: what dialects keep for these keys.
     """
 
-    def __init__(self, registry: PluginRegistry, keys: Sequence[Identity] = ()) -> None:
-        self._dialects = Dialects.installed(registry)
+    def __init__(
+        self,
+        registry: PluginRegistry,
+        keys: Sequence[Identity] = (),
+        memory: DialectMemory | None = None,
+    ) -> None:
+        self._dialects = Dialects.installed(registry, memory=lambda: memory or VolatileMemory())
         self.keys = tuple(keys)
         self._nobody = Identity.generate()
 
@@ -241,6 +248,7 @@ class Reader:
         return sealed
 
     def _opened(self, sealed: SealedMessage) -> tuple[Message | None, Problem | None]:
+        told = ""
         # What is not encrypted opens for anybody.
         for identity in (*self.keys, self._nobody):
             try:
@@ -249,11 +257,15 @@ class Reader:
                 problem = _problem(error)
             if problem.reason != "decryption":
                 return None, problem
-        return None, self._why_it_stays_shut(sealed)
+            if same_address(identity.address, sealed.recipient or ""):
+                told = problem.text
+        return None, self._why_it_stays_shut(sealed, told)
 
-    def _why_it_stays_shut(self, sealed: SealedMessage) -> Problem:
+    def _why_it_stays_shut(self, sealed: SealedMessage, told: str) -> Problem:
         receiver = sealed.recipient
-        if self._has_key_of(receiver):
+        if not isinstance(sealed, _OpensSent):
+            why = told if self._has_key_of(receiver) else _only(receiver)
+        elif self._has_key_of(receiver):
             why = f"the key of {receiver}, whom it is for, does not decrypt it: {_DAMAGED}"
         elif not self._has_key_of(sealed.sender):
             why = _who_can_open(sealed)
@@ -297,6 +309,11 @@ def _who_can_open(sealed: SealedMessage) -> str:
 
 
 def _only(receiver: str | None) -> str:
+    if is_address(receiver):
+        return (
+            f"it is encrypted for {receiver}, and only that one's key opens it: give its file with"
+            f" --key ({_NODES_FILE}, {_CLIENTS_FILE}), beside which are the keys of our own dialect"
+        )
     if receiver is None:
         return "it does not say for whom it is encrypted: only that one's key opens it"
     return (

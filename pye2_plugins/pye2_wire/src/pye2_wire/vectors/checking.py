@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -13,7 +14,7 @@ from pye2core import Pye2Error
 from pye2core.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pye2_wire.vectors.cases import Case
@@ -54,7 +55,9 @@ class FileReport:
     is_known: bool = True
 
 
-def check_folder(folder: Path) -> Iterator[FileReport]:
+def check_folder(
+    folder: Path, further: Mapping[str, Cases] = MappingProxyType({})
+) -> Iterator[FileReport]:
     """Check the vector files in a folder, in the order of their names.
 
     A file whose name is not known is reported as such; one whose name is known and whose shape is
@@ -62,6 +65,7 @@ def check_folder(folder: Path) -> Iterator[FileReport]:
 
     Args:
         folder: where the files are; other files there, and folders in it, do no harm.
+        further: files of other dialects, by name, with what knows their cases.
 
     Raises:
         VectorsError: there is no such folder, or no vector file in it.
@@ -70,7 +74,7 @@ def check_folder(folder: Path) -> Iterator[FileReport]:
         >>> for report in check_folder(Path("vectors")):  # doctest: +SKIP
         ...     print(report.name, report.checked, len(report.failures))
     """
-    known = _known()
+    known = {**_known(), **further}
     files = _files_in(folder)
     if not any(path.name in known for path in files):
         raise VectorsError(

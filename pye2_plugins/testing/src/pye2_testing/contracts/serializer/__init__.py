@@ -8,6 +8,7 @@ dialects say.
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,7 +22,7 @@ from pye2_testing.contracts.serializer import messages
 from pye2_testing.contracts.serializer.facts import TellsWhatItIsTold
 from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER, STRANGER
 from pye2_testing.contracts.serializer.others import FOREIGN, installed_dialects_but
-from pye2core.errors import InvalidAddress, MessageRejected
+from pye2core.errors import DialectUnusable, InvalidAddress, MessageRejected
 from pye2core.messages import Action, Command, InstancePath, PayloadMessage, Requester
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _PLACES = st.floats(0, 1, exclude_max=True)
 _EXAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 """Each subclass runs the tests on an object of its own, which hypothesis asks about."""
 _MANY_EXAMPLES = settings(_EXAMPLES, max_examples=300)
+
+_LONGEST_INTRODUCTION = 512
 
 _MIB = 1024 * 1024
 
@@ -271,6 +274,36 @@ class SerializerContract(TellsWhatItIsTold):
     def test_an_address_that_is_none_cannot_be_encrypted_for(self) -> None:
         with pytest.raises(InvalidAddress):
             self.seal(_COMMAND, "0xai_nobody")
+
+    # --- introductions ---
+
+    def test_what_it_tells_of_itself_is_a_text_that_any_dialect_can_carry(self) -> None:
+        introduction = self.receiver.introduction(RECEIVER)
+
+        if introduction is not None:  # most need no introduction
+            assert 0 < len(introduction.encode()) <= _LONGEST_INTRODUCTION
+            assert introduction.isascii()
+            assert introduction.isprintable()
+
+    @_EXAMPLES
+    @given(noise=st.text(max_size=200))
+    def test_an_introduction_that_is_none_is_refused_or_ignored(self, noise: str) -> None:
+        with suppress(MessageRejected):
+            self.node().learn(STRANGER.address, noise)
+
+    def test_nobody_can_be_introduced_by_somebody_else(self) -> None:
+        introduction = self.receiver.introduction(RECEIVER)
+
+        if introduction is not None:
+            with pytest.raises(MessageRejected) as rejected:
+                self.node().learn(STRANGER.address, introduction)
+            assert rejected.value.reason == "introduction"
+
+    def test_who_did_not_introduce_itself_is_sent_nothing_that_it_cannot_open(self) -> None:
+        if self.receiver.introduction(RECEIVER) is not None:
+            with pytest.raises(DialectUnusable) as refused:
+                self.seal(_COMMAND, STRANGER.address)
+            assert refused.value.address == STRANGER.address
 
     # --- what cannot be carried, and what comes from anybody ---
 

@@ -248,7 +248,7 @@ class TellsWhatItIsTold(DialectContract):
     # --- whoever asks for it ---
 
     def test_threads_can_use_one_dialect_at_once(self) -> None:
-        node, client = self.node(), self.serializer()
+        node, client = self.node(), self.receiver
 
         def said(number: int) -> Any:
             payload = evolve(_PAYLOAD, fields={"X_NUMBER": number})

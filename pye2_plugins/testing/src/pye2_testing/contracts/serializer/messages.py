@@ -16,6 +16,7 @@ from pye2core.messages import (
     InstanceConfig,
     InstancePath,
     InstanceUpdate,
+    Introduction,
     Notification,
     NotificationCode,
     NotificationKind,
@@ -59,6 +60,9 @@ pipelines = st.builds(
 )
 _updates = st.builds(InstanceUpdate, names, signatures, names, fields)
 
+introductions = st.lists(
+    st.builds(Introduction, names, texts), unique_by=lambda each: each.dialect, max_size=2
+).map(tuple)
 capabilities = st.none() | st.frozensets(st.sampled_from(Capability))
 _sessions = st.builds(Requester, st.just(SENDER.address), names, names, capabilities)
 askers = st.builds(Requester, st.just(RECEIVER.address) | st.none(), optional_names, optional_names)
@@ -85,13 +89,14 @@ _orders = (
 )
 
 commands = st.builds(
-    lambda order, target, session, delegation: Command(
-        order[0], order[1], target, session, delegation
+    lambda order, target, session, delegation, introduced: Command(
+        order[0], order[1], target, session, delegation, introduced
     ),
     _orders,
     names,
     _sessions,
     st.none() | fields,
+    introductions,
 )
 payloads = st.builds(PayloadMessage, paths, fields, askers, _editors)
 notifications = st.builds(
@@ -128,6 +133,7 @@ heartbeats = st.builds(
     life=st.none() | texts,
     revision=st.none() | st.integers(),
     capabilities=capabilities,
+    introductions=introductions,
     status=fields,
 )
 brief_heartbeats = st.builds(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pye2_testing.contracts.serializer.subject import NODE_NAME
+from pye2_testing.contracts.serializer.subject import NODE_NAME, introduce_receiver
 from pye2core import installed_plugins
 from pye2core.connection.dialects import made_serializer
 from pye2core.errors import NotProvided, PluginError
@@ -29,7 +29,10 @@ FOREIGN = {
 
 
 def installed_dialects_but(subject: type[Serializer]) -> Iterator[Serializer]:
-    """The dialects of this environment, as a node speaks them, without the one under test."""
+    """The dialects of this environment, as a node speaks them, without the one under test.
+
+    The contract's receiver has introduced itself to each.
+    """
     registry = installed_plugins()
     try:
         offered = registry.serializers()
@@ -37,4 +40,6 @@ def installed_dialects_but(subject: type[Serializer]) -> Iterator[Serializer]:
         return
     for descriptor in offered:
         if registry.load(descriptor, descriptor.implementation) is not subject:
-            yield made_serializer(registry, descriptor, NODE_NAME)
+            made = made_serializer(registry, descriptor, NODE_NAME)
+            introduce_receiver(made, made_serializer(registry, descriptor))
+            yield made

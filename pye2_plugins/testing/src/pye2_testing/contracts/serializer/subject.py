@@ -5,6 +5,7 @@ You are below the tests of dialects; nothing here is one.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import evolve
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 NODE_NAME = "attic"
 
 
+def introduce_receiver(speaker: Serializer, receiver: Serializer) -> None:
+    """Let one who speaks a dialect know what it must to encrypt for ``RECEIVER``."""
+    introduction = receiver.introduction(RECEIVER)
+    if introduction is not None:
+        speaker.learn(RECEIVER.address, introduction)
+
+
 class DialectContract(Contract):
     """Seals and opens.
 
@@ -43,10 +51,16 @@ class DialectContract(Contract):
             cls, "pye2_register_serializers", SerializerDescriptor, cls.serializer
         )
 
+    @cached_property
+    def receiver(self) -> Serializer:
+        """The dialect as the one speaks it who receives messages."""
+        return self.serializer()
+
     def node(self) -> Serializer:
-        """The dialect as a node speaks it."""
+        """The dialect as a node speaks it, to which its receiver has introduced itself."""
         make: Any = self.serializer  # what an implementation takes is not in the abstract class
         made: Serializer = make(node_name=NODE_NAME)
+        introduce_receiver(made, self.receiver)
         return made
 
     def seal(
@@ -57,7 +71,7 @@ class DialectContract(Contract):
 
     def parsed(self, data: bytes) -> SealedMessage:
         """What a client makes of bytes, as far as nobody vouches for them."""
-        return self.serializer().parse(data)
+        return self.receiver.parse(data)
 
     def arrived(self, message: Message, encrypt_for: str | None = None) -> Any:
         """What a message says to the one who receives it."""

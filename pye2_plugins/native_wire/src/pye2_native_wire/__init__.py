@@ -1,0 +1,1 @@
+"""pye2 serializer for its own wire dialect."""
