@@ -23,7 +23,6 @@ from pye2core import (
     hookimpl,
 )
 from pye2core.abc import Transport
-from pye2core.client.jobs import stages_of
 from pye2core.errors import (
     NotProvided,
     PluginBroken,
@@ -33,7 +32,7 @@ from pye2core.errors import (
     UnknownSignature,
     UnknownTransport,
 )
-from pye2core.plugins import PluginRegistry
+from pye2core.plugins import PluginRegistry, stages_of
 from pye2core.plugins.discovery import Candidate, LoadPolicy
 
 if TYPE_CHECKING:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pye2core import Pipeline
-    from pye2core.client.instance import Instance
+    from pye2core import Instance, Pipeline
 
 Message = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from pye2core import Instance
 from pye2core.abc import Runner
-from pye2core.client import Instance
 from pye2core.descriptors import Role
 from pye2core.plugins import installed_plugins
 

@@ -15,7 +15,7 @@ from pye2_cli.cells import cell
 from pye2_cli.instance_settings import COMMON_SETTINGS
 from pye2_cli.up import environment_lines, write_settings
 from pye2_node.pausing import PAUSE_KEYS
-from pye2core.messages.configuration import FORMATTER
+from pye2core.messages import FORMATTER
 from pye2core.settings import client_settings
 
 

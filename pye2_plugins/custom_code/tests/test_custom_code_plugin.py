@@ -8,8 +8,8 @@ import sys
 import pytest
 from attrs import has
 
+from pye2core import Instance
 from pye2core.abc import Runner
-from pye2core.client import Instance
 from pye2core.descriptors import Role
 from pye2core.plugins import installed_plugins
 

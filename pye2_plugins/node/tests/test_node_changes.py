@@ -7,8 +7,7 @@ from node_support import pipeline, puppet, refuses_nothing
 
 from pye2_node.changes import instance_after, published, unknown_code_in, updated
 from pye2core.errors import InvalidConfiguration
-from pye2core.messages import InstanceConfig, PipelineConfig
-from pye2core.messages.digests import digest_of
+from pye2core.messages import InstanceConfig, PipelineConfig, digest_of
 
 
 def after(current, update):

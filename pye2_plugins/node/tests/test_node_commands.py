@@ -9,6 +9,7 @@ from pye2_node.store import Drop, Put
 from pye2core.clock import ManualClock
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
+    SIGNS_OF_LIFE,
     Action,
     Command,
     InstanceConfig,
@@ -20,7 +21,6 @@ from pye2core.messages import (
     PipelineConfig,
     Requester,
 )
-from pye2core.messages.codes import SIGNS_OF_LIFE
 
 OTHER = Requester("0xai_other", "other", "session-2")
 PATH = InstancePath("p", "PUPPET_01", "i")

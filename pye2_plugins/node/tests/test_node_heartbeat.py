@@ -24,9 +24,8 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import TransportFeatures
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.identity import Identity
-from pye2core.messages import Capability, InstancePath, Provenance, SandboxReport
+from pye2core.messages import Capability, InstancePath, Provenance, SandboxReport, digest_of
 from pye2core.messages import Presence as Standing
-from pye2core.messages.digests import digest_of
 
 NODE = Identity.from_words(["the node"])
 

@@ -12,9 +12,7 @@ from pye2_node.context import UNDER_WAY
 from pye2_node.instances import InstanceState, Patience
 from pye2_node.pace import Pace
 from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
-from pye2core.messages import InstancePath, NotificationKind, Requester, Speaker
-from pye2core.messages.digests import digest_of
-from pye2core.plugins import known
+from pye2core.messages import InstancePath, NotificationKind, Requester, Speaker, digest_of
 
 PATIENCE = Patience(to_start=0.2, to_stop=0.2, first_pause=0.01, longest_pause=0.02)
 PATH = InstancePath("p", "PUPPET_01", "i")
@@ -227,11 +225,9 @@ def test_what_is_kept_is_there_for_the_next_instance_of_the_same_path(perform):
 # --- starting -------------------------------------------------------------------------------------
 
 
-def test_an_unknown_signature_says_what_to_install(perform, monkeypatch):
-    monkeypatch.setitem(known._SIGNATURES, "STRINGS_01", "pye2-strings")
-
+def test_a_signature_that_no_plugin_offers_is_told_by_its_name(perform):
     async def scenario(stage):
-        with pytest.raises(UnknownSignature, match="pip install pye2-strings"):
+        with pytest.raises(UnknownSignature, match="STRINGS_01"):
             await stage.instance(puppet(signature="STRINGS_01")).start()
 
     perform(scenario)

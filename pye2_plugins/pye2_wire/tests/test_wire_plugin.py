@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from pye2_wire.cavi2 import Cavi2
 from pye2_wire.formatters import Raw, formatter_named
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.errors import NotProvided
-from pye2core.plugins.loader import import_object
 
 FORMATTERS_FILE = Path(__file__).parents[3] / "tests/data/vectors/formatters.json"
 VECTORS = json.loads(FORMATTERS_FILE.read_text("utf-8"))["vectors"]
@@ -24,7 +24,7 @@ def test_the_serializer_is_offered_and_can_be_made_without_arguments() -> None:
     (descriptor,) = plugin.pye2_register_serializers()
 
     assert descriptor.name == "pye2"
-    assert isinstance(import_object(descriptor.implementation)(), Pye2Serializer)
+    assert isinstance(resolve_name(descriptor.implementation)(), Pye2Serializer)
 
 
 def test_pye2s_formatters_are_offered() -> None:
@@ -32,7 +32,7 @@ def test_pye2s_formatters_are_offered() -> None:
 
     assert offered.keys() == {"raw", "default", "aixp1", "cavi2"}
     assert {each.dialect for each in offered.values()} == {"pye2"}
-    assert {name: import_object(each.implementation) for name, each in offered.items()} == {
+    assert {name: resolve_name(each.implementation) for name, each in offered.items()} == {
         "raw": Raw,
         "default": Raw,
         "aixp1": Aixp1,

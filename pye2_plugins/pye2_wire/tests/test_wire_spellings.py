@@ -18,6 +18,7 @@ from pye2core.messages import (
     Command,
     Heartbeat,
     InstanceConfig,
+    InstancePath,
     InstanceUpdate,
     Message,
     Notification,
@@ -27,7 +28,6 @@ from pye2core.messages import (
     PipelineConfig,
     Requester,
 )
-from pye2core.messages.models import InstancePath
 
 CLIENT = Identity.from_private_value(bytes.fromhex("11" * 32))
 NODE = Identity.from_private_value(bytes.fromhex("22" * 32))

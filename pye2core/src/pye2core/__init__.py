@@ -2,7 +2,8 @@
 
 Nothing is imported until a name is first used, so that ``import pye2core`` costs next to nothing.
 Plugins use these names, and those of the public rooms: ``abc`` (the contracts), ``messages``,
-``errors``, ``identity``, ``settings``, ``code`` and ``clock``. All else is the kernel's own.
+``errors``, ``identity``, ``settings``, ``code`` and ``clock``, with some that only nodes and tools
+need; docs/authors/versions.md lists them all. All else is the kernel's own.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from pye2_custom_code.settings import READ, some_seconds
-from pye2core.messages.configuration import upper_keys
+from pye2core.messages import upper_keys
 
 OTHER_NAMES: Final = {
     "SPECIFIC_REMOTE_NODES": "NODES",

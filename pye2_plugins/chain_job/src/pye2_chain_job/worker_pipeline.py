@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pye2core.code import encode
-from pye2core.messages import InstanceConfig, PipelineConfig
-from pye2core.messages.configuration import VOID
+from pye2core.messages import VOID, InstanceConfig, PipelineConfig
 
 if TYPE_CHECKING:
     from pye2_chain_job.actions import Deploy

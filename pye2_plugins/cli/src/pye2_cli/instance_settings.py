@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from pye2core.messages.configuration import FORMATTER
+from pye2core.messages import FORMATTER
 
 
 @frozen

@@ -43,7 +43,7 @@ class JobRun:
         Raises:
             PresetParameterError: the preset cannot use its parameters.
         """
-        from pye2core.client.jobs import stages_of
+        from pye2core.plugins import stages_of
 
         stages_of(installed_plugins(), self.preset, self.parameters)
 

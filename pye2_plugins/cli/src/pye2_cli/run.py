@@ -15,7 +15,7 @@ from pye2_cli.jobs import JobRun, tell_result
 from pye2_cli.options import takes_broker, takes_root_topic
 from pye2core import Session, Stage, installed_plugins
 from pye2core.errors import UnknownPreset
-from pye2core.plugins.known import distribution_for
+from pye2core.plugins import distribution_for
 
 if TYPE_CHECKING:
     from pye2core import PresetDescriptor

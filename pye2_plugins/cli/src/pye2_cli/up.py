@@ -14,8 +14,7 @@ from pye2_cli.fleet import Fleet, check_broker
 from pye2_cli.keys.places import client_passphrases
 from pye2_cli.options import takes_root_topic
 from pye2core.identity import load_or_create_key
-from pye2core.settings import client_key_path, client_settings, parse_broker_url
-from pye2core.settings.environment import DEFAULT_ROOT
+from pye2core.settings import DEFAULT_ROOT, client_key_path, client_settings, parse_broker_url
 
 if TYPE_CHECKING:
     from pye2core.settings import ClientSettings

@@ -16,7 +16,7 @@ from attrs import NOTHING, Attribute, field, fields, frozen
 
 from pye2core.code import decode
 from pye2core.errors import CodeError, InvalidConfiguration
-from pye2core.messages.configuration import upper_keys
+from pye2core.messages import upper_keys
 
 if TYPE_CHECKING:
     from pye2core.messages import InstancePath

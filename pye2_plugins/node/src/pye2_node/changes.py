@@ -13,9 +13,14 @@ from attrs import evolve
 
 from pye2_node.keepable import require_keepable
 from pye2core.errors import InvalidConfiguration
-from pye2core.messages import InstanceConfig, PipelineConfig
-from pye2core.messages.configuration import VOID, settings_in
-from pye2core.messages.digests import digest_of, is_digest
+from pye2core.messages import (
+    VOID,
+    InstanceConfig,
+    PipelineConfig,
+    digest_of,
+    is_digest,
+    settings_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

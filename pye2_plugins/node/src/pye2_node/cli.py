@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pye2_node.commands import NodeAction
     from pye2_node.node import Node
     from pye2core.identity import Passphrases
-    from pye2core.settings.environment import ClientSettings
+    from pye2core.settings import ClientSettings
 
 _DEFAULT_NAME = "node"
 _DEFAULTS = OwnersChoices()
@@ -210,7 +210,7 @@ def node(
 def _client_settings(broker: str | None, root_topic: str | None) -> ClientSettings:
     """The network as a client in this folder would find it."""
     from pye2core.plugins import installed_plugins
-    from pye2core.settings.environment import client_settings
+    from pye2core.settings import client_settings
 
     try:
         return client_settings(
@@ -235,8 +235,12 @@ def _owners_choices(given: Mapping[str, Any], ctx: click.Context) -> OwnersChoic
         SettingsError: a variable cannot be used, or nobody reads it.
     """
     from pye2core.plugins import installed_plugins
-    from pye2core.settings import load_plugin_settings, plugin_settings, refuse_unknown_variables
-    from pye2core.settings.dotenv_files import read_environment
+    from pye2core.settings import (
+        load_plugin_settings,
+        plugin_settings,
+        read_environment,
+        refuse_unknown_variables,
+    )
 
     variables = read_environment()
     refuse_unknown_variables(

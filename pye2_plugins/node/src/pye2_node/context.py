@@ -27,8 +27,8 @@ from pye2core.messages import (
     NotificationKind,
     PayloadMessage,
     Speaker,
+    upper_keys,
 )
-from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

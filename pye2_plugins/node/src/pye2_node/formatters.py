@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pye2core.errors import InvalidConfiguration
-from pye2core.messages.configuration import FORMATTER
+from pye2core.messages import FORMATTER
 
 if TYPE_CHECKING:
     from pye2core.messages import InstanceConfig, InstancePath

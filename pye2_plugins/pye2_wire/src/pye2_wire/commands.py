@@ -43,8 +43,8 @@ from pye2core.messages import (
     PipelineCommand,
     PipelineConfig,
     Requester,
+    upper_keys,
 )
-from pye2core.messages.configuration import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_wire.reading import as_object, list_at, misshapen, object_at, text_at
 from pye2_wire.times import wire_time_if_any
-from pye2core.messages import InstanceConfig, InstanceUpdate, PipelineConfig, Provenance, Requester
-from pye2core.messages.configuration import upper_keys
+from pye2core.messages import (
+    InstanceConfig,
+    InstanceUpdate,
+    PipelineConfig,
+    Provenance,
+    Requester,
+    upper_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -38,8 +38,7 @@ from pye2_wire.signing import UNSIGNED_KEYS
 from pye2core.abc import MAX_MESSAGE
 from pye2core.errors import MessageRejected
 from pye2core.identity import same_address, with_prefix, without_prefix
-from pye2core.messages import Heartbeat, Presence
-from pye2core.messages.models import NOBODY
+from pye2core.messages import NOBODY, Heartbeat, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,8 +11,7 @@ from pye2_wire.envelope import path_from, requester_fields, requester_from
 from pye2_wire.reading import optional_text_at, optional_whole_number_at
 from pye2_wire.reports import speaker_fields
 from pye2core.errors import MessageRejected
-from pye2core.messages import Notification, NotificationCode, NotificationKind
-from pye2core.messages.models import NOBODY
+from pye2core.messages import NOBODY, Notification, NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

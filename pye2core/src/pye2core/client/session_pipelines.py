@@ -353,8 +353,10 @@ class SessionPipelines(SessionNodes):
         Example:
             >>> session.create_job("primes", upto=1000, workers=2, on_data=show)
         """
+        from pye2core.plugins import stages_of
+
         check_names(preset_name=preset_name)
-        stages = jobs.stages_of(self.registry, preset_name, parameters)
+        stages = stages_of(self.registry, preset_name, parameters)
         return self.create_chain_dist_custom_job(
             **jobs.arguments_of(stages),
             node=node,

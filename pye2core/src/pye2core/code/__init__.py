@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pye2core.code.check import CodeProblem, as_function, check_source, has_own_return
+    from pye2core.code.rules import RESULT_NAMES
     from pye2core.code.source import CapturedCode, capture
     from pye2core.code.transfer import decode, digest, encode
     from pye2core.code.verdict import check_function
 
 __all__ = [
+    "RESULT_NAMES",
     "CapturedCode",
     "CodeProblem",
     "as_function",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "RESULT_NAMES": "rules",
     "CapturedCode": "source",
     "CodeProblem": "check",
     "as_function": "check",

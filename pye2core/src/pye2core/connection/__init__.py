@@ -10,12 +10,13 @@ which, ``dialect_memory`` and ``file_memory`` keep that.
 
 from pye2core.connection.connection import Connection, ConnectionSettings
 from pye2core.connection.dialect_memory import VolatileMemory, memory_of
-from pye2core.connection.dialects import Dialects
+from pye2core.connection.dialects import Dialects, made_serializer
 
 __all__ = [
     "Connection",
     "ConnectionSettings",
     "Dialects",
     "VolatileMemory",
+    "made_serializer",
     "memory_of",
 ]

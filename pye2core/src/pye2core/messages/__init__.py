@@ -17,13 +17,18 @@ from pye2core.messages.codes import (
     Presence,
 )
 from pye2core.messages.configuration import (
+    FORMATTER,
+    VOID,
     InstanceConfig,
     InstanceUpdate,
     PipelineConfig,
     Provenance,
+    settings_in,
+    upper_keys,
 )
 from pye2core.messages.models import (
     EVERY_NODE,
+    NOBODY,
     Command,
     CommandBody,
     Heartbeat,
@@ -38,6 +43,7 @@ from pye2core.messages.models import (
 )
 
 if TYPE_CHECKING:
+    from pye2core.messages.digests import digest_of, is_digest
     from pye2core.messages.reports import (
         Circumstances,
         InstanceReport,
@@ -50,7 +56,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVERY_NODE",
+    "FORMATTER",
+    "NOBODY",
     "SIGNS_OF_LIFE",
+    "VOID",
     "Action",
     "Capability",
     "Circumstances",
@@ -77,7 +86,11 @@ __all__ = [
     "Requester",
     "SandboxReport",
     "Speaker",
+    "digest_of",
+    "is_digest",
     "resolve_types",
+    "settings_in",
+    "upper_keys",
 ]
 
 _REPORTS = (
@@ -88,7 +101,12 @@ _REPORTS = (
     "SandboxReport",
     "Speaker",
 )
-_LAZY = {**dict.fromkeys(_REPORTS, "reports"), "resolve_types": "typed"}
+_LAZY = {
+    **dict.fromkeys(_REPORTS, "reports"),
+    "digest_of": "digests",
+    "is_digest": "digests",
+    "resolve_types": "typed",
+}
 """What nodes tell of themselves, and what only serializers ask for: imported when it is first asked
 for."""
 

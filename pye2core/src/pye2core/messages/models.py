@@ -66,6 +66,7 @@ class Requester:
 
 
 NOBODY = Requester()
+"""Nobody is told to have asked."""
 
 
 @frozen

@@ -2,13 +2,15 @@
 
 ``records`` says what became of each plugin, ``discovery`` finds them without importing anything,
 ``loader`` takes one through its phases, ``registry`` answers who offers what, ``known`` says what
-to install for names that nobody offers.
+to install for names that nobody offers, ``whole_jobs`` makes presets into jobs.
 """
 
 from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from
+from pye2core.plugins.known import distribution_for
 from pye2core.plugins.loader import PLUGIN_API, told
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.registry import PluginRegistry, installed_plugins
+from pye2core.plugins.whole_jobs import stages_of
 
 __all__ = [
     "PLUGIN_API",
@@ -17,8 +19,10 @@ __all__ = [
     "PluginRecord",
     "PluginRegistry",
     "PluginState",
+    "distribution_for",
     "installed_candidates",
     "installed_plugins",
     "policy_from",
+    "stages_of",
     "told",
 ]

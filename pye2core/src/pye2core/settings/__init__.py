@@ -15,20 +15,29 @@ from pye2core.settings.broker import BrokerAddress, parse_broker_url
 from pye2core.settings.tls import TlsSettings
 
 if TYPE_CHECKING:
-    from pye2core.settings.environment import ClientSettings, client_key_path, client_settings
+    from pye2core.settings.dotenv_files import read_environment
+    from pye2core.settings.environment import (
+        DEFAULT_ROOT,
+        ClientSettings,
+        client_key_path,
+        client_settings,
+    )
     from pye2core.settings.plugin import load_plugin_settings, plugin_settings
     from pye2core.settings.unknown import refuse_unknown_variables
 
 _HOME = {
+    "DEFAULT_ROOT": "environment",
     "ClientSettings": "environment",
     "client_key_path": "environment",
     "client_settings": "environment",
     "load_plugin_settings": "plugin",
     "plugin_settings": "plugin",
+    "read_environment": "dotenv_files",
     "refuse_unknown_variables": "unknown",
 }
 
 __all__ = [
+    "DEFAULT_ROOT",
     "BrokerAddress",
     "ClientSettings",
     "TlsSettings",
@@ -37,6 +46,7 @@ __all__ = [
     "load_plugin_settings",
     "parse_broker_url",
     "plugin_settings",
+    "read_environment",
     "refuse_unknown_variables",
 ]
 

@@ -262,7 +262,7 @@ def _making_check(
     """Whether a session and a node would get one: that takes no broker, unlike a transport."""
 
     def check() -> Iterator[Problem]:
-        from pye2core.connection.dialects import made_serializer
+        from pye2core.connection import made_serializer
 
         if not _is_usable(descriptor, "implementation", registry):
             return

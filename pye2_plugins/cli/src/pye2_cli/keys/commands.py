@@ -25,7 +25,7 @@ from pye2core.identity import (
     replace_key,
     same_address,
 )
-from pye2core.settings.dotenv_files import read_environment
+from pye2core.settings import read_environment
 
 if TYPE_CHECKING:
     from pye2_cli.keys.places import KeyPlace

@@ -11,8 +11,7 @@ import click
 from attrs import frozen
 
 from pye2core.identity import KEY_PASSPHRASE, Passphrases
-from pye2core.settings import client_key_path
-from pye2core.settings.dotenv_files import read_environment
+from pye2core.settings import client_key_path, read_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_wire.vectors.cases import Mismatch, cut_repr, expect
 from pye2_wire.vectors.expressions import UnknownExpression, value_of
-from pye2core.code.rules import RESULT_NAMES
+from pye2core.code import RESULT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -186,7 +186,7 @@ class PresetContract(Contract):
             assert refused.parameter in wrong, told
 
     def _refusal_of(self, wrong: Mapping[str, Any]) -> PresetParameterError | None:
-        from pye2core.client.jobs import stages_of
+        from pye2core.plugins import stages_of
 
         try:
             stages_of(installed_plugins(), self.preset, {**self.parameters, **wrong})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pye2_testing.contracts.serializer.subject import NODE_NAME, introduce_receiver
 from pye2core import installed_plugins
-from pye2core.connection.dialects import made_serializer
+from pye2core.connection import made_serializer
 from pye2core.errors import NotProvided, PluginError
 
 if TYPE_CHECKING:
