@@ -158,6 +158,23 @@ def test_a_payload_waits_while_too_many_are_under_way(perform):
     assert perform(scenario)
 
 
+def test_a_payload_that_waited_until_its_instance_was_stopped_is_not_sent(perform):
+    async def scenario(stage):
+        stage.outlet.confirms = False
+        context = stage.instance(puppet()).context
+        for _ in range(UNDER_WAY):
+            await context.emit({})
+        late = asyncio.create_task(context.emit({}))
+        await asyncio.wait({late}, timeout=0.1)
+        await context.close()
+        stage.outlet.unconfirmed[0].set_result(None)
+        with pytest.raises(NodeError, match="was stopped"):
+            await late
+        return stage.outlet.payloads
+
+    assert len(perform(scenario)) == UNDER_WAY
+
+
 def test_payloads_that_the_broker_never_took_hold_nothing_up(perform):
     async def scenario(stage):
         stage.outlet.confirms = False

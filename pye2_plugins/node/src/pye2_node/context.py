@@ -207,6 +207,7 @@ class Context:
         await self._keep_to_budget()
         await self._slots.acquire()
         try:
+            self._check_open()  # it was a while ago
             self._budget.spend(1, self.clock.monotonic())
             self.iteration += 1
             self.last_payload_at = self.clock.now()

@@ -56,6 +56,7 @@ class MemoryNetwork:
     Attributes:
         broker: the broker.
         addresses: the nodes' addresses, by name.
+        loop: the one that all nodes share, in a thread of its own.
 
     Example:
         ::
@@ -68,7 +69,7 @@ class MemoryNetwork:
         self.broker = MemoryBroker(f"network-{next(_numbers)}")
         self.addresses: dict[str, str] = {}
         self._names = [f"node-{number}" for number in range(1, nodes + 1)]
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._running: list[_RunningNode] = []
         self._at_the_end = ExitStack()
 
@@ -129,27 +130,27 @@ class MemoryNetwork:
     # --- the loop of the nodes, in a thread of its own --------------------------------------------
 
     def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
 
     def _end_loop(self, thread: threading.Thread) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         thread.join(_PATIENCE)
-        self._loop.close()
+        self.loop.close()
 
     def _start_node(self, name: str, home: Home) -> None:
         settings = NodeSettings(name, parse_broker_url(self.broker.url), home.path)
         running = self._on_loop(_made(settings, home))
         self.addresses[name] = running.node.address
         self._running.append(running)
-        asyncio.run_coroutine_threadsafe(_run(running), self._loop)
+        asyncio.run_coroutine_threadsafe(_run(running), self.loop)
 
     def _on_loop(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(_PATIENCE)
 
     def _stop_nodes(self) -> None:
         for running in self._running:
-            self._loop.call_soon_threadsafe(running.node.stop)
+            self.loop.call_soon_threadsafe(running.node.stop)
         for running in self._running:
             running.ended.exception(_PATIENCE)
 

@@ -122,6 +122,9 @@ class InstanceContext(Protocol):
     async def emit(self, fields: Mapping[str, Any]) -> None:
         """Send a payload; waits while too many are under way.
 
+        Args:
+            fields: what it says, by upper-case key.
+
         Raises:
             TypeError: a field cannot be carried.
         """

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from pye2core import Payload
     from pye2core.abc import SealedMessage
 
-_CHANNELS = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
+_PAYLOADS = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
+_ALL = _PAYLOADS | {ChannelKind.NOTIF}
 
 
 class Said:
-    """All payloads that a broker has taken.
+    """All payloads and notifications that a broker has taken.
 
     Args:
         broker: the broker.
@@ -37,15 +38,15 @@ class Said:
 
     def in_pipeline(self, name: str) -> list[str]:
         """The digests of what the instances of a pipeline said, whoever can read it."""
-        every = self._sealed()
+        every = self._sealed(_ALL)
         return [each.digest for each in every if each.path.pipeline == name]
 
     def own_fields(self, payload: Payload) -> Mapping[str, Any]:
         """Of what a payload says, what its instance itself says."""
-        sealed = next(each for each in self._sealed() if each.digest == payload.digest)
+        sealed = next(each for each in self._sealed(_PAYLOADS) if each.digest == payload.digest)
         return sealed.own_fields(PayloadMessage(payload.path, payload.data))
 
-    def _sealed(self) -> Iterator[SealedMessage]:
+    def _sealed(self, kinds: frozenset[ChannelKind]) -> Iterator[SealedMessage]:
         for published in self._broker.published:
-            if published.channel.kind in _CHANNELS:
+            if published.channel.kind in kinds:
                 yield self._dialects.parse(published.data)[1]

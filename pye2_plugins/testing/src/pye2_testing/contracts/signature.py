@@ -6,6 +6,7 @@ whose sandbox is inline (``pye2_testing.network``).
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,6 +21,7 @@ from pye2_testing.contracts.offers import (
     offered_by,
     require_installed,
 )
+from pye2_testing.contracts.runner_watch import HELD_UP_SECONDS, RunnerWatch
 from pye2_testing.contracts.said import Said
 from pye2_testing.network import MemoryNetwork
 from pye2core import Instance, SignatureDescriptor, installed_plugins
@@ -109,6 +111,15 @@ class SignatureContract(Contract):
     def said(cls, network: MemoryNetwork) -> Said:
         """All that instances have said there."""
         return Said(network.broker)
+
+    @pytest.fixture
+    def watch(self, network: MemoryNetwork) -> Iterator[RunnerWatch]:
+        """What the instances' runners do on their node during the test."""
+        runner = self.descriptor().runner
+        if runner is None:
+            pytest.skip("it has a client's side only")
+        with RunnerWatch(implementation(runner), network.loop) as watching:
+            yield watching
 
     @pytest.fixture
     def payloads(self) -> queue.Queue[Payload]:
@@ -259,7 +270,49 @@ class SignatureContract(Contract):
         before = said.in_pipeline(pipeline.name)
         self._hear_of_another(pipeline, "last")
         assert before
-        assert said.in_pipeline(pipeline.name) == before
+        late = len(said.in_pipeline(pipeline.name)) - len(before)
+        assert late == 0, f"{late} messages came from its instance after the pipeline was closed"
+
+    def test_the_keys_of_what_it_sends_are_upper_case(
+        self, pipeline: Pipeline, payloads: queue.Queue[Payload], watch: RunnerWatch
+    ) -> None:
+        self._live(pipeline, payloads)
+
+        # Ours writes them so in any case; other nodes need not, and clients read them so.
+        wrong = sorted(str(key) for key in watch.keys if key != str(key).upper())
+        assert watch.keys
+        assert not wrong, f"the runner gives emit() {wrong}: write them in upper case"
+
+    def test_its_runner_leaves_the_nodes_loop_to_others(
+        self, pipeline: Pipeline, payloads: queue.Queue[Payload], watch: RunnerWatch
+    ) -> None:
+        self._live(pipeline, payloads)
+
+        told = (
+            f"for {HELD_UP_SECONDS:g} s and longer the runner kept the node from everything else:"
+            f" {watch.held_up}; await what takes long, or hand it to asyncio.to_thread"
+        )
+        assert not watch.held_up, told
+
+    def test_its_runner_leaves_no_task_behind(
+        self, pipeline: Pipeline, payloads: queue.Queue[Payload], watch: RunnerWatch
+    ) -> None:
+        self._live(pipeline, payloads)
+
+        left = watch.left_behind()
+        assert not left, f"after stop() still running: {left}; cancel them there, and await them"
+
+    def _live(self, pipeline: Pipeline, payloads: queue.Queue[Payload]) -> None:
+        """Have an instance do all that instances do, and end."""
+        instance = self.create(pipeline, "one", self.settings)
+        pipeline.deploy()
+        _next(payloads)
+        instance.send_instance_command("CONTRACT", payload={"ASKED": 1})
+        if self.change:
+            instance.update_instance_config(config=dict(self.change))
+            pipeline.deploy()
+            _next(payloads)
+        pipeline.close()
 
     def test_its_runner_ends_without_an_error(
         self,
@@ -272,6 +325,8 @@ class SignatureContract(Contract):
         _next(payloads)
 
         pipeline.close()
+        # What failed and was not asked for its exception says so when it is forgotten.
+        gc.collect()
 
         # The node ends an instance whatever its runner does, and says so in its log only.
         told = [each for each in caplog.records if each.levelno >= logging.ERROR]

@@ -26,8 +26,18 @@ class Cable:
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = []
+        self._is_used = threading.Event()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
+
+    def wait_until_used(self, timeout: float) -> None:
+        """Wait until somebody has connected.
+
+        Raises:
+            TimeoutError: nobody has within ``timeout`` seconds.
+        """
+        if not self._is_used.wait(timeout):
+            raise TimeoutError(f"nobody has connected to port {self.port} within {timeout:g} s")
 
     def cut(self) -> None:
         """Lose what is connected; new connections can be made."""
@@ -60,6 +70,7 @@ class Cable:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._ends += [near, far]
+            self._is_used.set()
             passing = threading.Thread(target=_pass_both, args=(near, far), daemon=True)
             self._threads.append(passing)
             passing.start()
