@@ -114,7 +114,7 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_whoever_has_it(tmp_path, mon
     outputs = ["Failed to start listener (eaddrinuse)", None]
     tried = []
 
-    def start(_self, _server, _names, port):
+    def start(_self, port):
         tried.append(port)
         return outputs[len(tried) - 1]
 

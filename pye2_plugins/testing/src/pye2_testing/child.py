@@ -1,6 +1,6 @@
 """Runs a server program as a child, for tests: until it is ready, and to its end.
 
-What is the same for Mosquitto and RabbitMQ; nothing here knows either.
+What is the same for all programs; ``private_server`` has what is the same for brokers.
 """
 
 from __future__ import annotations

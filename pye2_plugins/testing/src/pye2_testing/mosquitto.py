@@ -7,32 +7,21 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final
 
 from pye2_testing import child
-from pye2_testing.child import Child, free_port
-from pye2core.errors import Pye2Error
+from pye2_testing.child import Child
+from pye2_testing.private_server import PrivateServer, ServerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
-_ANSWER_TIMEOUT = 20.0
-_ATTEMPTS = 5
-_READY = b" running"
+_READY: Final = b" running"
 
 
-class MosquittoFailed(Pye2Error):
-    """Mosquitto is not installed, or did not start.
-
-    Attributes:
-        output: what it said.
-    """
-
-    def __init__(self, message: str, *, output: str = "") -> None:
-        super().__init__(message)
-        self.output = output
+class MosquittoFailed(ServerFailed):
+    """Mosquitto is not installed, or did not start; ``output`` is what it said."""
 
 
 def find_program(name: str = "mosquitto") -> str | None:
@@ -40,7 +29,14 @@ def find_program(name: str = "mosquitto") -> str | None:
     return child.find_program(name)
 
 
-class Mosquitto:
+def _required(name: str) -> str:
+    program = find_program(name)
+    if program is None:
+        raise MosquittoFailed(f"{name} is not installed: `apt-get install mosquitto`.")
+    return program
+
+
+class Mosquitto(PrivateServer):
     """A Mosquitto on 127.0.0.1, on a port that was free.
 
     Args:
@@ -56,6 +52,12 @@ class Mosquitto:
                 session = Session(mosquitto.url)
     """
 
+    title = "Mosquitto"
+    failed = MosquittoFailed
+    says_taken = ("Address already in use",)
+    goodbye = (*[signal.SIGTERM] * 5, signal.SIGKILL)
+    """A signal that comes before its loop runs is forgotten."""
+
     def __init__(
         self,
         folder: Path,
@@ -64,81 +66,19 @@ class Mosquitto:
         password: str | None = None,
         options: Sequence[str] = (),
     ) -> None:
-        self.folder = folder
+        super().__init__(folder, options)
         self.user = user
         self._password = password
-        self._options = tuple(options)
-        self._child: Child | None = None
-        self._port: int | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on, the same after a restart."""
-        if self._port is None:
-            raise MosquittoFailed("Mosquitto has no port before it is started: call start().")
-        return self._port
 
     @property
     def url(self) -> str:
         """Where it is reached, without credentials."""
         return f"mqtt://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        """The id of its process."""
-        assert self._child is not None, "Mosquitto was not started"
-        return self._child.pid
-
-    def start(self) -> None:
-        """Start it, or start it again on the same port.
-
-        Raises:
-            MosquittoFailed: the program is missing or ends; shows what it said.
-        """
-        program = find_program()
-        if program is None:
-            raise MosquittoFailed("Mosquitto is not installed: `apt-get install mosquitto`.")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_passwords()
-        for attempt in range(1, _ATTEMPTS + 1):
-            port = self._port or free_port()
-            output = self._try(program, port)
-            if output is None:
-                self._port = port
-                return
-            if "Address already in use" not in output or attempt == _ATTEMPTS or self._port:
-                raise MosquittoFailed(f"Mosquitto did not start:\n{output}", output=output)
-
-    def stop(self) -> None:
-        """Ask it to end, and wait for that."""
-        # A signal that comes before its loop runs is forgotten.
-        self._end([signal.SIGTERM] * _ATTEMPTS + [signal.SIGKILL])
-
-    def kill(self) -> None:
-        """End it without a chance to save or say anything."""
-        self._end([signal.SIGKILL])
-
-    def _try(self, program: str, port: int) -> str | None:
-        """Start it on ``port``; what it said if it did not start."""
-        configuration = self.folder / "mosquitto.conf"
-        configuration.write_text("\n".join(self._configuration(port)) + "\n", encoding="utf-8")
-        started = Child([program, "-c", str(configuration)], lambda line: line.endswith(_READY))
-        output = started.failure(_ANSWER_TIMEOUT)
-        if output is None:
-            self._child = started
-        return output
+    def _launch(self, port: int) -> Child:
+        lines = "\n".join(self._configuration(port)) + "\n"
+        command = [_required("mosquitto"), "-c", str(self._write("mosquitto.conf", lines))]
+        return Child(command, lambda line: line.endswith(_READY))
 
     def _configuration(self, port: int) -> list[str]:
         authentication = ["allow_anonymous true"]
@@ -159,16 +99,10 @@ class Mosquitto:
     def _passwords(self) -> Path:
         return self.folder / "passwords"
 
-    def _write_passwords(self) -> None:
+    def _prepare(self) -> None:
+        super()._prepare()
         if self.user is None:
             return
-        program = find_program("mosquitto_passwd")
-        if program is None:
-            raise MosquittoFailed("mosquitto_passwd is not installed; it comes with Mosquitto.")
+        program = _required("mosquitto_passwd")
         command = [program, "-b", "-c", str(self._passwords), self.user, self._password or ""]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - as above
-
-    def _end(self, signals: Sequence[signal.Signals]) -> None:
-        ended, self._child = self._child, None
-        if ended is not None:
-            ended.end(signals)

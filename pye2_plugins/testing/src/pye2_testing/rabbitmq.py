@@ -13,37 +13,25 @@ import os
 import secrets
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final
 
 from pye2_testing import child
 from pye2_testing.child import Child, free_port
-from pye2core.errors import Pye2Error
+from pye2_testing.private_server import PrivateServer, ServerFailed
 from pye2core.settings import BrokerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
-_ANSWER_TIMEOUT = 60.0
-_END_TIMEOUT = 20.0
-_ATTEMPTS = 5
-_READY = b"completed with"
-_NAMES_READY = b"epmd running"
-_UNWRAPPED = "/usr/lib/rabbitmq/bin"
+_READY: Final = b"completed with"
+_NAMES_READY: Final = b"epmd running"
+_UNWRAPPED: Final = "/usr/lib/rabbitmq/bin"
 """Where Debian has the script that does not become another user."""
 
 
-class RabbitMqFailed(Pye2Error):
-    """RabbitMQ is not installed, or did not start.
-
-    Attributes:
-        output: what it said.
-    """
-
-    def __init__(self, message: str, *, output: str = "") -> None:
-        super().__init__(message)
-        self.output = output
+class RabbitMqFailed(ServerFailed):
+    """RabbitMQ is not installed, or did not start; ``output`` is what it said."""
 
 
 def find_program(name: str = "rabbitmq-server") -> str | None:
@@ -51,7 +39,14 @@ def find_program(name: str = "rabbitmq-server") -> str | None:
     return child.find_program(name, _UNWRAPPED)
 
 
-class RabbitMq:
+def _required(name: str) -> str:
+    program = find_program(name)
+    if program is None:
+        raise RabbitMqFailed(f"{name} is not installed: `apt-get install rabbitmq-server`.")
+    return program
+
+
+class RabbitMq(PrivateServer):
     """A RabbitMQ on 127.0.0.1, on a port that was free.
 
     Args:
@@ -68,6 +63,13 @@ class RabbitMq:
                 session = Session(rabbitmq.url)
     """
 
+    title = "RabbitMQ"
+    failed = RabbitMqFailed
+    says_taken = ("eaddrinuse", "in_use")
+    answer_timeout = 60.0
+    end_timeout = 20.0
+    goodbye = (signal.SIGTERM, signal.SIGKILL)
+
     def __init__(
         self,
         folder: Path,
@@ -77,34 +79,12 @@ class RabbitMq:
         vhosts: Sequence[str] = ("/",),
         options: Sequence[str] = (),
     ) -> None:
-        self.folder = folder
+        super().__init__(folder, options)
         self.user = user
         self.password = password
         self._vhosts = tuple(vhosts)
-        self._options = tuple(options)
         self._names: Child | None = None
-        self._child: Child | None = None
-        self._port: int | None = None
         self._environment: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on, the same after a restart."""
-        if self._port is None:
-            raise RabbitMqFailed("RabbitMQ has no port before it is started: call start().")
-        return self._port
 
     @property
     def address(self) -> BrokerAddress:
@@ -116,58 +96,13 @@ class RabbitMq:
         """Where it is reached, with user and password."""
         return self.address.secret_url
 
-    @property
-    def pid(self) -> int:
-        """The id of its process."""
-        assert self._child is not None, "RabbitMQ was not started"
-        return self._child.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and neither stopped nor killed since."""
-        return self._child is not None
-
-    def start(self) -> None:
-        """Start it, or start it again on the same port; harmless if it runs.
-
-        Raises:
-            RabbitMqFailed: a program is missing or ends; shows what it said.
-        """
-        if self.running:
-            return
-        server, names = find_program(), find_program("epmd")
-        if server is None or names is None:
-            raise RabbitMqFailed("RabbitMQ is not installed: `apt-get install rabbitmq-server`.")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write("enabled_plugins", "[].\n")
-        self._write("definitions.json", json.dumps(self._definitions()))
-        for attempt in range(1, _ATTEMPTS + 1):
-            port = self._port or free_port()
-            output = self._try(server, names, port)
-            if output is None:
-                self._port = port
-                return
-            is_taken = "eaddrinuse" in output or "in_use" in output
-            if not is_taken or attempt == _ATTEMPTS or self._port:
-                raise RabbitMqFailed(f"RabbitMQ did not start:\n{output}", output=output)
-
-    def stop(self) -> None:
-        """Ask it to end, and wait for that."""
-        self._end([signal.SIGTERM, signal.SIGKILL])
-
-    def kill(self) -> None:
-        """End it without a chance to save or say anything."""
-        self._end([signal.SIGKILL])
-
     def control(self, *arguments: str) -> str:
         """Call ``rabbitmqctl`` for it; what that says.
 
         Raises:
             RabbitMqFailed: the program is missing, or it refuses.
         """
-        program = find_program("rabbitmqctl")
-        if program is None:
-            raise RabbitMqFailed("rabbitmqctl is not installed; it comes with RabbitMQ.")
+        program = _required("rabbitmqctl")
         done = subprocess.run(  # noqa: S603 - the system's own program
             [program, *arguments],
             env=self._environment,
@@ -180,34 +115,38 @@ class RabbitMq:
             raise RabbitMqFailed(f"rabbitmqctl {' '.join(arguments)}:\n{output}", output=output)
         return done.stdout
 
-    def _try(self, server: str, names: str, port: int) -> str | None:
-        """Start it on ``port``; what it said if it did not start."""
-        self._write("rabbitmq.conf", "\n".join(self._configuration(port)) + "\n")
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._write("enabled_plugins", "[].\n")
+        self._write("definitions.json", json.dumps(self._definitions()))
+
+    def _try(self, port: int) -> str | None:
         self._environment = self._make_environment(port)
-        output = self._start_names(names)
+        output = self._start_names()
         if output is not None:
             return output
-        started = Child(
-            [server],
+        output = super()._try(port)
+        if output is not None:
+            self._end_names()
+        return output
+
+    def _launch(self, port: int) -> Child:
+        self._write("rabbitmq.conf", "\n".join(self._configuration(port)) + "\n")
+        return Child(
+            [_required("rabbitmq-server")],
             lambda line: _READY in line,
             environment=self._environment,
             folder=self.folder,
         )
-        output = started.failure(_ANSWER_TIMEOUT)
-        if output is None:
-            self._child = started
-        else:
-            self._end_names()
-        return output
 
-    def _start_names(self, program: str) -> str | None:
+    def _start_names(self) -> str | None:
         """Start Erlang's name server, which RabbitMQ would otherwise start and leave behind."""
         names = Child(
-            [program, "-d", "-address", "127.0.0.1"],
+            [_required("epmd"), "-d", "-address", "127.0.0.1"],
             lambda line: _NAMES_READY in line,
             environment=self._environment,
         )
-        output = names.failure(_ANSWER_TIMEOUT)
+        output = names.failure(self.answer_timeout)
         if output is None:
             self._names = names
         return output
@@ -263,13 +202,8 @@ class RabbitMq:
             "permissions": [{**permission, "vhost": name} for name in self._vhosts],
         }
 
-    def _write(self, name: str, content: str) -> None:
-        (self.folder / name).write_text(content, encoding="utf-8")
-
     def _end(self, signals: Sequence[signal.Signals]) -> None:
-        ended, self._child = self._child, None
-        if ended is not None:
-            ended.end(signals, _END_TIMEOUT)
+        super()._end(signals)
         self._end_names()
 
     def _end_names(self) -> None:
