@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 from pye2_cli.fleet import Fleet
 from pye2_testing.fixtures import require_mosquitto
 from pye2_testing.mosquitto import Mosquitto
+from pye2core import Session
 from pye2core.identity import load_or_create_key
 
 # In pytest's importlib mode test files find each other only by the path.
 sys.path.append(str(Path(__file__).parent))
 
 from node_process import NodeProcess
+from our_client import PATIENCE, Rejections
 from wire_client import KnownNode, WireClient
 from wire_format import WireKey
+from wire_node import Habits, WireNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pye2core import Pipeline
 
 BROKERS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.mosquitto)]
 
@@ -117,3 +124,58 @@ def lone_node(
     ):
         yield running, client
     assert client.deafened_by == []
+
+
+# --- our client, and a node that is not ours ------------------------------------------------------
+
+
+@pytest.fixture
+def own_address(our_key_file: Path) -> str:
+    """The address of our client."""
+    return load_or_create_key(our_key_file).address
+
+
+@pytest.fixture
+def habits() -> Habits:
+    """What the foreign node does otherwise than ours; to be replaced."""
+    return Habits()
+
+
+@pytest.fixture
+def foreign_node(broker_url: str, own_address: str, habits: Habits) -> Iterator[WireNode]:
+    """A node that is not ours and allows our client."""
+    name = f"foreign-{uuid.uuid4().hex[:6]}"
+    # A copy: a test may have its node change them.
+    with WireNode(broker_url, name, allow=[own_address], habits=evolve(habits)) as running:
+        yield running
+    assert running.dropped == []
+
+
+@pytest.fixture(params=["encrypted", "clear"])
+def session(
+    request: pytest.FixtureRequest, broker_url: str, our_key_file: Path, foreign_node: WireNode
+) -> Iterator[Session]:
+    """A session of ours that knows the foreign node; commands encrypted or not."""
+    encrypts = request.param == "encrypted"
+    with Session(
+        broker=broker_url, key_file=our_key_file, silent=True, encrypt_comms=encrypts
+    ) as connected:
+        assert connected.wait_for_node(foreign_node.name, timeout=PATIENCE, verbose=False)
+        yield connected
+
+
+@pytest.fixture
+def pipeline(session: Session, foreign_node: WireNode) -> Pipeline:
+    """A pipeline of ours on the foreign node, not deployed yet."""
+    return session.create_pipeline(node=foreign_node.name, name=f"ours-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def rejections() -> Iterator[Rejections]:
+    """What our client does not act on from now."""
+    handler, logger = Rejections(), logging.getLogger("pye2core.connection")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.setLevel(logging.NOTSET)
+    logger.removeHandler(handler)

@@ -13,10 +13,8 @@ from wire_node import REST_CUSTOM_EXEC, Habits, WireNode
 
 from pye2core import Session
 from pye2core.errors import CodeRefused, ConfirmationTimeout
-from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pye2core import Pipeline
@@ -27,27 +25,9 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
-def node(broker_url: str, our_key_file: Path) -> Iterator[WireNode]:
-    """A node that is not ours and allows our client."""
-    allowed = [load_or_create_key(our_key_file).address]
-    with WireNode(broker_url, f"foreign-{uuid.uuid4().hex[:6]}", allow=allowed) as running:
-        yield running
-
-
-@pytest.fixture(params=["encrypted", "clear"])
-def session(
-    request: pytest.FixtureRequest, broker_url: str, our_key_file: Path, node: WireNode
-) -> Iterator[Session]:
-    """A session of ours that knows the node; commands encrypted or not."""
-    encrypts = request.param == "encrypted"
-    with Session(broker=broker_url, key_file=our_key_file, encrypt_comms=encrypts) as connected:
-        assert connected.wait_for_node(node.name, timeout=PATIENCE, verbose=False)
-        yield connected
-
-
-@pytest.fixture
-def pipeline(session: Session, node: WireNode) -> Pipeline:
-    return session.create_pipeline(node=node.name, name=f"ours-{uuid.uuid4().hex[:8]}")
+def node(foreign_node: WireNode) -> WireNode:
+    """The one that is asked is not ours."""
+    return foreign_node
 
 
 def updates(node: WireNode) -> list[Message]:

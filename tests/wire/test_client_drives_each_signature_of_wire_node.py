@@ -7,14 +7,11 @@ protocol.
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import evolve
+from our_client import PATIENCE, Heard, Rejections
 from wire_format import LEGACY_PREFIX, unpacked, without_prefix
 from wire_node import CHAIN_DIST, REST_CUSTOM_EXEC, Habits, WireNode
 
@@ -23,76 +20,17 @@ from pye2core.errors import Pye2Error
 from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pye2core import Instance, Pipeline
 
 Message = dict[str, Any]
 
-PATIENCE = 30.0
-
-
-class Heard:
-    """What a callback was given last; to be waited for."""
-
-    def __init__(self) -> None:
-        self._items: list[Any] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, *arguments: Any) -> None:
-        with self._changed:
-            self._items.append(arguments[-1])
-            self._changed.notify_all()
-
-    def wait_for(self, is_wanted: Callable[[Any], object] = lambda _: True) -> Any:
-        """The first item that is wanted."""
-
-        def found() -> list[Any]:
-            return [each for each in self._items if is_wanted(each)]
-
-        with self._changed:
-            assert self._changed.wait_for(found, PATIENCE), self._items
-            return found()[0]
-
 
 @pytest.fixture
-def habits() -> Habits:
-    return Habits()
-
-
-@pytest.fixture
-def own_address(our_key_file: Path) -> str:
-    """The address of our client."""
-    return load_or_create_key(our_key_file).address
-
-
-@pytest.fixture
-def node(broker_url: str, own_address: str, habits: Habits) -> Iterator[WireNode]:
-    """A node that is not ours and allows our client."""
-    name = f"foreign-{uuid.uuid4().hex[:6]}"
-    # A copy: a test may have its node change them.
-    with WireNode(broker_url, name, allow=[own_address], habits=evolve(habits)) as running:
-        yield running
-    assert running.dropped == []
-
-
-@pytest.fixture(params=["encrypted", "clear"])
-def session(
-    request: pytest.FixtureRequest, broker_url: str, our_key_file: Path, node: WireNode
-) -> Iterator[Session]:
-    """A session of ours that knows the node; commands encrypted or not."""
-    encrypts = request.param == "encrypted"
-    with Session(
-        broker=broker_url, key_file=our_key_file, silent=True, encrypt_comms=encrypts
-    ) as connected:
-        assert connected.wait_for_node(node.name, timeout=PATIENCE, verbose=False)
-        yield connected
-
-
-@pytest.fixture
-def pipeline(session: Session, node: WireNode) -> Pipeline:
-    return session.create_pipeline(node=node.name, name=f"ours-{uuid.uuid4().hex[:8]}")
+def node(foreign_node: WireNode) -> WireNode:
+    """The one that is driven is not ours."""
+    return foreign_node
 
 
 def asked(instance: Instance) -> None:
@@ -327,33 +265,6 @@ def test_payloads_signed_as_under_numpy_two_are_taken_where_the_session_is_told_
     assert payload["EXEC_RESULT"]["text"] == "return 1"
     assert payload["_P_PLUGIN_REAL_RESOLUTION"] == 19.5
     assert (payload.verified, good.verified) == (False, True)
-
-
-class Rejections(logging.Handler):
-    """What our client logs of messages that it does not act on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: queue.Queue[str] = queue.Queue()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.put(record.getMessage())
-
-    def next_of(self, sender: str) -> str:
-        """The next line about a sender."""
-        while sender not in (line := self.lines.get(timeout=PATIENCE)):
-            pass
-        return line
-
-
-@pytest.fixture
-def rejections() -> Iterator[Rejections]:
-    handler, logger = Rejections(), logging.getLogger("pye2core.connection")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.setLevel(logging.NOTSET)
-    logger.removeHandler(handler)
 
 
 def test_a_pinned_name_is_nobody_elses_even_if_they_are_heard_first(

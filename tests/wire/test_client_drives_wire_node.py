@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
-import queue
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from our_client import PATIENCE, Heard, Rejections
 from wire_format import WireKey, wire_time
 from wire_node import CHAIN_DIST, NOWHERE, Habits, WireNode
 from wire_voice import Asker
@@ -19,40 +17,12 @@ from pye2core.errors import ConfirmationTimeout, DeployFailed
 from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from pye2core import Instance, Pipeline
 
 Message = dict[str, Any]
-
-PATIENCE = 30.0
-
-
-class Heard:
-    """What a callback was given; to be waited for."""
-
-    def __init__(self) -> None:
-        self._items: list[Any] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, *arguments: Any) -> None:
-        with self._changed:
-            self._items.append(arguments[-1])
-            self._changed.notify_all()
-
-    def wait_for(self, is_wanted: Callable[[Any], object] = lambda _: True) -> Any:
-        """The first item that is wanted."""
-
-        def found() -> list[Any]:
-            return [each for each in self._items if is_wanted(each)]
-
-        with self._changed:
-            assert self._changed.wait_for(found, PATIENCE), self._items
-            return found()[0]
-
-    def __len__(self) -> int:
-        return len(self._items)
 
 
 @pytest.fixture(params=["v2", "v1"])
@@ -62,32 +32,9 @@ def habits(request: pytest.FixtureRequest) -> Habits:
 
 
 @pytest.fixture
-def node(broker_url: str, our_key_file: Path, habits: Habits) -> Iterator[WireNode]:
-    """A node that is not ours and allows our client."""
-    allowed = [load_or_create_key(our_key_file).address]
-    name = f"foreign-{uuid.uuid4().hex[:6]}"
-    with WireNode(broker_url, name, allow=allowed, habits=habits) as running:
-        yield running
-
-
-@pytest.fixture(params=["encrypted", "clear"])
-def session(
-    request: pytest.FixtureRequest, broker_url: str, our_key_file: Path, node: WireNode
-) -> Iterator[Session]:
-    """A session of ours that knows the node; commands encrypted or not."""
-    with Session(
-        broker=broker_url,
-        key_file=our_key_file,
-        silent=True,
-        encrypt_comms=request.param == "encrypted",
-    ) as connected:
-        assert connected.wait_for_node(node.name, timeout=PATIENCE, verbose=False)
-        yield connected
-
-
-@pytest.fixture
-def pipeline(session: Session, node: WireNode) -> Pipeline:
-    return session.create_pipeline(node=node.name, name=f"ours-{uuid.uuid4().hex[:8]}")
+def node(foreign_node: WireNode) -> WireNode:
+    """The one that is driven is not ours."""
+    return foreign_node
 
 
 def deployed(
@@ -286,35 +233,6 @@ def test_a_confirmation_that_comes_with_the_next_run_counts(
     pipeline.session.wait_for_transactions(transactions)
 
     assert pipeline.was_last_operation_successful
-
-
-class Rejections(logging.Handler):
-    """What our client logs of messages that it does not act on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: queue.Queue[str] = queue.Queue()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.put(record.getMessage())
-
-    def next_of(self, sender: str) -> str:
-        """The next line about a sender."""
-        while True:
-            line = self.lines.get(timeout=PATIENCE)
-            if sender in line:
-                return line
-
-
-@pytest.fixture
-def rejections() -> Iterator[Rejections]:
-    handler = Rejections()
-    logger = logging.getLogger("pye2core.connection")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.setLevel(logging.NOTSET)
-    logger.removeHandler(handler)
 
 
 @only(Habits(signs_like_numpy_two=True))

@@ -35,5 +35,5 @@ def resolve_types() -> None:
     said = {name: getattr(messages, name) for name in messages.__all__}
     names = {**said, "Any": Any, "Mapping": Mapping, "datetime": datetime}
     for model in said.values():
-        if attrs.has(model):
+        if isinstance(model, type) and attrs.has(model):
             attrs.resolve_types(model, names)
