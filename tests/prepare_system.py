@@ -16,6 +16,7 @@ PACKAGES = ("mosquitto", "rabbitmq-server")
 """Each is called like the program that tells whether it is there."""
 
 SERVICES = {
+    "mosquitto": ("mosquitto.service",),
     "rabbitmq-server": ("rabbitmq-server.service",),
     "epmd": ("epmd.service", "epmd.socket"),
 }
