@@ -196,6 +196,7 @@ def test_the_doctor_tells_of_a_plugin_that_is_switched_off_how_to_have_it_back(
 ) -> None:
     said = told["off-dist"]
 
+    assert (said["name"], said["version"]) == ("off", "1.0")
     assert (said["state"], said["phase"], said["error"]) == ("disabled", "enabled", None)
     assert "PYE2_DISABLE_PLUGINS" in said["advice"]
     assert said["ok"]
@@ -370,6 +371,16 @@ def test_the_list_of_plugins_says_the_same_of_each(
     for distribution, said in listed.items():
         assert said.items() <= told[distribution].items()
     assert listed.keys() == told.keys()
+
+
+def test_the_doctor_tells_all_of_each_that_has_a_problem(told: dict[str, dict[str, Any]]) -> None:
+    troubled = [each for each in told.values() if not each["ok"]]
+
+    assert len(troubled) >= len(BROKEN) + len(DIALECTS) + len(OF_THE_WRONG_KIND)
+    for each in troubled:
+        problem = each if each["state"] == "broken" else each["problems"][0]
+        known = (each["distribution"], each["version"], each["state"])
+        assert all([*known, problem["phase"], problem["error"], problem["advice"]]), each
 
 
 def test_people_are_told_the_whole_of_it_on_a_narrow_terminal(environment: Environment) -> None:
