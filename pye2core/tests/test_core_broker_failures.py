@@ -9,7 +9,7 @@ import ssl
 import pytest
 from attrs import evolve
 
-from pye2core.abc import broker_failures
+from pye2core.abc import Channel, broker_failures
 from pye2core.settings import BrokerAddress, TlsSettings
 
 BROKER = BrokerAddress("pigeon", "broker.lan", 99, "me", "s3cr3t")
@@ -70,6 +70,17 @@ def test_who_is_refused_is_told_and_how_to_give_credentials(address, who):
     assert who in str(told)
     assert "pigeon://user:password@host:port" in str(told)
     assert "s3cr3t" not in str(told)
+
+
+def test_a_channel_that_there_cannot_be_is_told_with_the_reason_and_a_way_out():
+    why = ValueError("an owner must not contain '+'")
+
+    told = broker_failures.impossible(BROKER, "MQTT", Channel.config("a+b"), why)
+
+    words = str(told)
+    assert words.startswith("No config channel can be had over MQTT: an owner must not contain '+'")
+    assert "Use the node's address" in words
+    assert told.broker == BROKER.url
 
 
 def test_a_message_that_is_too_large_tells_both_sizes():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from attrs import define, field, frozen
 
 from pye2_testing.lanes import Lane, Message
-from pye2core.abc import ChannelKind
+from pye2core.abc import KEPT_KINDS, ChannelKind
 from pye2core.errors import NotConnected
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pye2core.errors import TransportError
 
 _PAYLOAD_KINDS = frozenset({ChannelKind.PAYLOADS, ChannelKind.INBOX})
-_FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
 
 
 @frozen
@@ -70,7 +69,7 @@ class Session:
 
     def put(self, message: Message) -> None:
         """Queue ``message``."""
-        if message.channel.kind in _FLEETING_KINDS:
+        if message.channel.kind not in KEPT_KINDS:
             self.main.put_best_effort(message)
         elif message.channel.kind in _PAYLOAD_KINDS:
             self.payloads.put(message)

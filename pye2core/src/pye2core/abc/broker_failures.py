@@ -12,10 +12,16 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from pye2core.abc import tls_failures
-from pye2core.errors import BrokerUnreachable, CredentialsRefused, MessageTooLarge, NotConnected
+from pye2core.errors import (
+    BrokerUnreachable,
+    CredentialsRefused,
+    MessageTooLarge,
+    NotConnected,
+    TransportError,
+)
 
 if TYPE_CHECKING:
-    from pye2core.errors import TransportError
+    from pye2core.abc.transports import Channel
     from pye2core.settings import BrokerAddress
 
 _CHECK_NETWORK = "Check host, port and firewall, and that the broker is running."
@@ -124,6 +130,24 @@ def too_large(
         broker=broker.url,
         size=size,
         limit=limit,
+    )
+
+
+def impossible(
+    broker: BrokerAddress, protocol: str, channel: Channel, why: object
+) -> TransportError:
+    """There can be no such channel, or nothing can be published on it.
+
+    Args:
+        broker: the broker's address.
+        protocol: what the broker speaks, as people call it.
+        channel: what was asked for.
+        why: a clause: "the owner of a channel must not contain '+'".
+    """
+    return TransportError(
+        f"No {channel.kind.value} channel can be had over {protocol}: {why}. Use the node's"
+        " address, or a name of letters, digits, '_' and '-'.",
+        broker=broker.url,
     )
 
 

@@ -21,6 +21,7 @@ from pye2_amqp.publisher import Message
 from pye2_amqp.settings import AmqpSettings
 from pye2_amqp.topology import KEPT, Topology, Traffic, traffic_of
 from pye2core.abc import (
+    KEPT_KINDS,
     ChannelKind,
     ConnectionState,
     CurrentLink,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from pye2core.abc import Channel, TransportOptions
 
 _log = logging.getLogger(__name__)
-
-_FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
 
 _FOR_SOMEBODY = frozenset({ChannelKind.CONFIG, ChannelKind.INBOX})
 """What is published as mandatory: the broker says if there is no queue for it."""
@@ -123,7 +122,7 @@ class AmqpTransport(Transport):
             bundle = self._current.at(key)
         except TransportError as error:
             return broker_failures.unsent(error)
-        durable = self._settings.queue_durable and channel.kind not in _FLEETING_KINDS
+        durable = self._settings.queue_durable and channel.kind in KEPT_KINDS
         wants_queue = channel.kind in _FOR_SOMEBODY
         return bundle.publish(channel, Message(key, data, durable, wants_queue))
 
@@ -210,11 +209,7 @@ class AmqpTransport(Transport):
             raise self._impossible(channel, error) from None
 
     def _impossible(self, channel: Channel, why: ValueError) -> TransportError:
-        return TransportError(
-            f"No {channel.kind.value} channel can be had over AMQP: {why}."
-            " Use the node's address, or a name of letters, digits, '_' and '-'.",
-            broker=self.options.broker.url,
-        )
+        return broker_failures.impossible(self.options.broker, "AMQP", channel, why)
 
     def _check_size(self, data: bytes) -> None:
         limit = self.features.max_message

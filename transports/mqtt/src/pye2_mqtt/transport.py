@@ -18,6 +18,7 @@ from pye2_mqtt.connection import Endpoint, Will
 from pye2_mqtt.plugin import DEFAULT_PORTS, FEATURES
 from pye2_mqtt.topics import Topics
 from pye2core.abc import (
+    KEPT_KINDS,
     ChannelKind,
     ConnectionState,
     CurrentLink,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from pye2core.abc import Channel, TransportOptions
 
 _log = logging.getLogger(__name__)
-
-_FLEETING_KINDS = frozenset({ChannelKind.CTRL, ChannelKind.ROLL_CALL})
 
 _WILL_QOS = 1
 """More than a heartbeat's: nothing newer follows soon."""
@@ -248,11 +247,7 @@ class MqttTransport(Transport):
             raise self._impossible(channel, error) from None
 
     def _impossible(self, channel: Channel, why: ValueError) -> TransportError:
-        return TransportError(
-            f"No {channel.kind.value} channel can be had over MQTT: {why}."
-            " Use the node's address, or a name of letters, digits, '_' and '-'.",
-            broker=self.options.broker.url,
-        )
+        return broker_failures.impossible(self.options.broker, "MQTT", channel, why)
 
     def _check_size(self, data: bytes) -> None:
         limit = self.features.max_message
@@ -262,7 +257,7 @@ class MqttTransport(Transport):
 
 def _qos_of(channel: Channel) -> int:
     """Heartbeats are soon followed by newer ones, roll calls answered at once or not at all."""
-    return 0 if channel.kind in _FLEETING_KINDS else 1
+    return 1 if channel.kind in KEPT_KINDS else 0
 
 
 def _tls_context(tls: TlsSettings) -> ssl.SSLContext:

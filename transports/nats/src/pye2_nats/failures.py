@@ -121,11 +121,7 @@ def forbidden(broker: BrokerAddress, what: str) -> CredentialsRefused:
 
 def impossible(broker: BrokerAddress, channel: Channel, why: str) -> TransportError:
     """There can be no such channel, or nothing can be published on it."""
-    return TransportError(
-        f"No {channel.kind.value} channel can be had over NATS: {why}. Use the node's address, or"
-        " a name of letters, digits, '_' and '-'.",
-        broker=broker.url,
-    )
+    return broker_failures.impossible(broker, "NATS", channel, why)
 
 
 def too_large(broker: BrokerAddress, size: int, limit: int) -> MessageTooLarge:
