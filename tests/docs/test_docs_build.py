@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import pye2core
-from pye2core import abc, hookspecs
+from pye2core import abc, connection, hookspecs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +23,7 @@ REFERENCE = {
         if getattr(getattr(pye2core, name), "__module__", "") == "pye2core.descriptors"
     ],
     "contracts": [f"pye2core.abc.{abc._HOME[name]}.{name}" for name in abc.__all__],
+    "nodes": [f"pye2core.connection.{name}" for name in connection.__all__],
 }
 """What each page of the reference has to describe."""
 
