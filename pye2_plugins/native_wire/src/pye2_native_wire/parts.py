@@ -19,6 +19,7 @@ from pye2_native_wire.reading import (
 )
 from pye2_native_wire.values import misshapen
 from pye2core.messages import (
+    VOID,
     Capability,
     InstanceConfig,
     InstancePath,
@@ -27,7 +28,6 @@ from pye2core.messages import (
     Provenance,
     Requester,
 )
-from pye2core.messages.configuration import VOID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pye2_native_wire.values import misshapen
 from pye2core.errors import MessageRejected
-from pye2core.messages.configuration import upper_keys
+from pye2core.messages import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

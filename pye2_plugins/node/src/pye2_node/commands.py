@@ -19,6 +19,7 @@ from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
+    INSTANCE_COMMAND,
     Action,
     Command,
     InstancePath,
@@ -28,7 +29,6 @@ from pye2core.messages import (
     PipelineConfig,
     Requester,
 )
-from pye2core.messages.configuration import INSTANCE_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,6 +18,7 @@ from pye2core.messages.codes import (
 )
 from pye2core.messages.configuration import (
     FORMATTER,
+    INSTANCE_COMMAND,
     VOID,
     InstanceConfig,
     InstanceUpdate,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERY_NODE",
     "FORMATTER",
+    "INSTANCE_COMMAND",
     "NOBODY",
     "SIGNS_OF_LIFE",
     "VOID",

@@ -197,8 +197,7 @@ def forget(*, address: str, key_file: Path | None) -> None:
     side learns of it. It takes effect at once, also where that side runs.
     """
     from pye2_cli.keys.places import client_passphrases
-    from pye2core.connection import memory_of
-    from pye2core.connection.speakers import forget_speaker
+    from pye2core.connection import forget_speaker, memory_of
     from pye2core.identity import address_of, load_key, public_key_of
     from pye2core.settings import client_key_path
 

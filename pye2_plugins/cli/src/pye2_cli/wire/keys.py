@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pye2_cli.keys.places import client_passphrases
-from pye2core.connection import VolatileMemory
-from pye2core.connection.file_memory import FileMemory, memory_path
+from pye2core.connection import FileMemory, VolatileMemory, memory_path
 from pye2core.identity import load_key
 from pye2core.settings import client_key_path
 
