@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 from attrs import evolve
@@ -94,8 +95,9 @@ def impostor():
                 connected, _ = listener.accept()
                 taken.append(connected)
                 if data is not None:
-                    connected.sendall(data)
-                    connected.shutdown(socket.SHUT_WR)
+                    with suppress(OSError):  # the client may have hung up first
+                        connected.sendall(data)
+                        connected.shutdown(socket.SHUT_WR)
 
         threads.append(threading.Thread(target=serve, daemon=True))
         threads[0].start()

@@ -22,6 +22,9 @@ _GUEST = "guest"
 _SHORTEST_TIMEOUT = 0.001
 """Seconds; pika takes no zero."""
 
+_LATER_THAN_OURS = 10.0
+"""Seconds after our own time-out until pika gives up: at once, either could be what is told."""
+
 
 @frozen
 class Endpoint:
@@ -77,7 +80,7 @@ class Endpoint:
             heartbeat=self.heartbeat,
             connection_attempts=1,
             socket_timeout=max(self.timeout, _SHORTEST_TIMEOUT),
-            stack_timeout=max(self.timeout, _SHORTEST_TIMEOUT),
+            stack_timeout=self.timeout + _LATER_THAN_OURS,
             ssl_options=pika.SSLOptions(self.tls, broker.host) if self.tls else None,
             client_properties={"product": "pye2", "connection_name": self.name},
         )
