@@ -22,6 +22,7 @@ from attrs import evolve
 from pye2_node import allow_file
 from pye2_node.doorbell import ring
 from pye2_node.home import Home, allow_file_of, default_home, key_file_of
+from pye2_node.service.command import install_service
 from pye2_node.settings import (
     KEY_PASSPHRASE,
     LONGEST_HEARTBEAT_SECONDS,
@@ -447,6 +448,9 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     from pye2_node.doctor import show_examination
 
     ctx.exit(0 if show_examination(as_json=as_json) else 1)
+
+
+node.add_command(install_service(node))
 
 
 def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
