@@ -22,6 +22,7 @@ from attrs import evolve
 from pye2_node import allow_file
 from pye2_node.doorbell import ring
 from pye2_node.home import Home, allow_file_of, default_home, key_file_of
+from pye2_node.owner import act_as_owner_of
 from pye2_node.service.command import install_service
 from pye2_node.settings import (
     KEY_PASSPHRASE,
@@ -455,9 +456,10 @@ node.add_command(install_service(node))
 
 def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
     """The options stand before the subcommand or behind it."""
-    if home is not None:
-        return home
-    return of_group if name is None else default_home(name)
+    if home is None:
+        home = of_group if name is None else default_home(name)
+    act_as_owner_of(home)
+    return home
 
 
 def main() -> None:
