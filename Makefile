@@ -3,7 +3,7 @@
 export UV_SYSTEM_CERTS := true
 UV := $(shell command -v uv || echo .tools/bin/uv)
 
-.PHONY: demo test long sync check bench docs
+.PHONY: demo test long sync check bench fuzz docs
 
 demo: sync
 	$(UV) run --no-sync pye2 demo primes
@@ -20,6 +20,10 @@ check: sync
 
 bench: sync
 	$(UV) run --no-sync python -m benchmarks
+
+fuzz:
+	$(UV) sync --all-packages --inexact --group fuzz
+	$(UV) run --no-sync python tests/fuzz/fuzz_run.py
 
 docs: sync
 	$(UV) run --no-sync python -m sphinx -W --keep-going -q docs build/docs
