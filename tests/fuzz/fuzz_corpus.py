@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LONGEST_INPUT = 4096
+"""Bytes of an input that is tried, and kept."""
+
 KEPT = Path(__file__).parent / "corpus"
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 

@@ -15,9 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fuzz_corpus import keep, kept_inputs, seeds
+from fuzz_corpus import LONGEST_INPUT, keep, kept_inputs, seeds
 
-LONGEST_INPUT = 4096
 _TARGETS = (
     *("wire_bytes", "wire_signed", "wire_edited", "wire_encrypted", "wire_ciphertext"),
     *("wire_compressed", "wire_decode", "code_transfer", "worker_frame", "channel_names"),
@@ -39,17 +38,17 @@ _WORDS = (
 
 def fuzz(target: str, quiet_seconds: int) -> str:
     """Fuzz one target until it is quiet; what came of it, in words."""
+    # Not where libFuzzer runs: there it would be imported before atheris has seen it.
+    from fuzz_reach import fewest
+
     with tempfile.TemporaryDirectory() as folder:
-        corpus, small = Path(folder) / "corpus", Path(folder) / "small"
-        words = Path(folder) / "words"
+        corpus, words = Path(folder) / "corpus", Path(folder) / "words"
         words.write_text("".join(f'"{word}"\n' for word in _WORDS))
         corpus.mkdir()
-        small.mkdir()
         for number, data in enumerate(kept_inputs(target) + seeds(target)):
             (corpus / f"seed{number}").write_bytes(data)
         came_to = _until_quiet(target, corpus, words, quiet_seconds)
-        _run(target, "-merge=1", str(small), str(corpus))
-        found = [each.read_bytes() for each in small.iterdir()]
+        found = fewest(target, [each.read_bytes() for each in corpus.iterdir()])
     keep(target, found)
     return f"{target}: {came_to}; {len(found)} inputs kept, {sum(map(len, found)):,} bytes"
 

@@ -1,0 +1,28 @@
+# What is run on the emulated machine.
+cd /opt/project || exit 1
+export PYTHONPATH=/opt/site PYTHONDONTWRITEBYTECODE=1 HOME=/root OPENBLAS_NUM_THREADS=1
+echo "MACHINE $(uname -srm), $(python3 --version), Landlock $(python3 -c '
+from pye2_node.sandbox.layers.landlock import landlock_version
+try: print("version", landlock_version())
+except OSError as error: print(error)')"
+run() { echo "CHECK $1"; shift; "$@"; echo "CHECK ENDED WITH $?"; }
+run import python3 -c 'import importlib, pkgutil
+for name in ("attrs", "cattrs", "click", "coincurve", "cryptography", "nats", "numpy", "packaging",
+             "paho.mqtt", "pika", "PIL", "pluggy", "psutil", "dotenv", "rich", "tomli_w"):
+    importlib.import_module(name)
+count = 0
+for package in ("pye2core", "pye2_wire", "pye2_node", "pye2_mqtt", "pye2_amqp", "pye2_nats",
+                "pye2_custom_code", "pye2_chain_job", "pye2_broker", "pye2_cli"):
+    found = importlib.import_module(package)
+    for module in pkgutil.walk_packages(found.__path__, f"{package}."):
+        if ".templates" not in module.name and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+            count += 1
+print(count, "modules")'
+run "doctor as root" python3 -m pye2_node doctor
+run "doctor as a user" setpriv --reuid 1000 --regid 1000 --clear-groups python3 -m pye2_node doctor
+T="python3 -m pytest -q -p no:cacheprovider -o addopts= --import-mode=importlib -o timeout=0 -W ignore"
+run filter $T pye2_plugins/node/tests/test_node_sandbox_filter.py
+run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py
+run sandbox $T pye2_plugins/node/tests/test_node_sandbox_plugin.py \
+    pye2_plugins/node/tests/test_node_sandbox_functions.py
