@@ -3,7 +3,7 @@
 export UV_SYSTEM_CERTS := true
 UV := $(shell command -v uv || echo .tools/bin/uv)
 
-.PHONY: demo test long sync check bench fuzz docs
+.PHONY: demo test long sync check bench fuzz aarch64 docs
 
 demo: sync
 	$(UV) run --no-sync pye2 demo primes
@@ -24,6 +24,9 @@ bench: sync
 fuzz:
 	$(UV) sync --all-packages --inexact --group fuzz
 	$(UV) run --no-sync python tests/fuzz/fuzz_run.py
+
+aarch64: sync
+	$(UV) run --no-sync python tests/aarch64/machine.py
 
 docs: sync
 	$(UV) run --no-sync python -m sphinx -W --keep-going -q docs build/docs

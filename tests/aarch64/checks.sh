@@ -1,6 +1,6 @@
 # What is run on the emulated machine.
 cd /opt/project || exit 1
-export PYTHONPATH=/opt/site PYTHONDONTWRITEBYTECODE=1 HOME=/root OPENBLAS_NUM_THREADS=1
+export PYTHONDONTWRITEBYTECODE=1 HOME=/root OPENBLAS_NUM_THREADS=1
 echo "MACHINE $(uname -srm), $(python3 --version), Landlock $(python3 -c '
 from pye2_node.sandbox.layers.landlock import landlock_version
 try: print("version", landlock_version())
@@ -21,7 +21,7 @@ for package in ("pye2core", "pye2_wire", "pye2_node", "pye2_mqtt", "pye2_amqp", 
 print(count, "modules")'
 run "doctor as root" python3 -m pye2_node doctor
 run "doctor as a user" setpriv --reuid 1000 --regid 1000 --clear-groups python3 -m pye2_node doctor
-T="python3 -m pytest -q -p no:cacheprovider -o addopts= --import-mode=importlib -o timeout=0 -W ignore"
+T="python3 -m pytest -q --color=no -p no:cacheprovider -o addopts= --import-mode=importlib -o timeout=0 -W ignore"
 run filter $T pye2_plugins/node/tests/test_node_sandbox_filter.py
 run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py
 run sandbox $T pye2_plugins/node/tests/test_node_sandbox_plugin.py \
