@@ -25,4 +25,5 @@ T="python3 -m pytest -q --color=no -p no:cacheprovider -o addopts= --import-mode
 run filter $T pye2_plugins/node/tests/test_node_sandbox_filter.py
 run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py
 run sandbox $T pye2_plugins/node/tests/test_node_sandbox_plugin.py \
-    pye2_plugins/node/tests/test_node_sandbox_functions.py
+    pye2_plugins/node/tests/test_node_sandbox_functions.py \
+    pye2_plugins/node/tests/test_node_sandbox_process.py

@@ -126,6 +126,8 @@ def furnish(root: Path) -> None:
     (root / "opt/checks.sh").write_bytes((HERE / "checks.sh").read_bytes())
     (root / "opt/now").write_text(f"{time.time():.0f}\n")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (root / "etc/shadow").write_text("root:*:20000:0:99999:7:::\n")
+    (root / "etc/shadow").chmod(0o600)
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "root").mkdir(exist_ok=True)
     (root / "mnt").mkdir(exist_ok=True)
