@@ -27,8 +27,8 @@ PYTHON = "3.11"
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORM = "aarch64-manylinux_2_28"
 PACKAGES = (
-    *("base-files", "coreutils", "dash", "libgomp1", "linux-image-arm64", "mount", "python3"),
-    "util-linux",
+    *("base-files", "coreutils", "dash", "libgomp1", "libstdc++6", "linux-image-arm64", "mount"),
+    *("python3", "util-linux"),
 )
 MERGED = ("bin", "lib", "sbin")
 UNUSED = ("boot", "usr/share/doc", "usr/share/locale", "usr/share/man", "lib/modules")

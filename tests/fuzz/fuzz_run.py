@@ -61,10 +61,12 @@ def _until_quiet(target: str, corpus: Path, words: Path, quiet_seconds: int) -> 
         told = _run(target, *spell, str(corpus))
         now = max(map(int, re.findall(r" cov: (\d+) ", told)), default=0)
         executions += int(re.findall(r"stat::number_of_executed_units: +(\d+)", told)[-1])
+        memory = [int(each) for each in re.findall(r" rss: (\d+)Mb", told)]
         seconds += quiet_seconds
-        print(f"  {target}: {seconds} s, {executions:,} executions, {now} edges", flush=True)
+        sofar = f"{seconds} s, {executions:,} executions, {now} edges"
+        print(f"  {target}: {sofar}, {memory[0]} to {memory[-1]} MB", flush=True)
         if now <= edges:
-            return f"{seconds} s, {executions:,} executions, {now} edges"
+            return sofar
         edges = now
 
 

@@ -15,6 +15,7 @@ from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.commands import ACTIONS
 from pye2_wire.heartbeats import encoded_data
 from pye2_wire.plain import NESTING_LIMIT
+from pye2_wire.reading import MOST_VALUES
 from pye2_wire.sealed import parse
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields, signed_part
@@ -277,3 +278,27 @@ def test_a_request_for_a_heartbeat_in_clear_is_recognised_as_one() -> None:
     asked = parse(Pye2Serializer().seal(command, Identity.generate()))
 
     assert asked.asks_for_sign_of_life
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "1", '""', r'"\""'])
+def test_a_message_that_would_be_large_once_it_is_read_is_rejected_unread(value: str) -> None:
+    data = f'{{"EE_ID":[{",".join([value] * (MOST_VALUES + 1))}]}}'.encode()
+
+    assert "values" in str(rejection_of(data))
+
+
+@pytest.mark.parametrize("text", ["[{,:", r"\\", r"\"[,"])
+def test_what_only_looks_like_values_in_a_text_does_not_count(text: str) -> None:
+    message = {"EE_EVENT_TYPE": "PAYLOAD", "EE_ID": "n", "A": text * MOST_VALUES, "B": [text] * 99}
+
+    DIALECT.parse(signed(message)).verify()
+
+
+def test_a_small_heartbeat_does_not_bring_a_large_state() -> None:
+    state = b'{"A":[' + b"[]," * 300_000 + b"[]]}"
+    heartbeat = {"EE_ID": "n", "EE_EVENT_TYPE": "HEARTBEAT", "HEARTBEAT_VERSION": "v2"}
+    data = signed({**heartbeat, "ENCODED_DATA": encoded_data(state)})
+
+    assert len(data) < 10_000
+    with pytest.raises(MessageRejected, match="values"):
+        DIALECT.parse(data).open(RECEIVER)

@@ -76,6 +76,9 @@ _COUNTS = ("NR_INFERENCES", "NR_PAYLOADS", "NR_STREAMS_DATA")
 # What says who speaks is taken from the outside, as it was verified there.
 _FROM_OUTSIDE = (*UNSIGNED_KEYS, "EE_ID", "EE_PAYLOAD_PATH")
 
+_MOST_VALUES = 250_000
+"""JSON values of a state that was compressed: a message of a thousandth of its size brings them."""
+
 STATUS_NESTING_LIMIT = NESTING_LIMIT + 4
 """How deep lists and dictionaries may be nested in a heartbeat, sent or received.
 
@@ -247,9 +250,8 @@ def _status_from(message: dict[str, Any]) -> dict[str, Any]:
             " more to a later version of pye2-wire",
             reason="unsupported",
         )
-    state = read_object(
-        decoded_data(text_at(message, "ENCODED_DATA")), "ENCODED_DATA", STATUS_NESTING_LIMIT
-    )
+    decoded = decoded_data(text_at(message, "ENCODED_DATA"))
+    state = read_object(decoded, "ENCODED_DATA", STATUS_NESTING_LIMIT, _MOST_VALUES)
     outside = {key: message[key] for key in _FROM_OUTSIDE if key in message}
     status = {**message, **state, **outside}
     del status["ENCODED_DATA"]

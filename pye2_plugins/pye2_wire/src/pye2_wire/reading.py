@@ -18,7 +18,11 @@ from pye2core.errors import MessageRejected
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+MOST_VALUES = 1_000_000
+"""JSON values of one message: each takes up to two hundred bytes once it is read."""
+
 _CONTAINERS = frozenset({dict, list})
+_BEFORE_VALUES = (b",", b":", b"[", b"{")
 
 
 def misshapen(problem: str) -> MessageRejected:
@@ -28,7 +32,9 @@ def misshapen(problem: str) -> MessageRejected:
     )
 
 
-def read_object(data: bytes, what: str, levels: int = NESTING_LIMIT) -> dict[str, Any]:
+def read_object(
+    data: bytes, what: str, levels: int = NESTING_LIMIT, values: int = MOST_VALUES
+) -> dict[str, Any]:
     """Read a JSON object.
 
     It is certain to be nested at most ``levels`` deep and to hold what can be sent again. Of equal
@@ -38,16 +44,17 @@ def read_object(data: bytes, what: str, levels: int = NESTING_LIMIT) -> dict[str
         data: UTF-8.
         what: what this is, for the error.
         levels: how deep it may be nested.
+        values: how many values it may hold.
 
     Raises:
         MessageRejected: reason "shape".
     """
-    message = read_object_of_any_depth(data, what)
+    message = read_object_of_any_depth(data, what, values)
     require_depth(message, data, what, levels)
     return message
 
 
-def read_object_of_any_depth(data: bytes, what: str) -> dict[str, Any]:
+def read_object_of_any_depth(data: bytes, what: str, values: int = MOST_VALUES) -> dict[str, Any]:
     """Read a JSON object of which it is not known yet how deep it may be nested.
 
     As :func:`read_object`; :func:`require_depth` has to follow before anybody walks through it.
@@ -55,6 +62,8 @@ def read_object_of_any_depth(data: bytes, what: str) -> dict[str, Any]:
     Raises:
         MessageRejected: reason "shape".
     """
+    if len(data) > values and _has_more_values(data, values):
+        raise misshapen(f"{what} holds more than {values} values")
     try:
         text = data.decode()
         message = json.loads(text)
@@ -69,6 +78,23 @@ def read_object_of_any_depth(data: bytes, what: str) -> dict[str, Any]:
     if type(message) is not dict:
         raise misshapen(f"{what} is {_kind(message)}, not an object")
     return message
+
+
+def _has_more_values(data: bytes, most: int) -> bool:
+    """Whether a JSON text that is small as text would be large as objects; reads none of it.
+
+    A value has a comma, a colon or an opening bracket before it. Those in texts do not count.
+    """
+    if _signs_in(data) <= most:
+        return False
+    unescaped = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    if unescaped.count(b'"') > 2 * most:  # before they are taken apart, one by one
+        return True
+    return _signs_in(b"".join(unescaped.split(b'"')[::2])) > most
+
+
+def _signs_in(text: bytes) -> int:
+    return sum(map(text.count, _BEFORE_VALUES))
 
 
 def require_depth(message: dict[str, Any], data: bytes, what: str, levels: int) -> None:
