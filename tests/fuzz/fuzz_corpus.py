@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,7 @@ _MADE_UP: dict[str, list[bytes]] = {
         b'{"ACTION":"PIPELINE_COMMAND","PAYLOAD":{"NAME":"p","PIPELINE_COMMAND":"x"}}',
     ],
     "wire_ciphertext": [bytes(12), bytes(28), b"A" * 40],
-    "code_transfer": [b"cmV0dXJuIDE=", b"return 1", b"eJwrSi0pLcpTMAQAEXgDHw=="],
+    "code_transfer": [b"cmV0dXJuIDE=", b"return 1", zlib.compress(b"return 1")],
     "worker_frame": [
         b'\0\0\0\x10{"did":"log","text":"a\\n"}',
         b'\0\0\0\x10{"did":"print","text":"a"}',
