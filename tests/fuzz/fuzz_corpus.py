@@ -35,6 +35,10 @@ def seeds(target: str) -> list[bytes]:
     messages = recorded()
     if target == "wire_compressed":
         return [each.encode() for _, each in messages if each]
+    if target.startswith("native_"):
+        from fuzz_native import SEEDS
+
+        return SEEDS[target]
     whole = [raw.encode() for raw, _ in messages]
     if target in {"wire_bytes", "wire_decode", "wire_signed"}:
         return whole

@@ -16,7 +16,7 @@ _OURS = ("/pye2core/", "/pye2_")
 
 def fewest(target: str, inputs: Iterable[bytes]) -> list[bytes]:
     """Of these inputs those that reach a step which no shorter one reaches."""
-    run = TARGETS[target].run
+    run = TARGETS[target]
     kept, known = [], set[tuple[Any, ...]]()
     for data in sorted({each for each in inputs if len(each) <= LONGEST_INPUT}, key=_by_length):
         reached = _steps(run, data)

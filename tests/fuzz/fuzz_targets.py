@@ -12,8 +12,9 @@ import logging
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
 from fuzz_edits import Editor
+from fuzz_native import TARGETS as NATIVE
+from fuzz_native import require_reason
 
 from pye2_amqp.topology import Topology
 from pye2_cli.wire.files import messages_in
@@ -45,26 +46,10 @@ RECEIVER = Identity.from_private_value(bytes.fromhex("22" * 32))
 DIALECT = Pye2Serializer(node_name="n")
 REASONS = {"shape", "signature", "numpy2-signature", "decryption", "unsupported"}
 OF_THE_GATE = {"recipient", "replay", "not-allowed", "unencrypted", "shape"}
-LONGEST_WORDS = 5000
 PATH = InstancePath("p", "CUSTOM_EXEC_01", "i")
 
 HEARTBEAT = {"EE_ID": "n", "EE_EVENT_TYPE": "HEARTBEAT", "HEARTBEAT_VERSION": "v2"}
 COMMAND = {"EE_ID": "n", "EE_IS_ENCRYPTED": True, "SESSION_ID": "s", "INITIATOR_ID": "i"}
-
-
-@frozen
-class Target:
-    """A decoder that is fuzzed.
-
-    Attributes:
-        name: also that of its corpus.
-        run: takes any bytes, and raises nothing.
-        packages: whose coverage counts.
-    """
-
-    name: str
-    run: Callable[[bytes], None]
-    packages: tuple[str, ...]
 
 
 # --- PyE2's dialect -------------------------------------------------------------------------------
@@ -92,12 +77,6 @@ def let_in(sealed: Any) -> None:
         GATE(sealed)
     except MessageRejected as rejection:
         require_reason(rejection, OF_THE_GATE)
-
-
-def require_reason(rejection: MessageRejected, known: set[str]) -> None:
-    """One that is promised, in words that are not all that was sent."""
-    assert rejection.reason in known, rejection.reason
-    assert len(str(rejection)) < LONGEST_WORDS
 
 
 class Nobody:
@@ -310,18 +289,13 @@ def channel_names(data: bytes) -> None:
 
 NAMES = Names("naeural")
 
-TARGETS = {
-    each.name: each
-    for each in (
-        Target("wire_bytes", wire_bytes, ("pye2_wire", "pye2core")),
-        Target("wire_signed", wire_signed, ("pye2_wire", "pye2core")),
-        Target("wire_edited", wire_edited, ("pye2_wire", "pye2core")),
-        Target("wire_encrypted", wire_encrypted, ("pye2_wire", "pye2core")),
-        Target("wire_ciphertext", wire_ciphertext, ("pye2_wire", "pye2core")),
-        Target("wire_compressed", wire_compressed, ("pye2_wire", "pye2core")),
-        Target("wire_decode", wire_decode, ("pye2_cli", "pye2_wire", "pye2core")),
-        Target("code_transfer", code_transfer, ("pye2core",)),
-        Target("worker_frame", worker_frame, ("pye2_node", "pye2_wire", "pye2core")),
-        Target("channel_names", channel_names, ("pye2_mqtt", "pye2_amqp", "pye2_nats")),
-    )
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    **{
+        each.__name__: each
+        for each in (
+            *(wire_bytes, wire_signed, wire_edited, wire_encrypted, wire_ciphertext),
+            *(wire_compressed, wire_decode, code_transfer, worker_frame, channel_names),
+        )
+    },
+    **NATIVE,
 }

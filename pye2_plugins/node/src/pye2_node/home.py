@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -55,15 +56,23 @@ def _process_id_in(descriptor: int) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+def _last_written(descriptor: int) -> datetime | None:
+    """When a file was last written to; None if it is new."""
+    status = os.fstat(descriptor)
+    return datetime.fromtimestamp(status.st_mtime, UTC) if status.st_size else None
+
+
 class Home:
     """A home folder that this process has for itself until :meth:`close`.
 
     Attributes:
         path: the folder.
+        last_ran: when a node of this home last began or ended; None for the first one.
     """
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, last_ran: datetime | None = None) -> None:
         self.path = path
+        self.last_ran = last_ran
         self._lock = lock
 
     @classmethod
@@ -89,9 +98,10 @@ class Home:
             holder = _process_id_in(descriptor)
             os.close(descriptor)
             raise _in_use(path, holder) from None
+        last_ran = _last_written(descriptor)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        return cls(path, descriptor)
+        return cls(path, descriptor, last_ran)
 
     @property
     def key_file(self) -> Path:
@@ -136,6 +146,7 @@ class Home:
 
     def close(self) -> None:
         """Let another process have the home."""
+        os.utime(self._lock)
         os.close(self._lock)
 
     def __enter__(self) -> Self:

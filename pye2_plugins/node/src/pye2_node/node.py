@@ -282,7 +282,7 @@ class Node:
 
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
-        if (trouble := clock_trouble(self._clock.now())) is not None:
+        if (trouble := clock_trouble(self._clock.now(), self._home.last_ran)) is not None:
             _log.warning(trouble)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
         at_the_end.callback(Doorbell(self._home.path, self.note_change).close)
