@@ -112,7 +112,10 @@ def test_what_is_allowed_is_not_allowed_again_at_each_start():
 
 
 def test_an_option_that_means_nothing_to_a_service_is_refused():
-    assert install("--json", "install-service").exit_code == 2
+    result = install("--json", "install-service")
+
+    assert result.exit_code == 2
+    assert "no --json" in result.stderr
 
 
 @settings(max_examples=50)

@@ -154,8 +154,9 @@ def _given(ctx: click.Context) -> dict[str, Any]:
             "a service has no --allow: it would allow an address again, at each start, that you"
             " have denied since. `pye2 node allow ADDRESS --home …` does it once"
         )
-    if others:
-        raise click.UsageError(f"a service has no --{min(others).replace('_', '-')}")
+    for option in ctx.parent.command.params:
+        if option.name in others:
+            raise click.UsageError(f"a service has no {option.opts[0]}")
     return {**before, **_of_command_line(ctx)}
 
 
