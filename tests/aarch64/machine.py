@@ -3,7 +3,8 @@
 ``make aarch64``, or ``python tests/aarch64/machine.py [FOLDER]``: about half an hour, most of it in
 the emulator; not part of CI. It takes Debian's qemu-system-arm, cpio and apt, and uv; packages come
 from this system's own sources, wheels from where uv gets them, and all of it is kept in FOLDER
-(``build/aarch64``). ``checks.sh`` says what is run there, ``init.sh`` is the first program there.
+(``build/aarch64``). ``init.sh`` is the first program there; ``checks.sh`` and ``service.sh`` are
+what it is for.
 
 User-mode emulation would not do: it carries out the system calls itself and knows no seccomp.
 """
@@ -28,7 +29,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORM = "aarch64-manylinux_2_28"
 PACKAGES = (
     *("base-files", "coreutils", "dash", "libgomp1", "libstdc++6", "linux-image-arm64", "mount"),
-    *("python3", "util-linux"),
+    *("python3", "systemd", "util-linux"),
 )
 MERGED = ("bin", "lib", "sbin")
 UNUSED = ("boot", "usr/share/doc", "usr/share/locale", "usr/share/man", "lib/modules")
@@ -123,7 +124,8 @@ def furnish(root: Path) -> None:
     (packages / "pye2.pth").write_text("".join(f"/{each}\n" for each in sources))
     (root / "init").write_bytes((HERE / "init.sh").read_bytes())
     (root / "init").chmod(0o755)
-    (root / "opt/checks.sh").write_bytes((HERE / "checks.sh").read_bytes())
+    for name in ("checks.sh", "service.sh"):
+        (root / "opt" / name).write_bytes((HERE / name).read_bytes())
     (root / "opt/now").write_text(f"{time.time():.0f}\n")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/shadow").write_text("root:*:20000:0:99999:7:::\n")

@@ -1,0 +1,49 @@
+# The machine's last deed: it hands itself over to systemd, which starts the units that
+# `pye2 node install-service` prints, with the doctor in the node's place, and turns it off.
+UNITS=/etc/systemd/system
+mkdir -p "$UNITS" /etc/pye2 /var/log
+: > /etc/machine-id
+echo "pye2:x:990:990::/:/usr/sbin/nologin" >> /etc/passwd
+echo "pye2:x:990:" >> /etc/group
+for account in pye2 root; do
+    : > "/etc/pye2/$account.env"
+    python3 -m pye2_node install-service --name "$account" --user-account "$account" \
+        > "$UNITS/pye2-node-$account.service" 2> /dev/null
+    mkdir -p "$UNITS/pye2-node-$account.service.d"
+    cat > "$UNITS/pye2-node-$account.service.d/doctor.conf" << END
+[Service]
+Type=oneshot
+Restart=no
+ExecStart=
+ExecStart=/usr/bin/python3 -I -m pye2_node doctor
+ExecStart=/bin/sh -c 'touch \$STATE_DIRECTORY/mine && ! touch /etc/mine /usr/mine /home/mine'
+StandardOutput=append:/var/log/$account
+StandardError=append:/var/log/$account
+END
+done
+cat > "$UNITS/report.service" << 'END'
+[Unit]
+After=pye2-node-pye2.service pye2-node-root.service
+Wants=pye2-node-pye2.service pye2-node-root.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /opt/report.sh
+END
+cat > /opt/report.sh << 'END'
+exec > /dev/console 2>&1
+for account in pye2 root; do
+    echo "CHECK a systemd's service as $account"
+    cat /var/log/$account
+    systemctl show -P Result,ExecMainStatus pye2-node-$account.service
+    systemctl is-failed --quiet pye2-node-$account.service && ended=1 || ended=0
+    echo "CHECK ENDED WITH $ended"
+done
+echo "MACHINE DONE"
+systemctl poweroff --force --force
+END
+cat > "$UNITS/checks.target" << 'END'
+[Unit]
+Wants=report.service
+After=report.service
+END
+exec /lib/systemd/systemd --unit=checks.target --log-target=console --show-status=false
