@@ -5,21 +5,26 @@ mkdir -p "$UNITS" /etc/pye2 /var/log
 : > /etc/machine-id
 echo "pye2:x:990:990::/:/usr/sbin/nologin" >> /etc/passwd
 echo "pye2:x:990:" >> /etc/group
+after=
 for account in pye2 root; do
     : > "/etc/pye2/$account.env"
     python3 -m pye2_node install-service --name "$account" --user-account "$account" \
         > "$UNITS/pye2-node-$account.service" 2> /dev/null
     mkdir -p "$UNITS/pye2-node-$account.service.d"
     cat > "$UNITS/pye2-node-$account.service.d/doctor.conf" << END
+[Unit]
+After=$after
 [Service]
 Type=oneshot
 Restart=no
 ExecStart=
 ExecStart=/usr/bin/python3 -I -m pye2_node doctor
-ExecStart=/bin/sh -c 'touch \$STATE_DIRECTORY/mine && ! touch /etc/mine /usr/mine /home/mine'
+ExecStart=/bin/sh -c 'touch \$STATE_DIRECTORY/mine'
+ExecStart=/bin/sh -c 'for place in /etc /usr /home /var/lib; do ! touch \$\$place/mine || exit 1; done'
 StandardOutput=append:/var/log/$account
 StandardError=append:/var/log/$account
 END
+    after=pye2-node-$account.service # one after the other: the machine is slow
 done
 cat > "$UNITS/report.service" << 'END'
 [Unit]
