@@ -7,7 +7,6 @@ gives a :class:`NativeSealedMessage` or raises ``MessageRejected``, and so do it
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
@@ -75,6 +74,7 @@ class NativeSealedMessage(SealedMessage):
     _body_at: int
     _opener: Opener = field(repr=False)
     _verified: bool = field(default=False, init=False)
+    _hashed: bytes | None = field(default=None, init=False, repr=False)
     sender: str = field(init=False)
     recipient: str | None = field(init=False)
     path: InstancePath = field(init=False)
@@ -97,14 +97,16 @@ class NativeSealedMessage(SealedMessage):
         """Of a command: who asks, which is outside of its body."""
         return Requester(self.sender, self.header.name, self.header.session_id)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The hash of what is signed; the signature is no part of it."""
-        return self._hash.hex()
+        return self._hash().hex()
 
-    @cached_property
     def _hash(self) -> bytes:
-        return hashlib.sha256(FOR_MESSAGE + self._data[:-SIGNATURE_BYTES]).digest()
+        if self._hashed is None:
+            signed = FOR_MESSAGE + self._data[:-SIGNATURE_BYTES]
+            self._hashed = hashlib.sha256(signed).digest()
+        return self._hashed
 
     def own_fields(self, payload: PayloadMessage) -> Mapping[str, Any]:
         """Of what a payload says, what its instance itself says."""
@@ -117,7 +119,7 @@ class NativeSealedMessage(SealedMessage):
             MessageRejected: reason "signature".
         """
         try:
-            check_signature(self.sender, self._data[-SIGNATURE_BYTES:], self._hash)
+            check_signature(self.sender, self._data[-SIGNATURE_BYTES:], self._hash())
         except BadSignature as error:
             raise MessageRejected(str(error), reason="signature", sender=self.sender) from error
         self._verified = True

@@ -58,9 +58,10 @@ class _Newest(Generic[_K, _V]):
     def get(self, key: _K) -> _V | None:
         """What is held under a key."""
         with self._lock:
-            if key in self._held:
+            found = self._held.get(key)
+            if found is not None:
                 self._held.move_to_end(key)
-            return self._held.get(key)
+            return found
 
     def put(self, key: _K, value: _V) -> None:
         """Hold something, and let go of what was not used for longest."""
@@ -126,7 +127,7 @@ class IncomingKeys:
     """The content keys that others have sealed to us, so that each is unwrapped once."""
 
     def __init__(self) -> None:
-        self._keys: _Newest[tuple[str, Receiver], bytes] = _Newest()
+        self._keys: _Newest[tuple[str, str, bytes, bytes], bytes] = _Newest()
 
     def content_key(
         self, sender: str, receiver: Receiver, private_key: Callable[[], X25519PrivateKey]
@@ -141,7 +142,8 @@ class IncomingKeys:
         Raises:
             MessageRejected: reason "decryption".
         """
-        found = self._keys.get((sender, receiver))
+        name = (sender, receiver.address, receiver.key_id, receiver.wrapped_key)
+        found = self._keys.get(name)
         if found is not None:
             return found
         info = _info(sender, receiver.address, receiver.key_id)
@@ -149,7 +151,7 @@ class IncomingKeys:
             content_key = _SUITE.decrypt(receiver.wrapped_key, private_key(), info)
         except (InvalidTag, ValueError) as error:
             raise _shut("its content key was not sealed for its receiver by its sender") from error
-        self._keys.put((sender, receiver), content_key)
+        self._keys.put(name, content_key)
         return content_key
 
     def forget(self) -> None:

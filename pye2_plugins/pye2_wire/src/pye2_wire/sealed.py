@@ -6,7 +6,7 @@ You are in the PyE2 serializer. What is hostile ends here: whatever the bytes, :
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
@@ -93,6 +93,7 @@ class Pye2SealedMessage(SealedMessage):
     _message: dict[str, Any] = field(repr=False)
     _event: Event | None
     _verified: bool = field(default=False, init=False)
+    _hashed: bytes | None = field(default=None, init=False, repr=False)
 
     @property
     def requester(self) -> Requester:
@@ -107,10 +108,15 @@ class Pye2SealedMessage(SealedMessage):
         """Of what a payload says, what its instance itself says (section 11)."""
         return own_fields(payload.fields)
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The hash of what is signed, computed here."""
-        return digest_of(self._message).hex()
+        return self._hash().hex()
+
+    def _hash(self) -> bytes:
+        if self._hashed is None:
+            self._hashed = digest_of(self._message)
+        return self._hashed
 
     def verify(self) -> None:
         """Check the signature (PyE2 wire protocol, section 3.2).
@@ -119,7 +125,7 @@ class Pye2SealedMessage(SealedMessage):
             MessageRejected: reason "signature"; or "numpy2-signature", if the content is what was
                 signed, but as PyE2 on NumPy 2 spells it (section 3.1, Q2).
         """
-        verdict = check_signature(self._message, bytes.fromhex(self.digest))
+        verdict = check_signature(self._message, self._hash())
         if not verdict.valid:
             raise self._refusal(verdict.message)
         self._verified = True
