@@ -18,6 +18,7 @@ from pye2core.messages import (
     Command,
     CommandBody,
     InstanceUpdate,
+    PairingRequest,
     PipelineCommand,
     PipelineConfig,
     Requester,
@@ -37,9 +38,11 @@ BODIES: dict[Action, CommandBody] = {
     Action.ARCHIVE_PIPELINE: "p1",
     Action.DELETE_PIPELINE: "p1",
 }
+REQUESTS = {Action.PAIR: PairingRequest("0a" * 8, "1b" * 16, "2c" * 32)}
 
 
 def command(action: Action, **more: Any) -> Command:
+    more = {"pairing": REQUESTS.get(action), **more}
     return Command(action, BODIES.get(action), NODE.address, SESSION, **more)
 
 
@@ -74,6 +77,7 @@ def test_every_action_arrives_as_it_was_meant(action: Action, encrypt_for: str |
 
     assert isinstance(opened, Command)
     assert (opened.action, opened.body) == (action, BODIES.get(action))
+    assert opened.pairing == REQUESTS.get(action)
     assert (opened.target, opened.requester, opened.delegation) == (NODE.address, SESSION, None)
     assert opened.origin is not None
     assert opened.origin.sender == CLIENT.address

@@ -39,7 +39,8 @@
     │   ├── ConfirmationTimeout
     │   ├── DeployFailed
     │   │   └── SignatureNotOnNode
-    │   └── JobFailedError
+    │   ├── JobFailedError
+    │   └── PairingFailed
     └── NodeError
         ├── HomeInUse
         └── InvalidConfiguration
@@ -255,7 +256,7 @@ class MessageRejected(Pye2Error):
             "crowded", "stale" (from a connection of a node that has ended), "unsupported",
             "expired" (a command that came too late), "downgrade" (in a weaker dialect than its
             sender is known to speak to us), "introduction" (what somebody tells of a dialect that
-            it speaks cannot be believed).
+            it speaks cannot be believed), "pairing" (a request to be paired of which nothing comes).
         sender: the address the message claims to come from, if it could be read.
         pipeline: the name of the pipeline that a command is about, if that could be read.
     """
@@ -462,6 +463,20 @@ class JobFailedError(ClientError):
     def __init__(self, message: str, *, pipeline: str, reason: str) -> None:
         super().__init__(message)
         self.pipeline = pipeline
+        self.reason = reason
+
+
+class PairingFailed(ClientError):
+    """A client and a node were not paired.
+
+    Attributes:
+        reason: a word a program can compare: "code" (what was typed is none), "no-offer" (no node
+            that is heard can be paired with), "wrong-code", "expired", "used", "closed" (the node
+            broke off), "no-answer", "name-pinned" (another node has the name).
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
         self.reason = reason
 
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pye2core.identity import Identity
-    from pye2core.messages import CommandBody, Origin
+    from pye2core.messages import CommandBody, Origin, PairingRequest
 
 ACTIONS: Mapping[str, Action] = {
     "UPDATE_CONFIG": Action.UPDATE_PIPELINE,
@@ -67,6 +67,7 @@ ACTIONS: Mapping[str, Action] = {
     "FULL_HEARTBEAT": Action.FULL_HEARTBEAT,
     "TIMERS_ONLY_HEARTBEAT": Action.TIMERS_HEARTBEAT,
     "SIMPLE_HEARTBEAT": Action.SIMPLE_HEARTBEAT,
+    "PYE2_PAIR": Action.PAIR,
 }
 """The wire's names of actions."""
 
@@ -80,6 +81,12 @@ def asks_for_sign_of_life(message: Mapping[str, Any]) -> bool:
     """Whether a command that was not encrypted only asks a node to show itself."""
     action = message.get("ACTION")
     return isinstance(action, str) and ACTIONS.get(action) in SIGNS_OF_LIFE
+
+
+def asks_to_pair(message: Mapping[str, Any]) -> bool:
+    """Whether a command that was not encrypted asks a node to be paired."""
+    action = message.get("ACTION")
+    return isinstance(action, str) and ACTIONS.get(action) is Action.PAIR
 
 
 # --- to the wire ----------------------------------------------------------------------------------
@@ -117,10 +124,12 @@ def command_envelope(
 
 
 def _said(command: Command) -> dict[str, Any]:
-    payload = _payload_of(command.action, command.body)
+    is_request = command.action is Action.PAIR
     said = {
         "ACTION": _NAME_OF[command.action],
-        "PAYLOAD": payload,
+        "PAYLOAD": _request_object(command)
+        if is_request
+        else _payload_of(command.action, command.body),
         **capability_fields(command.requester.capabilities),
         **introduction_fields(command.introductions),
     }
@@ -150,6 +159,17 @@ def _payload_of(action: Action, body: CommandBody) -> Any:
     )
 
 
+def _request_object(command: Command) -> dict[str, str]:
+    from pye2_wire.pairing import request_object  # it is rarely needed
+
+    if command.pairing is None:
+        raise UnsendableValue(
+            "The command PAIR cannot be sent without its request. Give it as `pairing`.",
+            path="PAYLOAD",
+        )
+    return request_object(command.pairing)
+
+
 def _batched_update(update: InstanceUpdate) -> dict[str, Any]:
     # In a list of updates PyE2 repeats the id among the changes.
     changes = {**update.changes, "INSTANCE_ID": update.instance_id}
@@ -163,6 +183,7 @@ _WITHOUT_BODY = frozenset(Action) - {
     Action.PIPELINE_COMMAND,
     Action.ARCHIVE_PIPELINE,
     Action.DELETE_PIPELINE,
+    Action.PAIR,
 }
 
 
@@ -196,9 +217,10 @@ def _command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: O
             f"the ACTION {name[:64]!r} of a command is unknown; nodes know {', '.join(ACTIONS)}",
             reason="unsupported",
         )
+    payload = said.get("PAYLOAD")
     return Command(
         action=action,
-        body=_body_from(action, said.get("PAYLOAD")),
+        body=_body_from(action, payload),
         target=text_at(message, "EE_ID"),
         requester=Requester(
             address=origin.sender,
@@ -209,7 +231,14 @@ def _command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: O
         delegation=object_at(said, DELEGATION) if said.get(DELEGATION) is not None else None,
         introductions=introductions_from(said),
         origin=origin,
+        pairing=_request_from(payload) if action is Action.PAIR else None,
     )
+
+
+def _request_from(payload: object) -> PairingRequest:
+    from pye2_wire.pairing import request_from  # it is rarely needed
+
+    return request_from(payload)
 
 
 def _pipeline_named_in(payload: object) -> str | None:

@@ -43,7 +43,7 @@ from pye2core.messages import NOBODY, Heartbeat, Presence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pye2core.messages import Origin, PipelineConfig
+    from pye2core.messages import Origin, PairingOffer, PipelineConfig
 
 _log = logging.getLogger("pye2_wire")
 
@@ -58,6 +58,9 @@ _PRESENCE_CALLED = {name: presence for presence, name in _PRESENCE.items()}
 
 _SIGNATURES = "PYE2_SIGNATURES"
 """Ours: the signatures that a node can run, each with its version."""
+
+_PAIRING = "PYE2_PAIRING"
+"""Ours: a node's offer to be paired with a client."""
 
 _BRIEF = "PYE2_BRIEF"
 """Ours: true in a heartbeat that leaves out all that is as before."""
@@ -160,6 +163,7 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
         **_life_fields(heartbeat),
         **capability_fields(heartbeat.capabilities),
         **introduction_fields(heartbeat.introductions),
+        **_pairing_fields(heartbeat),
     }
     state.pop("CONFIG_STREAMS", None)
     if heartbeat.pipelines is not None:
@@ -182,6 +186,14 @@ def _figures(heartbeat: Heartbeat) -> dict[str, Any]:
         **sandbox_fields(heartbeat.sandbox),
     }
     return {key: value for key, value in figures.items() if value is not None}
+
+
+def _pairing_fields(heartbeat: Heartbeat) -> dict[str, Any]:
+    if heartbeat.pairing is None:
+        return {}
+    from pye2_wire.pairing import offer_object  # it is rarely needed
+
+    return {_PAIRING: offer_object(heartbeat.pairing)}
 
 
 # --- from the wire --------------------------------------------------------------------------------
@@ -219,6 +231,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         version=_version_from(status),
         signatures=_signatures_from(status),
         sandbox=sandbox_from(status),
+        pairing=_pairing_from(status),
         active_signatures=frozenset(_active_signatures_from(status)),
         is_supervisor=status.get("EE_IS_SUPER") is True,
         status=_brief_status(status) if is_brief else status,
@@ -334,6 +347,15 @@ def _signatures_from(status: Mapping[str, Any]) -> dict[str, str] | None:
     if type(stated) is not dict or not all(type(each) is str for each in stated.values()):
         return None
     return stated
+
+
+def _pairing_from(status: Mapping[str, Any]) -> PairingOffer | None:
+    stated = status.get(_PAIRING)
+    if stated is None:
+        return None
+    from pye2_wire.pairing import offer_from  # it is rarely needed
+
+    return offer_from(stated)
 
 
 def _active_signatures_from(status: Mapping[str, Any]) -> Iterator[str]:

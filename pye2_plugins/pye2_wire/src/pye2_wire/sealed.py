@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from pye2_wire.ciphertext import decrypted_object
-from pye2_wire.commands import asks_for_sign_of_life, command_from
+from pye2_wire.commands import asks_for_sign_of_life, asks_to_pair, command_from
 from pye2_wire.envelope import Event, formatter_name_from, path_from
 from pye2_wire.formatters import formatter_named
 from pye2_wire.heartbeats import STATUS_NESTING_LIMIT, heartbeat_from
@@ -80,6 +80,7 @@ class Pye2SealedMessage(SealedMessage):
         path: what it says it is about; nothing for a command.
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it only asks a node to show itself, and says so in clear.
+        asks_to_pair: whether it asks a node to be paired, in clear.
         is_encrypted: whether only its receiver can read what it says.
     """
 
@@ -88,6 +89,7 @@ class Pye2SealedMessage(SealedMessage):
     path: InstancePath
     is_command: bool
     asks_for_sign_of_life: bool
+    asks_to_pair: bool
     is_encrypted: bool
     _size: int
     _message: dict[str, Any] = field(repr=False)
@@ -216,6 +218,7 @@ def parse(data: bytes) -> Pye2SealedMessage:
             path=path_from(message),
             is_command=event is None,
             asks_for_sign_of_life=in_clear and asks_for_sign_of_life(message),
+            asks_to_pair=in_clear and asks_to_pair(message),
             is_encrypted=encrypted,
             size=len(data),
             message=message,

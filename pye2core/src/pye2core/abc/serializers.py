@@ -28,6 +28,9 @@ class SealedMessage(ABC):
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it is a command, in clear, that only asks a node to show
             itself: nodes answer that to anybody.
+        asks_to_pair: whether it is a command, in clear, that asks a node to be paired: a node that
+            offers that looks at it, whoever sent it. Sent in the dialect that everybody speaks;
+            others need not know of it.
         is_encrypted: whether only its receiver can read what it says.
     """
 
@@ -36,6 +39,7 @@ class SealedMessage(ABC):
     path: InstancePath
     is_command: bool
     asks_for_sign_of_life: bool = False
+    asks_to_pair: bool = False
     is_encrypted: bool = False
 
     @property

@@ -150,7 +150,8 @@ class Session(SessionPipelines, SessionWaiting):
                 node signed, as far as that can be made out; callbacks are given them with
                 ``payload.verified`` False.
             pinned_nodes: addresses by name that are known beforehand: nobody else can use these
-                names. Others belong to whoever is first heard using them.
+                names. They count more than those in ``known_nodes.toml`` beside the key file,
+                which `pye2 pair` writes. Others belong to whoever is first heard using them.
             registry: the plugins to use instead of the installed ones.
             clock: where to read the time.
             kwargs: PyE2's further names of these.
@@ -178,6 +179,7 @@ class Session(SessionPipelines, SessionWaiting):
         check_pins(pinned_nodes, argument="pinned_nodes")
         # Loaded with the first session, so that importing this module costs little.
         from pye2core.client.commands import Commands
+        from pye2core.client.known_nodes import with_known_nodes
         from pye2core.client.options import KeySource, merged
         from pye2core.connection import ConnectionSettings
         from pye2core.settings.environment import client_settings
@@ -225,7 +227,7 @@ class Session(SessionPipelines, SessionWaiting):
         self.peers = NetworkView(
             clock,
             self.address,
-            pinned_nodes,
+            with_known_nodes(key.path, pinned_nodes),
             on_forgotten=forget_node,
             place=f"{settings.broker.url}, root topic {settings.root_topic!r}",
         )

@@ -45,6 +45,12 @@ from pye2core.messages.models import (
 
 if TYPE_CHECKING:
     from pye2core.messages.digests import digest_of, is_digest
+    from pye2core.messages.pairing import (
+        OfferState,
+        PairingAnswer,
+        PairingOffer,
+        PairingRequest,
+    )
     from pye2core.messages.reports import (
         Circumstances,
         InstanceReport,
@@ -79,7 +85,11 @@ __all__ = [
     "Notification",
     "NotificationCode",
     "NotificationKind",
+    "OfferState",
     "Origin",
+    "PairingAnswer",
+    "PairingOffer",
+    "PairingRequest",
     "PayloadMessage",
     "PipelineCommand",
     "PipelineConfig",
@@ -103,14 +113,16 @@ _REPORTS = (
     "SandboxReport",
     "Speaker",
 )
+_PAIRING = ("OfferState", "PairingAnswer", "PairingOffer", "PairingRequest")
 _LAZY = {
     **dict.fromkeys(_REPORTS, "reports"),
+    **dict.fromkeys(_PAIRING, "pairing"),
     "digest_of": "digests",
     "is_digest": "digests",
     "resolve_types": "typed",
 }
-"""What nodes tell of themselves, and what only serializers ask for: imported when it is first asked
-for."""
+"""What nodes tell of themselves, what is rarely said, and what only serializers ask for: imported
+when it is first asked for."""
 
 if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
 

@@ -25,6 +25,7 @@ class Action(Enum):
     FULL_HEARTBEAT = "send a full heartbeat"
     TIMERS_HEARTBEAT = "send a heartbeat with timers only"
     SIMPLE_HEARTBEAT = "send a simple heartbeat"
+    PAIR = "pair"
 
 
 SIGNS_OF_LIFE = frozenset({Action.FULL_HEARTBEAT, Action.TIMERS_HEARTBEAT, Action.SIMPLE_HEARTBEAT})

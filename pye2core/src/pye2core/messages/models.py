@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pye2core.messages.codes import Action, Capability, NotificationCode, NotificationKind
+    from pye2core.messages.pairing import PairingOffer, PairingRequest
     from pye2core.messages.reports import Circumstances, NodeReport, SandboxReport, Speaker
 
 EVERY_NODE = "*"
@@ -120,6 +121,7 @@ class Command:
         delegation: reserved for a client's signed delegation of a job; None today.
         introductions: further dialects that the asker speaks; set by the connection.
         origin: set on receipt.
+        pairing: of a request to be paired, what it says; None for all other actions.
     """
 
     action: Action
@@ -129,6 +131,7 @@ class Command:
     delegation: dict[str, Any] | None = None
     introductions: tuple[Introduction, ...] = ()
     origin: Origin | None = None
+    pairing: PairingRequest | None = field(default=None, kw_only=True)
 
 
 @frozen
@@ -221,6 +224,7 @@ class Heartbeat:
         version: the version of the node's software.
         signatures: the signatures that the node can run, each with its version.
         sandbox: what stands between its machine and the code that others send.
+        pairing: how its offer to be paired with a client stands; None where there is none.
         active_signatures: on receipt, those of the instances that its status tells of.
         is_supervisor: whether it calls itself a supervisor.
         report: how its machine and its instances are doing. Not set on receipt, as it is in
@@ -245,6 +249,7 @@ class Heartbeat:
     version: str | None = None
     signatures: Mapping[str, str] | None = None
     sandbox: SandboxReport | None = None
+    pairing: PairingOffer | None = None
     active_signatures: frozenset[str] = frozenset()
     is_supervisor: bool = False
     report: NodeReport | None = None
