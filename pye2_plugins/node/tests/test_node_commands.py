@@ -292,7 +292,7 @@ def test_every_action_that_needs_a_plan_has_one():
         Action.DELETE_PIPELINE: "p",
     }
 
-    for action in set(Action) - SIGNS_OF_LIFE:
+    for action in set(Action) - SIGNS_OF_LIFE - {Action.PAIR}:  # these come to no plan
         plan(action, bodies.get(action), [pipeline("p", puppet())])
 
 

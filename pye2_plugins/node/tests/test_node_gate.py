@@ -23,6 +23,7 @@ class Sealed:
     digest: str = "d1"
     is_command: bool = True
     asks_for_sign_of_life: bool = False
+    asks_to_pair: bool = False
     is_encrypted: bool = False
     requester: Requester = ASKER
 
@@ -121,6 +122,42 @@ def test_a_command_cannot_be_played_again_under_another_spelling_of_its_sender(g
 
 def test_the_same_content_from_another_sender_is_another_command(gate):
     gate(Sealed(sender=NODE, digest="seen"))
+
+
+@pytest.fixture
+def pairing_gate(told, refusals):
+    """Of a node that takes encrypted commands only, has seen all and offers to be paired."""
+    return Gate(
+        "n1",
+        NODE,
+        has_seen=lambda _: True,
+        allows=lambda _: False,
+        on_refused=told.append,
+        refusals=refusals,
+        pairs=lambda: True,
+        on_unencrypted=told.append,
+    )
+
+
+def test_who_asks_to_be_paired_gets_in_where_that_is_offered(pairing_gate, told):
+    pairing_gate(Sealed(sender=STRANGER, asks_to_pair=True))
+
+    assert told == []
+
+
+def test_nothing_else_gets_in_because_pairing_is_offered(pairing_gate):
+    assert reason_for(pairing_gate, Sealed(sender=STRANGER)) == "replay"
+
+
+def test_who_asks_another_node_to_be_paired_does_not_get_in(pairing_gate):
+    sealed = Sealed(sender=STRANGER, asks_to_pair=True, recipient="n2")
+
+    assert reason_for(pairing_gate, sealed) == "recipient"
+
+
+def test_who_asks_to_be_paired_where_that_is_not_offered_is_a_stranger(gate, told):
+    assert reason_for(gate, Sealed(sender=STRANGER, asks_to_pair=True)) == "not-allowed"
+    assert told == [STRANGER]
 
 
 def test_a_strangers_command_does_not_and_the_stranger_is_told(gate, told):

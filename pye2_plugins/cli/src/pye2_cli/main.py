@@ -20,6 +20,7 @@ _OWN = {
     "demo": ("pye2_cli.demo:demo", "Start a broker and nodes, run a job on them, stop everything."),
     "key": ("pye2_cli.keys.commands:key", "Make, show and replace keys of clients and nodes."),
     "nodes": ("pye2_cli.nodes:nodes", "Watch who is online."),
+    "pair": ("pye2_cli.pair:pair", "Have a node that shows a code allow this client."),
     "plugins": ("pye2_cli.plugins:plugins", "List what is installed, and what is broken."),
     "run": ("pye2_cli.run:run", "Run a whole-job preset on nodes that are online."),
     "up": ("pye2_cli.up:up", "Run a broker and several nodes on this machine."),

@@ -82,6 +82,15 @@ _home = click.option(
 )
 @click.option("--allow", "allowed", metavar="ADDRESS", multiple=True, help="Allow an address too.")
 @click.option(
+    "--pair",
+    is_flag=True,
+    help="Show a one-time code with which one client can have itself allowed: `pye2 pair CODE`."
+    " If the node runs already, it does that and this command ends; if not, it is started.",
+)
+@click.option(
+    "--pair-as", "alias", metavar="ALIAS", help="With --pair: what you call that client's owner."
+)
+@click.option(
     "--heartbeat-interval",
     metavar="SECONDS",
     type=click.FloatRange(0.1, LONGEST_HEARTBEAT_SECONDS),
@@ -169,6 +178,8 @@ def node(
     broker: str | None,
     root_topic: str | None,
     allowed: Sequence[str],
+    pair: bool,
+    alias: str | None,
     as_json: bool,
     verbose: bool,
     parent_death: bool,
@@ -186,6 +197,13 @@ def node(
     ctx.obj = home
     if ctx.invoked_subcommand is not None:
         return
+    if alias is not None and not pair:
+        raise click.UsageError("--pair-as goes with --pair")
+    if pair:
+        from pye2_node.pairing_cli import pair_running_node, pairing_too
+
+        if pair_running_node(home, alias, as_json=as_json):
+            return
     if parent_death:
         _die_with_parent()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -204,7 +222,10 @@ def node(
         choices=_owners_choices(choices, ctx),
         passphrase=_passphrases(found.environment),
     )
-    end = asyncio.run(_run(settings, _say_ready_as_json if as_json else _say_ready))
+    say_ready: Callable[[Node], None] = _say_ready_as_json if as_json else _say_ready
+    if pair:
+        say_ready = pairing_too(say_ready, alias, as_json=as_json)
+    end = asyncio.run(_run(settings, say_ready))
     if _is_restart(end):
         _begin_anew()
 
@@ -338,7 +359,8 @@ def _say_ready(running: Node) -> None:
         click.echo(
             "allowed   nobody yet. `pye2 key show` on the client prints its address; then run\n"
             f"          pye2 node allow ADDRESS --home {settings.home}\n"
-            "          (no restart is needed)"
+            "          (no restart is needed), or have it paired:\n"
+            f"          pye2 node --pair --home {settings.home}"
         )
     sys.stdout.flush()
 
@@ -354,9 +376,15 @@ def _is_restart(end: NodeAction) -> bool:
 
 
 def _begin_anew() -> None:
-    """Become a new process of the same command: same id, same parent, nothing of the old state."""
+    """Become a new process of the same command: same id, same parent, nothing of the old state.
+
+    Nor does it offer to be paired again: the command to restart came over the network.
+    """
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command
+    from pye2_node.pairing_cli import without_pairing
+
+    arguments = without_pairing(sys.orig_argv[1:])
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own command
 
 
 def _die_with_parent() -> None:

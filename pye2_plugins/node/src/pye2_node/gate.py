@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pye2core.messages import Requester
 
 
+def _does_not_pair() -> bool:
+    return False
+
+
 class Gate:
     """Refuses commands that must not be acted on.
 
@@ -32,6 +36,7 @@ class Gate:
         allows: whether an address, in full form, may give commands.
         on_refused: called with the address of a sender who is to be told that it is not allowed.
         refusals: sees that such answers are not too many.
+        pairs: whether requests of anybody to be paired are looked at now.
         on_unencrypted: called with who is to be told that their commands have to be encrypted; None
             where commands in clear are taken as well.
     """
@@ -45,6 +50,7 @@ class Gate:
         allows: Callable[[str], bool],
         on_refused: Callable[[str], None],
         refusals: Refusals,
+        pairs: Callable[[], bool] = _does_not_pair,
         on_unencrypted: Callable[[Requester], None] | None = None,
     ) -> None:
         self._name = name
@@ -54,6 +60,7 @@ class Gate:
         self._on_refused = on_refused
         self._on_unencrypted = on_unencrypted
         self._refusals = refusals
+        self._pairs = pairs
 
     def __call__(self, sealed: SealedMessage) -> None:
         """Let a command through, or not.
@@ -67,7 +74,7 @@ class Gate:
             message = f"it is for {sealed.recipient!r}, not for this node"
             raise MessageRejected(message, reason="recipient", sender=sealed.sender)
         sender = _full_address_of(sealed)
-        if sealed.asks_for_sign_of_life:
+        if sealed.asks_for_sign_of_life or (sealed.asks_to_pair and self._pairs()):
             return
         if self._has_seen(CommandId(sender, sealed.digest)):
             message = "this very command was taken before"

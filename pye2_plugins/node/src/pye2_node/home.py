@@ -10,6 +10,7 @@ are given out here and nowhere else.
     node.lock     locked while a node runs here; holds that node's process id
     node.bell     a FIFO: commands on this machine ring it (see ``doorbell``)
     allow.toml    who may give it commands
+    pairing.*     what `pye2 node --pair` wants, and a FIFO for the answer, while it waits
     node.sqlite   what it is to run, and which commands it has seen
     instances/    a folder for each instance
 """

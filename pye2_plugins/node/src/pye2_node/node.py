@@ -31,6 +31,7 @@ from pye2_node.ledger import Ledger
 from pye2_node.machine import Machine, clock_trouble
 from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2_node.notices import Answers, not_allowed, not_encrypted
+from pye2_node.pairing_door import PairingDoor
 from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
@@ -45,7 +46,7 @@ from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects, memory_of
 from pye2core.errors import MessageRejected, NodeError, Pye2Error
 from pye2core.identity import load_or_create_key
-from pye2core.messages import SIGNS_OF_LIFE, Command, Heartbeat
+from pye2core.messages import SIGNS_OF_LIFE, Action, Command, Heartbeat
 from pye2core.peers import PeerBook
 from pye2core.plugins import installed_plugins
 
@@ -87,6 +88,7 @@ class Node:
         settings: how it runs.
         identity: its key.
         allow_list: who may give it commands.
+        pairing: where clients can be paired with it.
 
     Raises:
         KeyFileError: its key cannot be used.
@@ -106,6 +108,7 @@ class Node:
         self.settings = settings
         self.identity = load_or_create_key(home.key_file, settings.passphrase)
         self.allow_list = AllowList(home.allow_file, self.address)
+        self.pairing = PairingDoor(home.path, self, clock)
         self._home = home
         self._registry = registry or installed_plugins()
         self._clock = clock
@@ -163,6 +166,11 @@ class Node:
         )
 
     @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.name
+
+    @property
     def address(self) -> str:
         """Its address."""
         return self.identity.address
@@ -177,6 +185,7 @@ class Node:
             allows=self.allow_list.allows,
             on_refused=lambda sender: self.announce(not_allowed(sender, self.settings.name)),
             refusals=Refusals(self._clock, self._call_later),
+            pairs=self.pairing.hears,
             on_unencrypted=None if accepts_unencrypted else self._refuse_unencrypted,
         )
         settings = ConnectionSettings(
@@ -218,6 +227,7 @@ class Node:
                 self._ledger.pipelines.values(), self._is_shown_as_digest
             ),
             instances=self._pipelines.instances,
+            pairing=self.pairing.offer,
         )
 
     def _make_ears(self) -> Connection:
@@ -285,7 +295,7 @@ class Node:
         if (trouble := clock_trouble(self._clock.now(), self._home.last_ran)) is not None:
             _log.warning(trouble)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
-        at_the_end.callback(Doorbell(self._home.path, self.note_change).close)
+        at_the_end.callback(Doorbell(self._home.path, self._on_ring).close)
         at_the_end.push_async_callback(self._pool.stop)
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
@@ -302,6 +312,12 @@ class Node:
         await self._pulse.first()
         # Not before: the first one says whether roll calls are heard.
         at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._pulse.beat()))
+        at_the_end.callback(self.pairing.close)
+        self.pairing.look()
+
+    def _on_ring(self) -> None:
+        self.note_change()
+        self.pairing.look()
 
     async def _warm_up(self) -> None:
         """Have the sandbox ready before it is needed; if that fails, who needs it is told."""
@@ -379,7 +395,10 @@ class Node:
     def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
         if not isinstance(message, Command):
             return
-        if message.action in SIGNS_OF_LIFE:
+        if message.action is Action.PAIR:
+            acknowledge()
+            self.pairing.take(message)
+        elif message.action in SIGNS_OF_LIFE:
             # Anybody may ask, as often as they like: nothing of that is worth the disk.
             acknowledge()
             self._show_itself(requester_of(message))

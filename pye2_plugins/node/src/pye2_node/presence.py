@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from pye2_node.instances import RunningInstance
     from pye2_node.machine import Machine
     from pye2core.clock import Clock
-    from pye2core.messages import Capability, PipelineConfig, SandboxReport
+    from pye2core.messages import Capability, PairingOffer, PipelineConfig, SandboxReport
+
+
+def _no_offer() -> None:
+    """It cannot be paired with now."""
 
 
 @define(eq=False)
@@ -41,6 +45,7 @@ class Presence:
         pipelines: tells its pipelines as they are shown.
         instances: tells what runs.
         life: which connection to the broker it is, and how often the node has changed.
+        pairing: tells how its offer to be paired with a client stands.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Presence:
     pipelines: Callable[[], tuple[PipelineConfig, ...]]
     instances: Callable[[], Iterable[RunningInstance]]
     life: Life = field(factory=Life)
+    pairing: Callable[[], PairingOffer | None] = _no_offer
 
     def full(self) -> Heartbeat:
         """Everything that others may know of the node."""
@@ -68,6 +74,7 @@ class Presence:
             version=__version__,
             signatures=self.signatures,
             sandbox=self.sandbox(),
+            pairing=self.pairing(),
             life=self.life.id,
             revision=self.life.revision,
             capabilities=self.capabilities(),
