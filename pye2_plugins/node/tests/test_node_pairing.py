@@ -16,6 +16,7 @@ from pye2_node.allow_file import read_allow_file
 from pye2_node.doorbell import ring
 from pye2_node.pairing import Opening
 from pye2_node.pairing_control import answered, asking
+from pye2core import Session
 from pye2core.abc import Channel
 from pye2core.client.known_nodes import read_known_nodes
 from pye2core.client.pairing import pair
@@ -141,6 +142,27 @@ def test_a_node_that_hears_no_roll_call_is_found_by_its_brief_heartbeats(
     done = pair(code, broker=broker.url, key_file=tmp_path / "key.pem")
 
     assert done.node.address == node.address
+
+
+def test_a_client_that_has_spoken_our_own_dialect_can_be_paired_again(
+    start, broker, owner, tmp_path
+):
+    """Though what asks for that is in the one that everybody speaks."""
+    node = start(guests=())
+    key_file = tmp_path / "key.pem"
+    for _ in range(2):
+        code = new_code()
+        opened(node, owner, PairingKey.of_code(read_code(code)))
+        pair(code, broker=broker.url, key_file=key_file)
+        owner.heard("paired")
+        with Session(broker.url, key_file=key_file, silent=True) as session:
+            assert session.wait_for_node("n1", SECONDS, verbose=False)
+            session.create_pipeline(node="n1", name="p").deploy()
+            session.close(close_pipelines=True, wait_close=True)
+
+    address = load_or_create_key(key_file).address
+    assert node.node._dialects.speaks_stronger(address)
+    assert list(allowed_by(node)) == [address]
 
 
 def test_heartbeats_tell_of_the_offer_and_of_its_end(start, owner, stranger):

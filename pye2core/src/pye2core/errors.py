@@ -256,7 +256,8 @@ class MessageRejected(Pye2Error):
             "crowded", "stale" (from a connection of a node that has ended), "unsupported",
             "expired" (a command that came too late), "downgrade" (in a weaker dialect than its
             sender is known to speak to us), "introduction" (what somebody tells of a dialect that
-            it speaks cannot be believed), "pairing" (a request to be paired of which nothing comes).
+            it speaks cannot be believed), "pairing" (a request to be paired that comes to
+            nothing).
         sender: the address the message claims to come from, if it could be read.
         pipeline: the name of the pipeline that a command is about, if that could be read.
     """

@@ -92,9 +92,15 @@ class Sealed(SealedMessage):
     digest = "digest"
 
     def __init__(
-        self, *, is_command: bool = True, asks: bool = False, encrypted: bool = False
+        self,
+        *,
+        is_command: bool = True,
+        asks: bool = False,
+        pairs: bool = False,
+        encrypted: bool = False,
     ) -> None:
         self.is_command = is_command
+        self.asks_to_pair = pairs
         self.asks_for_sign_of_life = asks
         self.is_encrypted = encrypted
 
@@ -202,6 +208,7 @@ def test_what_is_for_everybody_stays_in_the_weakest(side: Side) -> None:
     assert side.sent(RESULT, None) == side.sent(heartbeat(), None) == b"weak"
     assert side.sent(evolve(QUESTION, target=EVERY_NODE), None) == b"weak"
     assert side.sent(QUESTION, None) == b"weak"
+    assert side.sent(evolve(STOP, action=Action.PAIR), None) == b"weak"
 
 
 def test_a_command_in_clear_is_in_the_dialect_of_its_target_too(side: Side) -> None:
@@ -245,10 +252,11 @@ def test_a_peer_that_no_longer_introduces_itself_is_not_spoken_to_and_the_error_
         side.sent(STOP)
 
 
-def test_a_question_without_an_introduction_takes_nothing_back(side: Side) -> None:
+@pytest.mark.parametrize("action", [Action.FULL_HEARTBEAT, Action.PAIR])
+def test_a_question_without_an_introduction_takes_nothing_back(side: Side, action: Action) -> None:
     side.meet()
 
-    side.hear(QUESTION, at=NOON + timedelta(seconds=1))
+    side.hear(evolve(STOP, action=action), at=NOON + timedelta(seconds=1))
 
     assert side.sent(STOP) == b"strong"
 
@@ -299,7 +307,7 @@ def test_what_is_for_us_alone_is_not_taken_in_a_weaker_one_afterwards(side: Side
     side.be_confided_in()
 
     assert [*map(side.refuses, (COMMANDS, SECRET_RESULT))] == [True, True]
-    assert not any(map(side.refuses, (QUESTIONS, OPEN_RESULT)))
+    assert not any(map(side.refuses, (QUESTIONS, Sealed(pairs=True), OPEN_RESULT)))
     assert not side.refuses(COMMANDS, 1)
 
 

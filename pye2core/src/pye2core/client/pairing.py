@@ -98,8 +98,9 @@ def pair(
     )
     source = KeySource(key_file=key_file)
     identity = source.load(settings.environment)
-    assert source.path is not None
-    file = known_nodes_file(source.path)
+    key_file = source.path
+    assert key_file is not None
+    file = known_nodes_file(key_file)
     known = read_known_nodes(file)
     key = PairingKey.of_code(secret)
     attempt = ClientPairing(
@@ -112,7 +113,7 @@ def pair(
         place=f"{settings.broker.url}, root topic {settings.root_topic!r}",
     )
 
-    from pye2core.connection import Connection, ConnectionSettings, Dialects
+    from pye2core.connection import Connection, ConnectionSettings, Dialects, memory_of
 
     connection = Connection(
         ConnectionSettings(
@@ -123,7 +124,12 @@ def pair(
         ),
         identity,
         # What shows whether it hears its own inbox is what nodes send.
-        Dialects.installed(registry, node_name=name, environment=settings.environment),
+        Dialects.installed(
+            registry,
+            node_name=name,
+            environment=settings.environment,
+            memory=lambda: memory_of(identity.address, key_file),
+        ),
         registry,
         clock=clock,
     )

@@ -12,7 +12,7 @@ from pye2core.connection.dialect_memory import VolatileMemory
 from pye2core.connection.speakers import Speakers
 from pye2core.errors import DialectUnusable, MessageRejected, PluginBroken
 from pye2core.identity import is_address
-from pye2core.messages import SIGNS_OF_LIFE, Command, Heartbeat, Introduction, Presence
+from pye2core.messages import OPEN_TO_ALL, Command, Heartbeat, Introduction, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -129,7 +129,7 @@ class Dialects:
     def seal(self, message: Message, identity: Identity, encrypt_for: str | None) -> bytes:
         """The bytes of a message, in the strongest dialect that its receiver is known to speak.
 
-        What is for everybody, and a question for a sign of life, is in the weakest.
+        What is for everybody, and what anybody may ask, is in the weakest.
 
         Raises:
             DialectUnusable: its receiver speaks a stronger dialect and cannot be spoken to in it.
@@ -230,12 +230,14 @@ class Dialects:
         """Refuse what is for us alone, in a weaker dialect than its sender has used for that.
 
         Only what was verified is worth it. Heartbeats and all else that is for everybody, and
-        questions for a sign of life, are in the weakest dialect in any case.
+        questions that anybody may ask, are in the weakest dialect in any case.
 
         Raises:
             MessageRejected: reason "downgrade".
         """
-        if sealed.asks_for_sign_of_life or not (sealed.is_command or sealed.is_encrypted):
+        if sealed.asks_for_sign_of_life or sealed.asks_to_pair:
+            return
+        if not (sealed.is_command or sealed.is_encrypted):
             return
         speaker = self._speakers.get(sealed.sender)
         if speaker is None or place >= self._place_of(speaker.confides):
@@ -317,15 +319,16 @@ def _introduces(message: Command | Heartbeat) -> bool:
 def _takes_back(message: Command | Heartbeat) -> bool:
     """Whether it means something that such a message tells of no dialect.
 
-    A question for a sign of life may come from another program of the same identity.
+    A question for a sign of life, or to be paired, may come from another program of the same
+    identity.
     """
-    return isinstance(message, Heartbeat) or message.action not in SIGNS_OF_LIFE
+    return isinstance(message, Heartbeat) or message.action not in OPEN_TO_ALL
 
 
 def _receiver_of(message: Message, encrypt_for: str | None) -> str | None:
     """The peer whose dialect a message is to be in; None for the weakest."""
     if isinstance(message, Command):
-        if message.action in SIGNS_OF_LIFE and encrypt_for is None:
+        if message.action in OPEN_TO_ALL and encrypt_for is None:
             return None
         if encrypt_for is None and is_address(message.target):
             return message.target

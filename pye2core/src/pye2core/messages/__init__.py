@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pye2core.messages.codes import (
+    OPEN_TO_ALL,
     SIGNS_OF_LIFE,
     Action,
     Capability,
@@ -66,6 +67,7 @@ __all__ = [
     "FORMATTER",
     "INSTANCE_COMMAND",
     "NOBODY",
+    "OPEN_TO_ALL",
     "SIGNS_OF_LIFE",
     "VOID",
     "Action",

@@ -31,6 +31,9 @@ class Action(Enum):
 SIGNS_OF_LIFE = frozenset({Action.FULL_HEARTBEAT, Action.TIMERS_HEARTBEAT, Action.SIMPLE_HEARTBEAT})
 """The actions that only ask a node to show itself."""
 
+OPEN_TO_ALL = SIGNS_OF_LIFE | {Action.PAIR}
+"""The actions that nodes take of strangers: in clear, and in the dialect that everybody speaks."""
+
 
 class Capability(Enum):
     """What a peer understands, or does, beyond PyE2's protocol; it says so itself."""
