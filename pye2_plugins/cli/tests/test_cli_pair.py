@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import pye2core.client.pairing
 from pye2_cli.pair import pair
-from pye2core.client.pairing import Pairing
+from pye2core import Pairing
 from pye2core.errors import PairingFailed
-from pye2core.pairing.client_side import PairedNode
+from pye2core.pairing import PairedNode
 
 CODE = "00G4-0R40-M30E-209J"
 
@@ -28,7 +27,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         node = PairedNode("attic", "0xai_attic", more["name"])
         return Pairing(node, "0xai_client", Path("known_nodes.toml"))
 
-    monkeypatch.setattr(pye2core.client.pairing, "pair", pair_client)
+    monkeypatch.setattr("pye2core.pair", pair_client)
     return asked
 
 

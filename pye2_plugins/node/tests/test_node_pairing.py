@@ -6,6 +6,7 @@ import json
 import queue
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from attrs import evolve
@@ -16,17 +17,12 @@ from pye2_node.allow_file import read_allow_file
 from pye2_node.doorbell import ring
 from pye2_node.pairing import Opening
 from pye2_node.pairing_control import answered, asking
-from pye2core import Session
+from pye2core import Session, pair
 from pye2core.abc import Channel
-from pye2core.client.known_nodes import read_known_nodes
-from pye2core.client.pairing import pair
 from pye2core.errors import NodeError, PairingFailed
 from pye2core.identity import load_or_create_key
 from pye2core.messages import Action, OfferState, PairingRequest
-from pye2core.pairing.answers import answer_in
-from pye2core.pairing.code import new_code, read_code
-from pye2core.pairing.node_side import MOST_FAILURES
-from pye2core.pairing.proofs import PairingKey, Transcript
+from pye2core.pairing import MOST_FAILURES, PairingKey, Transcript, answer_in, new_code, read_code
 
 KEY = PairingKey(b"k" * 32)
 NONCE = "b2" * 16
@@ -87,6 +83,11 @@ def allowed_by(node):
     return {each.address: each.alias for each in read_allow_file(file_of(node)).guests}
 
 
+def pinned_in(file):
+    nodes = tomllib.loads(file.read_text())["nodes"]
+    return {name: each["address"] for name, each in nodes.items()}
+
+
 def file_of(node):
     return node.settings.home / "allow.toml"
 
@@ -123,7 +124,7 @@ def test_a_client_with_the_code_is_allowed_at_once_and_the_node_is_pinned(
         "alias": "laptop",
     }
     assert allowed_by(node) == {done.address: "laptop"}
-    assert read_known_nodes(done.known_nodes)["n1"].address == node.address
+    assert pinned_in(done.known_nodes) == {"n1": node.address}
     client = Client(broker.url, load_or_create_key(key_file))
     client.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
     client.confirmed("p")
@@ -386,7 +387,7 @@ def test_a_node_with_a_name_that_belongs_to_another_is_paired_with_on_request_on
     assert allowed_by(node) == {}
     pair(code, broker=broker.url, key_file=key_file, replace=True)
 
-    assert read_known_nodes(known)["n1"].address == node.address
+    assert pinned_in(known) == {"n1": node.address}
 
 
 # --- commands on the same machine -----------------------------------------------------------------

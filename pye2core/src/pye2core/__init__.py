@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         CustomPluginTemplate,
         DistributedCustomCodePresets,
         Instance,
+        Pairing,
         Payload,
         Pipeline,
         Session,
         SingleRunInstance,
+        pair,
     )
     from pye2core.descriptors import (
         CliCommandDescriptor,
@@ -48,6 +50,7 @@ _HOME = {
     "Instance": "client",
     "JobStages": "descriptors",
     "PLUGIN_API": "plugins",
+    "Pairing": "client",
     "Payload": "client",
     "Pipeline": "client",
     "PluginRegistry": "plugins",
@@ -62,6 +65,7 @@ _HOME = {
     "TransportDescriptor": "descriptors",
     "hookimpl": "hookspecs",
     "installed_plugins": "plugins",
+    "pair": "client",
 }
 
 __all__ = [
@@ -73,6 +77,7 @@ __all__ = [
     "Identity",
     "Instance",
     "JobStages",
+    "Pairing",
     "Payload",
     "Pipeline",
     "PluginRegistry",
@@ -87,6 +92,7 @@ __all__ = [
     "TransportDescriptor",
     "hookimpl",
     "installed_plugins",
+    "pair",
 ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pye2_cli.options import takes_broker, takes_root_topic
-from pye2core.pairing.node_side import LONGEST_NAME
+from pye2core.pairing import LONGEST_NAME
 from pye2core.printable import printable
 
 
@@ -53,7 +53,7 @@ def pair(
     passphrase of a protected key is PYE2_KEY_PASSPHRASE, or asked for at the terminal. Others on
     this machine can read the arguments of a process: without CODE it is asked for.
     """
-    from pye2core.client.pairing import pair as pair_client
+    from pye2core import pair as pair_client
 
     told = printable(name or platform.node() or "pye2-pair")
     if len(told) > LONGEST_NAME:

@@ -20,9 +20,7 @@ from pye2_node.commands import requester_of
 from pye2_node.home import allow_file_of
 from pye2core.errors import MessageRejected, NodeError
 from pye2core.messages import OfferState
-from pye2core.pairing.answers import answer_notification
-from pye2core.pairing.node_side import OFFER_SECONDS, Admitted, NodePairing
-from pye2core.pairing.proofs import NONCE_BYTES
+from pye2core.pairing import NONCE_BYTES, OFFER_SECONDS, Admitted, NodePairing, answer_notification
 from pye2core.printable import printable
 from pye2core.rate_limit import RateLimit
 
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from pye2_node.pairing_door import PairingOwner, Tell
     from pye2core.clock import Clock
     from pye2core.messages import Command, PairingOffer, Requester
-    from pye2core.pairing.proofs import PairingKey
+    from pye2core.pairing import PairingKey
 
 _log = logging.getLogger("pye2_node")
 

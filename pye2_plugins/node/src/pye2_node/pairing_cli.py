@@ -16,8 +16,7 @@ from pye2_node.doorbell import ring
 from pye2_node.pairing import Opening
 from pye2_node.pairing_control import asking
 from pye2core.errors import HomeInUse, NodeError
-from pye2core.pairing.code import new_code, read_code
-from pye2core.pairing.proofs import PairingKey
+from pye2core.pairing import PairingKey, new_code, read_code
 from pye2core.printable import printable
 
 if TYPE_CHECKING:

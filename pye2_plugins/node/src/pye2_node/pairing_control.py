@@ -20,7 +20,7 @@ from attrs import frozen
 
 from pye2_node.pairing import Opening
 from pye2core.errors import NodeError
-from pye2core.pairing.proofs import PairingKey
+from pye2core.pairing import PairingKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pye2core.client.instance import Instance
+    from pye2core.client.pairing import Pairing, pair
     from pye2core.client.payload import Payload
     from pye2core.client.pipeline import Pipeline
     from pye2core.client.presets import DistributedCustomCodePresets
@@ -26,20 +27,24 @@ __all__ = [
     "CustomPluginTemplate",
     "DistributedCustomCodePresets",
     "Instance",
+    "Pairing",
     "Payload",
     "Pipeline",
     "Session",
     "SingleRunInstance",
+    "pair",
 ]
 
 _HOME = {
     "CustomPluginTemplate": "template",
     "DistributedCustomCodePresets": "presets",
     "Instance": "instance",
+    "Pairing": "pairing",
     "Payload": "payload",
     "Pipeline": "pipeline",
     "Session": "session",
     "SingleRunInstance": "single_runs",
+    "pair": "pairing",
 }
 
 

@@ -2,5 +2,37 @@
 
 You are in the kernel, above messages and identity. All here is sans-I/O: ``code`` is what people
 read and type, ``proofs`` what is made of it, ``node_side`` and ``client_side`` the two state
-machines; time and randomness are given to them (PyE2 wire protocol, section 17.8).
+machines, ``answers`` how a notification carries an answer. Time and randomness are given to them
+(PyE2 wire protocol, section 17.8).
 """
+
+from pye2core.pairing.answers import answer_in, answer_notification
+from pye2core.pairing.client_side import ClientPairing, PairedNode
+from pye2core.pairing.code import new_code, read_code
+from pye2core.pairing.node_side import (
+    LONGEST_NAME,
+    MOST_FAILURES,
+    OFFER_SECONDS,
+    Admitted,
+    Ignored,
+    NodePairing,
+)
+from pye2core.pairing.proofs import NONCE_BYTES, PairingKey, Transcript
+
+__all__ = [
+    "LONGEST_NAME",
+    "MOST_FAILURES",
+    "NONCE_BYTES",
+    "OFFER_SECONDS",
+    "Admitted",
+    "ClientPairing",
+    "Ignored",
+    "NodePairing",
+    "PairedNode",
+    "PairingKey",
+    "Transcript",
+    "answer_in",
+    "answer_notification",
+    "new_code",
+    "read_code",
+]
