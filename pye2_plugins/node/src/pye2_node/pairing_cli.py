@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pye2_node.doorbell import ring
+from pye2_node.owner import act_as_owner_of
 from pye2_node.pairing import Opening
 from pye2_node.pairing_control import asking
 from pye2core.errors import HomeInUse, NodeError
@@ -43,6 +44,7 @@ def pair_running_node(home: Path, alias: str | None, *, as_json: bool) -> bool:
     """
     if not _is_running(home):
         return False
+    act_as_owner_of(home)
     code, opening = _new(alias)
     with asking(home, opening) as events:
         ring(home)  # one that is only starting looks without it
