@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pye2_native_wire.values import (
     DECIMAL_TYPE,
     INTEGER_TYPE,
+    LONGEST_DECIMAL,
     LONGEST_INTEGER,
     MOST_CONTAINERS,
     NESTING_LIMIT,
@@ -40,7 +41,7 @@ scalars = (
     | texts
     | st.binary()
     | moments
-    | st.decimals(allow_nan=False)
+    | st.decimals(allow_nan=False).filter(lambda each: len(str(each)) <= LONGEST_DECIMAL)
 )
 values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=20
