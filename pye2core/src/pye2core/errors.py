@@ -44,6 +44,7 @@
     └── NodeError
         ├── HomeInUse
         └── InvalidConfiguration
+            └── GrantMissing
 
 Each says what happened, to what, and what to do next, and carries as attributes what a program
 needs to decide. Add a class here only when some caller would handle it differently.
@@ -507,3 +508,28 @@ class InvalidConfiguration(NodeError):
     def __init__(self, message: str, *, pipeline: str | None) -> None:
         super().__init__(message)
         self.pipeline = pipeline
+
+
+class GrantMissing(InvalidConfiguration):
+    """An instance asks for what the node's owner has not granted to who set it up.
+
+    Attributes:
+        pipeline: the pipeline's name.
+        address: whom it would have to be granted to.
+        lacking: what is missing, by the keys of ``GRANTS``.
+        command: what the owner would have to run.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pipeline: str | None,
+        address: str,
+        lacking: Mapping[str, object],
+        command: str,
+    ) -> None:
+        super().__init__(message, pipeline=pipeline)
+        self.address = address
+        self.lacking = lacking
+        self.command = command

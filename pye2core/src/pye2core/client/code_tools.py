@@ -11,7 +11,7 @@ from pye2core.client.arguments import check_list, check_names, check_seconds, ch
 from pye2core.errors import CodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _PLUGIN = ("plugin",)
 
@@ -34,18 +34,26 @@ class CodeTools:
         return encode(captured.source)
 
     @staticmethod
-    def code_to_base64(code: str, *, verbose: bool = False) -> str:
+    def code_to_base64(
+        code: str, *, verbose: bool = False, grants: Mapping[str, Any] | None = None
+    ) -> str:
         """Code as it is sent, after it was checked.
+
+        Args:
+            code: its text.
+            verbose: taken for PyE2's sake.
+            grants: what the instance will ask for.
 
         Raises:
             CodeRefused: it could not run on a node; with every problem at once.
-            SettingsError: it is no text.
+            SettingsError: it is no text, or ``grants`` cannot be understood.
         """
         del verbose
         check_texts(code=code)
-        from pye2core.code import CapturedCode, check_function, encode
+        from pye2core.code import CapturedCode, check_function, encode, permitted_by
 
-        check_function(CapturedCode(code, "custom code", None, 1, _PLUGIN))
+        captured = CapturedCode(code, "custom code", None, 1, _PLUGIN)
+        check_function(captured, permitted_by(grants))
         return encode(code)
 
     @staticmethod
@@ -76,16 +84,20 @@ class CodeTools:
         return decode(b64)
 
     @staticmethod
-    def check_code_text(code: str) -> list[str]:
+    def check_code_text(code: str, grants: Mapping[str, Any] | None = None) -> list[str]:
         """What keeps code from running on a node, each with its line; nothing if it can.
 
+        Args:
+            code: its text.
+            grants: what the instance will ask for.
+
         Raises:
-            SettingsError: it is no text.
+            SettingsError: it is no text, or ``grants`` cannot be understood.
         """
         check_texts(code=code)
-        from pye2core.code import check_source
+        from pye2core.code import check_source, permitted_by
 
-        problems = check_source(code, parameters=_PLUGIN)
+        problems = check_source(code, parameters=_PLUGIN, permitted=permitted_by(grants))
         return [f"line {problem.line}: {problem.message}" for problem in problems]
 
     def exec_code(
@@ -98,6 +110,7 @@ class CodeTools:
         return_printed: bool = False,
         debug: bool = False,
         modify: bool = True,
+        grants: Mapping[str, Any] | None = None,
     ) -> tuple[Any, ...]:
         """Run packed code here, in this process, to try it out; not confined as on a node.
 
@@ -110,6 +123,7 @@ class CodeTools:
             return_printed: whether to return what it printed as well.
             debug: taken for PyE2's sake.
             modify: taken for PyE2's sake: nothing is inserted into the code.
+            grants: what the code may import and open; here it does so as you.
 
         Returns:
             The result; what went wrong, in words, or None; a list of warnings, which is empty; and
@@ -129,6 +143,7 @@ class CodeTools:
         if result_vars is not None:
             result_vars = check_list(result_vars, "a list of names", argument="result_vars")
         from pye2core.client.dry_run import try_out
+        from pye2core.code import permitted_by
         from pye2core.code.rules import RESULT_NAMES
 
         trial = try_out(
@@ -137,6 +152,7 @@ class CodeTools:
             parameter=self_var,
             results=result_vars or RESULT_NAMES,
             timeout=timeout,
+            permitted=permitted_by(grants),
         )
         warnings: list[str] = []
         if return_printed:

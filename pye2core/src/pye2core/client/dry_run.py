@@ -22,6 +22,8 @@ from pye2core.code.check import FILE_NAME, lines_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pye2core.code import Permitted
+
 
 @frozen
 class Trial:
@@ -39,7 +41,13 @@ class Trial:
 
 
 def try_out(
-    source: str, plugin: object, *, parameter: str, results: Sequence[str], timeout: float | None
+    source: str,
+    plugin: object,
+    *,
+    parameter: str,
+    results: Sequence[str],
+    timeout: float | None,
+    permitted: Permitted = rules.NOTHING_MORE,
 ) -> Trial:
     """Run code here and now.
 
@@ -49,12 +57,14 @@ def try_out(
         parameter: under which name.
         results: the variables that a script may leave its result in.
         timeout: seconds after which it is no longer waited for; it cannot be ended.
+        permitted: what it may do that other code may not.
     """
-    problems = check_source(source, parameters=(parameter,))
+    problems = check_source(source, parameters=(parameter,), permitted=permitted)
     if problems:
         return Trial(error="\n".join(f"line {each.line}: {each.message}" for each in problems))
     printed: list[str] = []
-    function = _compiled(source, parameter, results, printed)
+    names = _visible_builtins(permitted, printed)
+    function = _compiled(source, parameter, results, names)
     done: Future[Any] = Future()
     threading.Thread(target=_run, args=(function, plugin, done), daemon=True).start()
     wait([done], timeout)
@@ -75,10 +85,10 @@ def _run(function: Callable[[object], Any], plugin: object, done: Future[Any]) -
 
 
 def _compiled(
-    source: str, parameter: str, results: Sequence[str], printed: list[str]
+    source: str, parameter: str, results: Sequence[str], visible: dict[str, Any]
 ) -> Callable[[object], Any]:
     tree = ast.parse(source, FILE_NAME)
-    names: dict[str, Any] = {"__builtins__": _visible_builtins(printed), "__name__": "custom_code"}
+    names: dict[str, Any] = {"__builtins__": visible, "__name__": "custom_code"}
     if has_own_return(tree):
         whole = as_function(tree, parameters=(parameter,))
         _execute(compile(whole, FILE_NAME, "exec", dont_inherit=True), names)
@@ -98,14 +108,14 @@ def _execute(code: Any, namespace: dict[str, Any]) -> None:
     exec(code, namespace)  # noqa: S102 - the user asks for it, and the code is the user's own
 
 
-def _visible_builtins(printed: list[str]) -> dict[str, Any]:
+def _visible_builtins(permitted: Permitted, printed: list[str]) -> dict[str, Any]:
     """What the code would find on a node, and a ``print`` that keeps what it is given."""
 
     def keep(*values: object, sep: str = " ", end: str = "\n", **_: object) -> None:
         printed.append(sep.join(map(str, values)) + end)
 
-    visible = {name: getattr(builtins, name) for name in rules.ALLOWED_BUILTINS}
-    # The check has refused imports; functions of numpy that are written in C need this one.
+    visible = {name: getattr(builtins, name) for name in permitted.builtins}
+    # The check has refused all other imports; C functions of numpy need this one.
     visible |= {"__import__": builtins.__import__, "__build_class__": builtins.__build_class__}
     return {**visible, "print": keep}
 

@@ -29,7 +29,12 @@ from pye2core.client.payload import Payload
 from pye2core.client.requests import RESPONSE_KEY, OpenRequests, Request, command_body
 from pye2core.client.transactions import Expectation
 from pye2core.messages import Action, InstancePath, InstanceUpdate, NotificationCode
-from pye2core.messages.configuration import INSTANCE_COMMAND, InstanceConfig, upper_keys
+from pye2core.messages.configuration import (
+    INSTANCE_COMMAND,
+    InstanceConfig,
+    upper_keys,
+    with_grants_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -193,7 +198,10 @@ class Instance:
             SettingsError: ``config`` is no dictionary.
         """
         check_settings(config=config)
-        changes = {**upper_keys(config or {}), **self.settings_from(**kwargs)}
+        given = upper_keys(config or {})
+        present = self.pipeline.configurations.proposed.instance(*self.key)
+        known = {**(present.settings if present is not None else {}), **given}
+        changes = {**given, **self.settings_from(**with_grants_of(known, kwargs))}
         self.pipeline.change_instance(self, changes)
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ from pye2core.client.signatures import (
 from pye2core.client.temporary import TemporaryInstances
 from pye2core.errors import AlreadyExists, InstanceNotFound, SettingsError
 from pye2core.messages import InstanceConfig
-from pye2core.messages.configuration import upper_keys
+from pye2core.messages.configuration import upper_keys, with_grants_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +93,8 @@ class Pipeline(TemporaryInstances):
         session = self.session
         kind = class_for_new(signature, session.registry, session.peers, self.node_addr)
         self.check_on_node(signature_of(signature))
-        settings = {**upper_keys(config or {}), **kind.settings_from(**kwargs)}
+        given = upper_keys(config or {})
+        settings = {**given, **kind.settings_from(**with_grants_of(given, kwargs))}
         wanted = InstanceConfig(signature_of(signature), instance_id, settings)
         with self._proposing() as proposed:
             if proposed.instance(*key_of(wanted)) is not None:

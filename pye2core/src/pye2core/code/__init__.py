@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pye2core.code.check import CodeProblem, as_function, check_source, has_own_return
-    from pye2core.code.rules import RESULT_NAMES
+    from pye2core.code.grants import NO_GRANTS, WORK_FOLDER, Grants, read_grants
+    from pye2core.code.rules import NOTHING_MORE, RESULT_NAMES, Permitted
     from pye2core.code.source import CapturedCode, capture
     from pye2core.code.transfer import decode, digest, encode
-    from pye2core.code.verdict import check_function
+    from pye2core.code.verdict import check_function, permitted_by
 
 __all__ = [
+    "NOTHING_MORE",
+    "NO_GRANTS",
     "RESULT_NAMES",
+    "WORK_FOLDER",
     "CapturedCode",
     "CodeProblem",
+    "Grants",
+    "Permitted",
     "as_function",
     "capture",
     "check_function",
@@ -32,12 +38,19 @@ __all__ = [
     "digest",
     "encode",
     "has_own_return",
+    "permitted_by",
+    "read_grants",
 ]
 
 _HOME_OF = {
+    "NOTHING_MORE": "rules",
+    "NO_GRANTS": "grants",
     "RESULT_NAMES": "rules",
+    "WORK_FOLDER": "grants",
     "CapturedCode": "source",
     "CodeProblem": "check",
+    "Grants": "grants",
+    "Permitted": "rules",
     "as_function": "check",
     "capture": "source",
     "check_function": "verdict",
@@ -46,6 +59,8 @@ _HOME_OF = {
     "digest": "transfer",
     "encode": "transfer",
     "has_own_return": "check",
+    "permitted_by": "verdict",
+    "read_grants": "grants",
 }
 
 

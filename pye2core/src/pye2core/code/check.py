@@ -47,7 +47,11 @@ class CodeProblem(NamedTuple):
 
 
 def check_source(
-    source: str, *, parameters: Sequence[str], script: bool | None = None
+    source: str,
+    *,
+    parameters: Sequence[str],
+    script: bool | None = None,
+    permitted: rules.Permitted = rules.NOTHING_MORE,
 ) -> list[CodeProblem]:
     """Find everything that keeps custom code from running on a node.
 
@@ -56,6 +60,7 @@ def check_source(
         parameters: the names that the node calls it with; the first is the ``plugin`` object.
         script: True if it will run as a script, False if as the body of a function; None to
             decide as nodes do, see ``has_own_return``.
+        permitted: what this code may do that others may not.
 
     Returns:
         The problems in the order of the text; none if the code can be sent.
@@ -72,7 +77,9 @@ def check_source(
     if isinstance(nodes, CodeProblem):
         return [nodes]
     as_script = not _has_return(nodes) if script is None else script
-    return _Findings(source, tree, nodes, parameters=parameters, script=as_script).sorted()
+    return _Findings(
+        source, tree, nodes, parameters=parameters, script=as_script, permitted=permitted
+    ).sorted()
 
 
 def has_own_return(tree: ast.Module) -> bool:
@@ -124,7 +131,9 @@ class _Findings:
         *,
         parameters: Sequence[str],
         script: bool,
+        permitted: rules.Permitted,
     ) -> None:
+        self._permitted = permitted
         self._lines = lines_of(source)
         self._plugin = parameters[0] if parameters else "plugin"
         # By message. Columns are still Python's here: bytes of UTF-8, from 0.
@@ -132,7 +141,7 @@ class _Findings:
         for node, is_own in nodes:
             self._look_at(node, is_own=is_own)
         for name in unknown_reads(
-            tree, parameters=parameters, script=script, known=rules.ALLOWED_BUILTINS
+            tree, parameters=parameters, script=script, known=permitted.builtins
         ):
             if name.id not in rules.NAMES_REFUSED_BY_PYE2:
                 self._add(name, rules.why_unknown(name.id), name.id)
@@ -160,19 +169,26 @@ class _Findings:
             self._look_at_pattern(node)
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                self._look_at_import(node, alias.name)
+                if not self._permitted.imports(alias.name):
+                    self._refuse_import(node, alias.name)
         elif isinstance(node, ast.ImportFrom):
-            self._look_at_import(node, node.module or ".")
+            self._look_at_import_from(node)
         elif is_own and isinstance(node, ast.Yield | ast.YieldFrom):
             self._add(node, "a generator's items are not sent: return a list instead", "yield")
 
-    def _look_at_import(self, node: ast.stmt, module: str) -> None:
-        way_out = rules.way_out_of_import(module) or "use what plugin has"
+    def _look_at_import_from(self, node: ast.ImportFrom) -> None:
+        module = node.module or "."
+        names = [alias.name for alias in node.names]
+        if node.level or not all(self._permitted.imports_from(module, name) for name in names):
+            self._refuse_import(node, module)
+
+    def _refuse_import(self, node: ast.stmt, module: str) -> None:
+        way_out = rules.way_out_of_import(module)
         self._add(node, f"imports are not available on nodes (`{module}`): {way_out}", module)
 
     def _look_at_name(self, node: ast.Name) -> None:
         way_out = rules.NAMES_REFUSED_BY_PYE2.get(node.id)
-        if way_out is not None:
+        if way_out is not None and node.id not in self._permitted.builtins:
             self._add(node, f"`{node.id}` cannot be used on a node: {way_out}", node.id)
 
     def _look_at_attribute(self, node: ast.Attribute) -> None:

@@ -10,7 +10,7 @@ Standard library only: the node's sandbox imports this module.
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Final, NamedTuple
 
 MAX_SOURCE_BYTES: Final = 1024 * 1024
 """The longest source that is checked or sent, as UTF-8."""
@@ -57,6 +57,42 @@ _BUILTIN_NAMES: Final = """
 ALLOWED_BUILTINS: Final = frozenset(_BUILTIN_NAMES.split())
 """The built-in names that exist on every node: Python 3.11's, without those that are refused."""
 
+NETWORK_MODULES: Final = frozenset(
+    {"http.client", "socket", "ssl", "urllib.error", "urllib.parse", "urllib.request"}
+)
+"""What code may import to which the network is granted, and nothing more."""
+
+
+class Permitted(NamedTuple):
+    """What a piece of code may do that others may not.
+
+    Attributes:
+        modules: which modules it may import, each with all that is in it.
+        opens: whether it may use ``open``.
+    """
+
+    modules: frozenset[str] = frozenset()
+    opens: bool = False
+
+    def imports(self, module: str) -> bool:
+        """Whether it may import a module, by its full name."""
+        parts = module.split(".")
+        names = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+        return not self.modules.isdisjoint(names)
+
+    def imports_from(self, module: str, name: str) -> bool:
+        """Whether it may import a name from a module; the name may be a module itself."""
+        return self.imports(f"{module}.{name}")
+
+    @property
+    def builtins(self) -> frozenset[str]:
+        """The built-in names that it may use."""
+        return ALLOWED_BUILTINS | {"open"} if self.opens else ALLOWED_BUILTINS
+
+
+NOTHING_MORE: Final = Permitted()
+"""What every piece of code may do."""
+
 _EXECUTES_TEXT: Final = "write the code out in the function"
 _LOOKS_AROUND: Final = "name what you need"
 
@@ -69,7 +105,10 @@ NAMES_REFUSED_BY_PYE2: Final = {
     "globals": _LOOKS_AROUND,
     "locals": _LOOKS_AROUND,
     "memoryview": "use bytes or plugin.np arrays",
-    "open": "code on a node cannot open files: send what it needs as settings (plugin.cfg_*)",
+    "open": (
+        "code on a node cannot open files: send what it needs as settings (plugin.cfg_*), or ask "
+        'for a folder: grants={"folders": ["/…"]}'
+    ),
     "vars": _LOOKS_AROUND,
 }
 """PyE2's nodes refuse these wherever they stand, as the names of variables too."""
@@ -154,8 +193,13 @@ _OTHER_MODULES: Final = frozenset(
 
 
 def way_out_of_import(module: str) -> str:
-    """What to use instead of an import of this module, or the empty text."""
-    return WAYS_OUT.get(module.partition(".")[0], "")
+    """What to do instead of importing this module."""
+    if module in NETWORK_MODULES:
+        return 'use what plugin has, or ask for the network: grants={"network": True}'
+    top = module.partition(".")[0]
+    return (
+        WAYS_OUT.get(top) or f'use what plugin has, or ask for it: grants={{"modules": ["{top}"]}}'
+    )
 
 
 def is_dunder(name: str) -> bool:
@@ -184,7 +228,10 @@ def why_unknown(name: str) -> str:
     if name in WAYS_OUT:
         return f"`{name}` does not exist on a node: {WAYS_OUT[name]}"
     if name in sys.stdlib_module_names or name in _OTHER_MODULES:
-        return f"`{name}` is a module, and imports are not available on nodes: use what plugin has"
+        return (
+            f"`{name}` is a module, and imports are not available on nodes: use what plugin has, or"
+            " import it in the function and ask for it (grants=…)"
+        )
     return (
         f"`{name}` is not part of what is sent: only the function's own text is; "
         f"move the definition of `{name}` into the function"

@@ -6,19 +6,45 @@ import ast
 from typing import TYPE_CHECKING
 
 from pye2core.code.check import CodeProblem, check_source, lines_of
-from pye2core.errors import CodeRefused
+from pye2core.code.rules import NOTHING_MORE
+from pye2core.errors import CodeRefused, SettingsError
 
 if TYPE_CHECKING:
+    from pye2core.code.rules import Permitted
     from pye2core.code.source import CapturedCode
 
 
-def check_function(captured: CapturedCode) -> None:
+def permitted_by(asked: object) -> Permitted:
+    """What code may do whose instance asks for this; None asks for nothing.
+
+    Raises:
+        SettingsError: it cannot be understood.
+
+    Example:
+        >>> permitted_by({"modules": ["pandas"]}).imports("pandas.io")
+        True
+    """
+    if asked is None:
+        return NOTHING_MORE
+    from pye2core.code.grants import read_grants
+
+    try:
+        return read_grants(asked).permitted()
+    except ValueError as error:
+        raise SettingsError(f"grants {error}", setting="grants") from None
+
+
+def check_function(captured: CapturedCode, permitted: Permitted = NOTHING_MORE) -> None:
     """Refuse code that could not run on a node.
+
+    Args:
+        captured: the code.
+        permitted: what it may do that other code may not: see ``Grants.permitted``.
 
     Raises:
         CodeRefused: with every problem at once, each with file, line and the line's text.
     """
-    problems = check_source(captured.source, parameters=captured.parameters)
+    problems = check_source(captured.source, parameters=captured.parameters, permitted=permitted)
     if not problems:
         problems = _why_nothing_happens(captured)
     if not problems:

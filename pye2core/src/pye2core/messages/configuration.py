@@ -23,6 +23,9 @@ FORMATTER = "EE_FORMATTER"
 """The setting of an instance that names the formatter of its payloads; its prefix keeps it apart
 from the settings of custom code."""
 
+GRANTS = "GRANTS"
+"""The setting of an instance that says what its code may do besides computing."""
+
 INSTANCE_COMMAND = "INSTANCE_COMMAND"
 """Not a setting, but among those that are sent: a command to the instance."""
 
@@ -40,6 +43,20 @@ def settings_in(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in _NO_SETTINGS}
 
 
+def with_grants_of(known: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments for an instance's settings, with what its code asks for if they do not say.
+
+    Code is checked by what it asks for, which may have been said elsewhere.
+
+    Args:
+        known: settings that the instance has already, or is given besides.
+        arguments: keys in any case.
+    """
+    if known.get(GRANTS) is None or GRANTS in upper_keys(arguments):
+        return dict(arguments)
+    return {**arguments, GRANTS.lower(): known[GRANTS]}
+
+
 @frozen
 class InstanceConfig:
     """The configuration of one instance.
@@ -49,11 +66,14 @@ class InstanceConfig:
             clients know it again only so.
         instance_id: unique within its pipeline and signature.
         settings: what the instance is told, by upper-case key.
+        set_by: the addresses of those whose settings these are, where a node notes that; no part of
+            what is configured, and never taken from a message.
     """
 
     signature: str
     instance_id: str
     settings: dict[str, Any] = field(factory=dict)
+    set_by: frozenset[str] = field(default=frozenset(), eq=False)
 
     def changed(self, changes: Mapping[str, Any]) -> InstanceConfig:
         """The same instance with ``changes`` laid over its settings."""
