@@ -27,6 +27,7 @@ from pye2_node.sandbox.layers.users import become_stranger
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from pye2_node.sandbox.layers.openings import Openings
     from pye2_node.sandbox.layers.seccomp import WorkerFilter
 
 CHANNEL_FD: Final = 3
@@ -44,12 +45,14 @@ class Confinement(NamedTuple):
         limits: what a worker may use.
         first_user: see ``layers.users``.
         filter: of the layer ``seccomp``; None without it.
+        openings: what is left open because it was granted; None if nothing was.
     """
 
     layers: AbstractSet[Layer]
     limits: WorkerLimits
     first_user: int | None = None
     filter: WorkerFilter | None = None
+    openings: Openings | None = None
 
 
 def confine_worker(confinement: Confinement, parent: int) -> None:
@@ -65,17 +68,19 @@ def confine_worker(confinement: Confinement, parent: int) -> None:
     Raises:
         OSError: a layer could not be put on; then no foreign code may run here.
     """
-    layers = confinement.layers
+    layers, openings = confinement.layers, confinement.openings
     die_with_parent(signal.SIGKILL, parent)
     os.setsid()
     os.nice(_NICENESS)
     if Layer.NAMESPACES in layers:
+        if openings is not None and openings.work_bytes:
+            _take_work_folder(openings)
         leave_siblings()
         die_with_parent(signal.SIGKILL, parent)  # another user namespace may clear the signal
         if confinement.filter is None:
             leave_session_keyring()
     if Layer.UID in layers:
-        become_stranger(confinement.first_user)
+        become_stranger(confinement.first_user, openings.groups if openings is not None else ())
         die_with_parent(signal.SIGKILL, parent)  # a change of user clears the signal
     if Layer.RLIMITS in layers:
         limit_resources(confinement.limits)
@@ -84,9 +89,25 @@ def confine_worker(confinement: Confinement, parent: int) -> None:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     drop_capabilities()
     if Layer.LANDLOCK in layers:
-        deny_files_and_signals()
+        _deny_files_and_signals(openings)
     if confinement.filter is not None:
         confinement.filter.install(os.getpid())
+
+
+def _take_work_folder(openings: Openings) -> None:
+    from pye2_node.sandbox.layers.granted_places import take_work_folder
+
+    take_work_folder(openings.work_bytes)
+
+
+def _deny_files_and_signals(openings: Openings | None) -> None:
+    if openings is None:
+        deny_files_and_signals()
+        return
+    from pye2_node.sandbox.layers.openings import work_places
+
+    places = [*openings.places, *work_places(openings)]
+    deny_files_and_signals(places, network=openings.network)
 
 
 def _limit_processes(confinement: Confinement) -> None:

@@ -16,7 +16,12 @@ from pye2core.code import rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LIMITS_BY_ERRNO: Final = {errno.EMFILE: "open_files", errno.EAGAIN: "processes"}
+_LIMITS_BY_ERRNO: Final = {
+    errno.EMFILE: "open_files",
+    errno.EAGAIN: "processes",
+    errno.EFBIG: "file_size",
+    errno.ENOSPC: "file_size",
+}
 
 
 def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dict[str, Any]:

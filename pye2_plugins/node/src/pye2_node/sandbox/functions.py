@@ -49,14 +49,35 @@ class Language(NamedTuple):
     builtins: Callable[[], dict[str, Any]]
 
 
-def visible_builtins() -> dict[str, Any]:
+def visible_builtins(permitted: rules.Permitted = rules.NOTHING_MORE) -> dict[str, Any]:
     """What foreign code finds without having defined it: the check's list."""
     visible = {
-        name: getattr(builtins, name) for name in rules.ALLOWED_BUILTINS if hasattr(builtins, name)
+        name: getattr(builtins, name) for name in permitted.builtins if hasattr(builtins, name)
     }
     visible["__build_class__"] = builtins.__build_class__
-    visible["__import__"] = _import_for_c
+    visible["__import__"] = _import_permitted(permitted) if permitted.modules else _import_for_c
     return visible
+
+
+def _import_permitted(permitted: rules.Permitted) -> Callable[..., object]:
+    """The ``__import__`` under code that may import: what it may, and what C functions look for."""
+
+    def import_(
+        name: str,
+        globals_: Mapping[str, object] | None = None,
+        locals_: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> object:
+        names = fromlist or ()
+        is_permitted = permitted.imports(name) or (
+            bool(names) and all(permitted.imports_from(name, each) for each in names)
+        )
+        if level == 0 and is_permitted:
+            return builtins.__import__(name, None, None, names, 0)
+        return _import_for_c(name, globals_, locals_, fromlist, level)
+
+    return import_
 
 
 def _import_for_c(

@@ -16,6 +16,7 @@ from pye2_node.settings import MEBIBYTE
 
 if TYPE_CHECKING:
     from pye2_node.settings import OwnersChoices
+    from pye2core.code.grants import Grants
     from pye2core.messages import InstancePath
 
 
@@ -32,6 +33,8 @@ class SandboxLimits:
         layers: what stands between the code and the machine. Tests turn one off to see that the
             others hold; a node puts on whatever its machine has.
         unsafe: run code where neither Landlock nor seccomp holds.
+        written_bytes: how large a file may become where writing is granted, and the folder that a
+            worker then has of its own.
     """
 
     worker: WorkerLimits = field(factory=WorkerLimits)
@@ -40,12 +43,20 @@ class SandboxLimits:
     events: int = 5000
     layers: frozenset[Layer] = ALL_LAYERS
     unsafe: bool = False
+    written_bytes: int = 64 * MEBIBYTE
+
+    def worker_with(self, grants: Grants | None) -> WorkerLimits:
+        """What one worker may use to which this is granted."""
+        if grants is None or not grants.opens_files:
+            return self.worker
+        return self.worker._replace(file_size=self.written_bytes)
 
     def value_of(self, name: str) -> float | None:
         """The value of a limit that a worker may say it has hit, by its name."""
         worker = self.worker
         return {
             "kept_text": worker.cache_text,
+            "file_size": self.written_bytes,
             "memory": worker.memory,
             "open_files": worker.open_files,
             "output": worker.output,
@@ -59,7 +70,8 @@ class SandboxLimits:
 def limits_chosen(choices: OwnersChoices) -> SandboxLimits:
     """The limits as a node's owner chose them."""
     worker = WorkerLimits(memory=choices.memory_megabytes * MEBIBYTE)
-    return SandboxLimits(worker=worker, unsafe=choices.unsafe)
+    written = choices.kept_megabytes * MEBIBYTE
+    return SandboxLimits(worker=worker, unsafe=choices.unsafe, written_bytes=written)
 
 
 @frozen

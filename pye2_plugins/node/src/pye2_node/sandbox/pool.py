@@ -12,18 +12,23 @@ import os
 import select
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from pye2_node.sandbox.granted_zygotes import GrantedZygotes
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
 from pye2_node.sandbox.zygotes import Zygotes
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from pye2_node.sandbox.events import WorkerEvents
     from pye2_node.sandbox.forks import Forked, Forks
+    from pye2core.code.grants import Grants
     from pye2core.messages import SandboxReport
 
 
@@ -84,6 +89,9 @@ class SandboxPool:
         self.limits = limits or SandboxLimits()
         self._log = log or logging.getLogger("pye2.node.sandbox")
         self._forks = forks or Zygotes(self.limits, python, self._log)
+        self._granted = GrantedZygotes(
+            lambda grants: Zygotes(self.limits, python, self._log, grants)
+        )
         self._workers: set[SandboxProcess] = set()
         self._spare: _Forked | None = None
         self._sparing: asyncio.Task[None] | None = None
@@ -101,18 +109,25 @@ class SandboxPool:
         return self._forks.report()
 
     async def spawn(
-        self, handler: WorkerEvents, surroundings: Surroundings | None = None
+        self,
+        handler: WorkerEvents,
+        surroundings: Surroundings | None = None,
+        grants: Grants | None = None,
     ) -> SandboxProcess:
         """Fork a worker.
 
         Args:
             handler: hears what the code in the worker says while it runs.
             surroundings: what the code is told of where it runs.
+            grants: what it may do besides computing, if anything.
 
         Raises:
-            NodeError: no process could be started; says why.
+            NodeError: no process could be started, or what is granted cannot be had; says why.
         """
-        fresh = self._take_spare() or await self._fork_fresh()
+        if grants is None:
+            fresh = self._take_spare() or await self._fork_fresh(self._forks.fork)
+        else:
+            fresh = await self._fork_fresh(partial(self._granted.fork, grants))
         with contextlib.ExitStack() as unless_spawned:
             unless_spawned.callback(fresh.discard)
             streams = await asyncio.open_unix_connection(sock=fresh.channel)
@@ -121,7 +136,8 @@ class SandboxPool:
         worker.begin(surroundings or Surroundings())
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
-        self._replace_spare()
+        if grants is None:
+            self._replace_spare()
         return worker
 
     async def stop(self) -> None:
@@ -133,6 +149,7 @@ class SandboxPool:
             self._spare.discard()
             self._spare = None
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers))
+        await self._granted.stop()
         await self._forks.stop()
 
     # --- the spare: forked beforehand, so that a new instance finds its process up and warm ------
@@ -153,18 +170,18 @@ class SandboxPool:
         # Whoever has just been given a process needs the processor more.
         await asyncio.sleep(SPARE_AFTER)
         try:
-            self._spare = await self._fork_fresh()
+            self._spare = await self._fork_fresh(self._forks.fork)
         except NodeError as error:
             self._log.info("no process is kept ready for custom code: %s", error)
 
     # --- forking ----------------------------------------------------------------------------------
 
-    async def _fork_fresh(self) -> _Forked:
+    async def _fork_fresh(self, fork: Callable[[socket.socket], Awaitable[Forked]]) -> _Forked:
         ours, theirs = socket.socketpair()
         ours.settimeout(0)
         with contextlib.ExitStack() as unless_forked:
             unless_forked.callback(ours.close)
             with theirs:
-                forked = await self._forks.fork(theirs)
+                forked = await fork(theirs)
             unless_forked.pop_all()
         return _Forked(forked, ours)

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from pye2_node.sandbox.confinement import CHANNEL_FD, Confinement, confine_worker
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.namespaces import enter_namespaces
-from pye2_node.sandbox.layers.proof import why_it_does_not_hold
+from pye2_node.sandbox.layers.proof import FORBIDDEN, why_it_does_not_hold
 from pye2_node.sandbox.layers.seccomp import WorkerFilter
 from pye2_node.sandbox.layers.syscalls import this_architecture
 from pye2_node.sandbox.layers.users import choose_first_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
+    from pye2_node.sandbox.layers.openings import Openings
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
 
@@ -37,12 +38,18 @@ class Prepared(NamedTuple):
     missing: dict[str, str]
 
 
-def prepare_confinement(wanted: AbstractSet[Layer], limits: WorkerLimits) -> Prepared:
+def prepare_confinement(
+    wanted: AbstractSet[Layer], limits: WorkerLimits, openings: Openings | None = None
+) -> Prepared:
     """Put this process in namespaces of its own, and try every layer that is wanted.
 
     Args:
         wanted: the layers to use if they hold.
         limits: what a worker may use.
+        openings: what is to be left open.
+
+    Raises:
+        CannotOpen: that cannot be.
     """
     missing: dict[str, str] = {}
     first_user, worker_filter = None, None
@@ -51,12 +58,40 @@ def prepare_confinement(wanted: AbstractSet[Layer], limits: WorkerLimits) -> Pre
             first_user = choose_first_user()  # reads /proc, which is gone after the next step
     if Layer.NAMESPACES in wanted:
         with _noting(Layer.NAMESPACES, missing):
-            enter_namespaces()
+            _enter_namespaces(openings)
     if Layer.SECCOMP in wanted:
         with _noting(Layer.SECCOMP, missing):
-            worker_filter = WorkerFilter(this_architecture(), CHANNEL_FD)
+            worker_filter = _filter(openings)
     ready = frozenset(wanted - missing.keys())
-    return _proven(Confinement(ready, limits, first_user, worker_filter), missing)
+    return _proven(Confinement(ready, limits, first_user, worker_filter, openings), missing)
+
+
+def _enter_namespaces(openings: Openings | None) -> None:
+    if openings is None:
+        enter_namespaces()
+        return
+    from pye2_node.sandbox.layers.granted_places import fill_root
+
+    fill = functools.partial(fill_root, openings)
+    enter_namespaces(network=openings.network, fill=fill)
+
+
+def _filter(openings: Openings | None) -> WorkerFilter:
+    architecture = this_architecture()
+    if openings is None:
+        return WorkerFilter(architecture, CHANNEL_FD)
+    from pye2_node.sandbox.layers.granted_calls import calls_for
+
+    granted = calls_for(openings, os.uname().machine)
+    return WorkerFilter(architecture, CHANNEL_FD, granted)
+
+
+def _forbidden(openings: Openings | None) -> Mapping[Layer, Callable[[], None]]:
+    if openings is None:
+        return FORBIDDEN
+    from pye2_node.sandbox.layers.granted_proof import still_forbidden
+
+    return still_forbidden(openings)
 
 
 @contextlib.contextmanager
@@ -70,9 +105,10 @@ def _noting(layer: Layer, missing: dict[str, str]) -> Iterator[None]:
 def _proven(confinement: Confinement, missing: dict[str, str]) -> Prepared:
     """The confinement without what does not hold, each layer tried by itself."""
     zygote = os.getpid()
+    forbidden = _forbidden(confinement.openings)
     for layer in sorted(confinement.layers - {Layer.CHECK}):
-        alone = _only(confinement, {layer})
-        reason = why_it_does_not_hold(functools.partial(confine_worker, alone, zygote), layer)
+        alone = functools.partial(confine_worker, _only(confinement, {layer}), zygote)
+        reason = why_it_does_not_hold(alone, forbidden[layer])
         if reason is not None:
             missing[layer] = reason
     return Prepared(_only(confinement, confinement.layers - missing.keys()), missing)

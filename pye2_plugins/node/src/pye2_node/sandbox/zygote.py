@@ -1,13 +1,15 @@
 """The zygote: a program that has loaded what workers need and forks one whenever the node asks.
 
-Started fresh with :func:`main`, it holds no keys and one descriptor: its control socket, on which
-every message is one packet of JSON.
+Started fresh with :func:`main`, for one set of grants, most often of none, it holds no keys and one
+descriptor: its control socket, on which every message is one packet of JSON.
 
 ====================================== =========================================================
 from the node                          from here
 ====================================== =========================================================
 (nothing)                              ``{"ready": true, "missing": {layer: why, …}}`` when all
-                                       is loaded and locked, or ``{"failed": why}``
+                                       is loaded and locked, or ``{"failed": why}``, or
+                                       ``{"lacks": why}`` where something was granted that
+                                       is not there
 ``{"fork": n}`` + a worker's channel   ``{"forked": n, "pid": …}`` + its pidfd, or
                                        ``{"refused": n, "why": …}``
 (nothing)                              ``{"exited": pid, "code": …, "signal": …}``, one of the two
@@ -45,6 +47,9 @@ from pye2_node.sandbox.preparation import prepare_confinement
 
 if TYPE_CHECKING:
     from pye2_node.sandbox.confinement import Confinement
+    from pye2_node.sandbox.functions import Language
+    from pye2_node.sandbox.layers.openings import Openings
+    from pye2core.code.grants import Grants
 
 LONGEST_PACKET: Final = 16 * 1024
 EXIT_UNCONFINED: Final = 72
@@ -74,27 +79,51 @@ _OWN_HASHES: Final = ("_md5", "_sha1", _SHA2, "_sha3", "_blake2")
 """Python's own hashes; some builds leave them to OpenSSL."""
 
 _SWEEPS: Final = 100
+_WITHOUT_GRANTS: Final = 5
+"""How many arguments there are, the program's name included, where nothing was granted."""
+_LONGEST_REASON: Final = 1000
 
 
 def main() -> None:
     """Run the zygote.
 
-    ``argv``: the control socket's descriptor, the node's pid, the limits, the wanted layers.
+    ``argv``: the control socket's descriptor, the node's pid, the limits, the wanted layers, and
+    what was granted, if anything.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
+    granted = json.loads(sys.argv[5]) if len(sys.argv) > _WITHOUT_GRANTS else None
+    wanted = _wanted(sys.argv[4])
     try:
         die_with_parent(signal.SIGTERM, int(sys.argv[2]))
         adopt_orphans()
-        _load()
+        _load(may_need_openssl=granted is not None)
         let_go_of_code()
         family = Family()
-        confinement, missing = prepare_confinement(_wanted(sys.argv[4]), _limits(sys.argv[3]))
+        opened = _open_up(granted, wanted) if granted is not None else None
+        openings = opened[1] if opened is not None else None
+        confinement, missing = prepare_confinement(wanted, _limits(sys.argv[3]), openings)
     except Exception as error:
-        control.send(json.dumps({"failed": f"{type(error).__name__}: {error}"[:1000]}).encode())
+        _say_why_not(control, error)
         raise
     give_back()
     gc.disable()
-    Zygote(control, confinement, family).serve(missing)
+    grants = opened[0] if opened is not None else None
+    Zygote(control, confinement, family, grants).serve(missing)
+
+
+def _open_up(granted: dict[str, Any], wanted: frozenset[Layer]) -> tuple[Grants, Openings]:
+    from pye2_node.sandbox.granted import open_up
+
+    return open_up(granted, as_stranger=Layer.UID in wanted and os.geteuid() == 0)
+
+
+def _say_why_not(control: socket.socket, error: Exception) -> None:
+    """Tell the node; a class is known by its name where its module may not be loaded."""
+    if type(error).__name__ == "CannotOpen":
+        said = {"lacks": str(error)[:_LONGEST_REASON]}
+    else:
+        said = {"failed": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
+    control.send(json.dumps(said).encode())
 
 
 def _wanted(text: str) -> frozenset[Layer]:
@@ -105,9 +134,9 @@ def _limits(text: str) -> WorkerLimits:
     return WorkerLimits(**json.loads(text))
 
 
-def _load() -> None:
+def _load(*, may_need_openssl: bool) -> None:
     """Import what workers need; without OpenSSL if Python has its own hashes: 3 MiB less."""
-    if all(map(importlib.util.find_spec, _OWN_HASHES)):
+    if not may_need_openssl and all(map(importlib.util.find_spec, _OWN_HASHES)):
         sys.modules["_hashlib"] = None  # type: ignore[assignment] # as the import system documents
     for name in _LOADED_LATE:
         importlib.import_module(name)
@@ -119,10 +148,17 @@ def _load() -> None:
 class Zygote:
     """Forks workers, reaps them and tells the node of both."""
 
-    def __init__(self, control: socket.socket, confinement: Confinement, family: Family) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        confinement: Confinement,
+        family: Family,
+        grants: Grants | None = None,
+    ) -> None:
         self._control = control
         self._confinement = confinement
         self._family = family
+        self._grants = grants
         self._workers: dict[int, int] = {}
         """Of each worker's pidfd, its pid."""
         self._poll = select.poll()
@@ -192,13 +228,22 @@ class Zygote:
             os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
             node = socket.socket(fileno=CHANNEL_FD)
             confine_worker(self._confinement, zygote)
-            from pye2_node.sandbox.functions import CHECKED, UNCHECKED
             from pye2_node.sandbox.worker import run_worker
 
-            language = CHECKED if Layer.CHECK in self._confinement.layers else UNCHECKED
-            code = run_worker(node, self._confinement.limits, language)
+            code = run_worker(node, self._confinement.limits, self._language())
         finally:
             os._exit(code)
+
+    def _language(self) -> Language:
+        from pye2_node.sandbox.functions import CHECKED, UNCHECKED
+
+        if Layer.CHECK not in self._confinement.layers:
+            return UNCHECKED
+        if self._grants is None:
+            return CHECKED
+        from pye2_node.sandbox.granted import language_for
+
+        return language_for(self._grants)
 
     # --- the end of workers -----------------------------------------------------------------------
 

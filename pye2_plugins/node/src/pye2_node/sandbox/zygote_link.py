@@ -20,6 +20,7 @@ from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
     from pye2_node.sandbox.limits import SandboxLimits
+    from pye2core.code.grants import Grants
 
 _PROGRAM: Final = "from pye2_node.sandbox.zygote import main; main()"
 _KEPT_VARIABLES: Final = ("LD_LIBRARY_PATH", "TZ")
@@ -57,20 +58,23 @@ class ZygoteLink:
         self._loop.add_reader(self._pidfd, self._on_death)
 
     @classmethod
-    async def start(cls, python: str, limits: SandboxLimits) -> ZygoteLink:
+    async def start(
+        cls, python: str, limits: SandboxLimits, grants: Grants | None = None
+    ) -> ZygoteLink:
         """Start a zygote and wait until it can fork.
 
         Args:
             python: the interpreter that runs it.
             limits: of its workers, and of how long this may take.
+            grants: what is granted to its workers, if anything.
 
         Raises:
-            NodeError: it did not start; says why.
+            NodeError: it did not start, or what is granted is not there; says why.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         with theirs:
-            link = cls(_execute(python, theirs, limits), ours)
+            link = cls(_execute(python, theirs, limits, grants), ours)
         try:
             async with asyncio.timeout(limits.start_seconds):
                 await link._ready
@@ -151,6 +155,10 @@ class ZygoteLink:
         elif "ready" in message and not self._ready.done():
             self.missing = message["missing"]
             self._ready.set_result(None)
+        elif "lacks" in message and not self._ready.done():
+            self._ready.set_exception(
+                NodeError(f"what the code was granted cannot be had: {message['lacks']}")
+            )
         elif "failed" in message and not self._ready.done():
             self._ready.set_exception(
                 NodeError(
@@ -207,12 +215,16 @@ class ZygoteLink:
             self._control.close()
 
 
-def _execute(python: str, control: socket.socket, limits: SandboxLimits) -> subprocess.Popen[bytes]:
+def _execute(
+    python: str, control: socket.socket, limits: SandboxLimits, grants: Grants | None
+) -> subprocess.Popen[bytes]:
     """Start the zygote's program with almost nothing of the node's."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    worker_limits = json.dumps(limits.worker._asdict())
+    worker_limits = json.dumps(limits.worker_with(grants)._asdict())
     layers = json.dumps(sorted(limits.layers))
     arguments = [str(control.fileno()), str(os.getpid()), worker_limits, layers]
+    if grants is not None:
+        arguments.append(json.dumps({**grants._asdict(), "work_bytes": limits.written_bytes}))
     return subprocess.Popen(  # noqa: S603 - our own program, no text of others
         [python, "-I", "-c", _PROGRAM, *arguments],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The zygote that a pool's workers are forked from, and its successors.
+"""The zygote of one set of grants, most often of none, and its successors: workers come from it.
 
 It is started with the pool and again whenever it dies; its workers die with it and say so to their
 owners, who ask for new ones.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pye2_node.sandbox.layers.names import ONE_IS_A_MUST, Layer
+from pye2_node.sandbox.layers.names import ONE_FOR_FILES, ONE_IS_A_MUST, Layer
 from pye2_node.sandbox.zygote_link import ZygoteGone, ZygoteLink
 from pye2core.errors import NodeError
 from pye2core.messages import SandboxReport
@@ -17,9 +17,12 @@ from pye2core.messages import SandboxReport
 if TYPE_CHECKING:
     import logging
     import socket
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from pye2_node.sandbox.forks import Forked
     from pye2_node.sandbox.limits import SandboxLimits
+    from pye2core.code.grants import Grants
 
 
 class Zygotes:
@@ -29,12 +32,20 @@ class Zygotes:
         limits: what the workers may use, and how long a start may take.
         python: the interpreter that runs it.
         log: where to report what nobody asks about.
+        grants: what is granted to its workers, if anything.
     """
 
-    def __init__(self, limits: SandboxLimits, python: str, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        limits: SandboxLimits,
+        python: str,
+        log: logging.Logger,
+        grants: Grants | None = None,
+    ) -> None:
         self._limits = limits
         self._python = python
         self._log = log
+        self._grants = grants
         self._current: asyncio.Task[ZygoteLink] | None = None
         self._report: SandboxReport | None = None
         self._stopping = False
@@ -74,7 +85,11 @@ class Zygotes:
 
     async def _fork_once(self, channel: socket.socket) -> Forked:
         zygote = await self._ready()
-        self._refuse_unconfined(zygote)
+        holding = self._limits.layers - zygote.missing.keys()
+        if not self._limits.unsafe:
+            _refuse_unconfined(holding, zygote.missing)
+            if self._grants is not None:
+                _refuse_unconfined_grants(self._grants, holding, zygote.missing)
         try:
             async with asyncio.timeout(self._limits.start_seconds):
                 return await zygote.fork(channel)
@@ -93,22 +108,10 @@ class Zygotes:
         assert self._current is not None
         return await asyncio.shield(self._current)
 
-    def _refuse_unconfined(self, zygote: ZygoteLink) -> None:
-        """Without one of two layers there is nothing between foreign code and this machine."""
-        holding = self._limits.layers - zygote.missing.keys()
-        if self._limits.unsafe or not holding.isdisjoint(ONE_IS_A_MUST):
-            return
-        reasons = "; ".join(
-            f"{layer}: {zygote.missing.get(layer, 'turned off')}" for layer in sorted(ONE_IS_A_MUST)
-        )
-        raise NodeError(
-            f"this node runs no custom code, because its machine can confine it neither with "
-            f"Landlock nor with seccomp ({reasons}). Its owner can start it with --unsafe: then "
-            f"everybody who is allowed can do whatever the node's own user can"
-        )
-
     def _begin(self) -> None:
-        self._current = asyncio.create_task(ZygoteLink.start(self._python, self._limits))
+        self._current = asyncio.create_task(
+            ZygoteLink.start(self._python, self._limits, self._grants)
+        )
         self._current.add_done_callback(self._watch)
 
     def _watch(self, started: asyncio.Task[ZygoteLink]) -> None:
@@ -130,3 +133,31 @@ class Zygotes:
             return
         self._log.warning("the sandbox's zygote %s; starting another", dead.result())
         self._begin()
+
+
+def _refuse_unconfined(holding: AbstractSet[str], missing: Mapping[str, str]) -> None:
+    """Without one of two layers there is nothing between foreign code and this machine."""
+    if holding.isdisjoint(ONE_IS_A_MUST):
+        raise NodeError(
+            f"this node runs no custom code, because its machine can confine it neither with "
+            f"Landlock nor with seccomp ({_reasons(ONE_IS_A_MUST, missing)}). Its owner can start "
+            f"it with --unsafe: then everybody who is allowed can do whatever the node's own user "
+            f"can"
+        )
+
+
+def _refuse_unconfined_grants(
+    grants: Grants, holding: AbstractSet[str], missing: Mapping[str, str]
+) -> None:
+    """Calls on files cannot be told apart by seccomp: one file would be all of them."""
+    if not (grants.opens_files or grants.network) or not holding.isdisjoint(ONE_FOR_FILES):
+        return
+    raise NodeError(
+        f"this node gives no code {grants}, because its machine can keep it to that neither with "
+        f"namespaces nor with Landlock ({_reasons(ONE_FOR_FILES, missing)}); `pye2 node doctor` "
+        f"says what its owner can do about it"
+    )
+
+
+def _reasons(layers: AbstractSet[Layer], missing: Mapping[str, str]) -> str:
+    return "; ".join(f"{layer}: {missing.get(layer, 'turned off')}" for layer in sorted(layers))

@@ -24,3 +24,6 @@ ALL_LAYERS: Final = frozenset(Layer)
 
 ONE_IS_A_MUST: Final = frozenset({Layer.LANDLOCK, Layer.SECCOMP})
 """With neither of them foreign code reads files and opens connections, whatever else is on."""
+
+ONE_FOR_FILES: Final = frozenset({Layer.LANDLOCK, Layer.NAMESPACES})
+"""Only these tell one file from another: with neither nothing that takes files can be granted."""

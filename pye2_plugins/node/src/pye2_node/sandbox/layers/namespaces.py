@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pye2_node.sandbox.layers import linux
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _KEYCTL: Final = {"x86_64": 250, "aarch64": 219}
 """The call's number, by architecture."""
@@ -24,12 +27,22 @@ _ANYWHERE: Final = "/proc"
 """Where the new root is mounted for a moment: a folder that every system has, seen by us alone."""
 
 
-def enter_namespaces() -> None:
-    """Leave the machine's files, network and shared memory behind; for the zygote."""
+def enter_namespaces(*, network: bool = False, fill: Callable[[str], None] | None = None) -> None:
+    """Leave the machine's files, network and shared memory behind; for the zygote.
+
+    Args:
+        network: whether the network stays what it is.
+        fill: puts into the new root, given its folder, what is to be there; without it the root
+            stays empty.
+    """
     if os.geteuid() != 0:
         _become_root_of_nobody()
-    linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
-    _take_empty_root()
+    left = linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+    linux.unshare(left if network else left | linux.CLONE_NEWNET)
+    if fill is None:
+        _take_root("size=4k,nr_inodes=2,mode=755")
+    else:
+        _take_root("size=256k,nr_inodes=1k,mode=755", fill)
 
 
 def leave_siblings() -> None:
@@ -63,10 +76,12 @@ def _become_root_of_nobody() -> None:
     linux.write_setting("/proc/self/gid_map", f"{group} {group} 1")
 
 
-def _take_empty_root() -> None:
+def _take_root(options: str, fill: Callable[[str], None] | None = None) -> None:
     linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
     fixed = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("none", _ANYWHERE, "tmpfs", fixed, "size=4k,nr_inodes=2,mode=755")
+    linux.mount("none", _ANYWHERE, "tmpfs", fixed, options)
+    if fill is not None:
+        fill(_ANYWHERE)
     os.chdir(_ANYWHERE)
     linux.pivot_root(".", ".")
     linux.unmount(".")

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final
 from pye2_node.sandbox.layers.names import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _LONGEST_REASON: Final = 500
 
 
-def why_it_does_not_hold(put_on: Callable[[], None], layer: Layer) -> str | None:
+def why_it_does_not_hold(put_on: Callable[[], None], forbidden: Callable[[], None]) -> str | None:
     """Put a layer on in a process of its own and try what it forbids.
 
     Args:
         put_on: puts it on.
-        layer: which.
+        forbidden: tries that; raises if it succeeds. See :data:`FORBIDDEN`.
 
     Returns:
         None if it holds; otherwise why not.
@@ -34,7 +34,7 @@ def why_it_does_not_hold(put_on: Callable[[], None], layer: Layer) -> str | None
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _try_it(put_on, _FORBIDDEN[layer], writing)
+        _try_it(put_on, forbidden, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as report:
         reason = report.read(_LONGEST_REASON).decode("utf-8", "replace")
@@ -58,7 +58,8 @@ def _try_it(put_on: Callable[[], None], forbidden: Callable[[], None], report: i
         os._exit(code)
 
 
-def _must_be_forbidden(what: str, attempt: Callable[[], object]) -> None:
+def must_be_forbidden(what: str, attempt: Callable[[], object]) -> None:
+    """Raise if an attempt succeeds."""
     try:
         attempt()
     except (OSError, ValueError):
@@ -69,31 +70,42 @@ def _must_be_forbidden(what: str, attempt: Callable[[], object]) -> None:
 def _nothing_of_the_machine() -> None:
     if os.listdir("/"):  # noqa: PTH208 - see ``linux``: no pathlib here
         raise RuntimeError("it was put on without an error and yet the root is not empty")
+    no_network()
+
+
+def no_network() -> None:
+    """Raise if there is one."""
     if [name for _, name in socket.if_nameindex() if name != "lo"]:
         raise RuntimeError("it was put on without an error and yet there is a network")
 
 
 def _no_other_user() -> None:
-    _must_be_forbidden("it could become root again", lambda: os.setuid(0))
+    must_be_forbidden("it could become root again", lambda: os.setuid(0))
 
 
 def _no_more_memory() -> None:
     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    _must_be_forbidden(
+    must_be_forbidden(
         "the limit of memory could be lifted",
         lambda: resource.setrlimit(resource.RLIMIT_AS, unlimited),
     )
 
 
-def _no_file() -> None:
-    _must_be_forbidden("the root folder could be read", lambda: os.open("/", os.O_RDONLY))
+def no_file() -> None:
+    """Raise if the root folder can be read."""
+    must_be_forbidden("the root folder could be read", lambda: os.open("/", os.O_RDONLY))
 
 
 def _no_call() -> None:
-    _no_file()
-    _must_be_forbidden("a socket could be made", socket.socket)
-    _must_be_forbidden("a signal could be sent", lambda: os.kill(os.getppid(), 0))
-    _must_be_forbidden("another process could be started", _fork_and_end)
+    no_file()
+    must_be_forbidden("a socket could be made", socket.socket)
+    no_process_and_no_signal()
+
+
+def no_process_and_no_signal() -> None:
+    """Raise if a process can be started, or a signal be sent to another."""
+    must_be_forbidden("a signal could be sent", lambda: os.kill(os.getppid(), 0))
+    must_be_forbidden("another process could be started", _fork_and_end)
 
 
 def _fork_and_end() -> None:
@@ -101,10 +113,11 @@ def _fork_and_end() -> None:
         os._exit(0)
 
 
-_FORBIDDEN: Final = {
+FORBIDDEN: Final[Mapping[Layer, Callable[[], None]]] = {
     Layer.NAMESPACES: _nothing_of_the_machine,
     Layer.UID: _no_other_user,
     Layer.RLIMITS: _no_more_memory,
-    Layer.LANDLOCK: _no_file,
+    Layer.LANDLOCK: no_file,
     Layer.SECCOMP: _no_call,
 }
+"""Of each layer, what tries it."""

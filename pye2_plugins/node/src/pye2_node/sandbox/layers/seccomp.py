@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pye2_node.sandbox.layers.linux import PR_SET_SECCOMP, prctl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pye2_node.sandbox.layers.syscalls import Architecture
 
@@ -68,11 +68,14 @@ class WorkerFilter:
     Args:
         architecture: of this process.
         channel: the descriptor of a worker's channel.
+        granted: allows what was granted to these workers, before anything else is looked at.
     """
 
-    def __init__(self, architecture: Architecture, channel: int) -> None:
+    def __init__(
+        self, architecture: Architecture, channel: int, granted: Sequence[Instruction] = ()
+    ) -> None:
         self._tgkill = architecture.numbers["tgkill"]
-        self._head = _packed(_head(architecture))
+        self._head = _packed([*_head(architecture), *granted])
         self._tail = _packed(_tail(architecture, channel))
 
     def program(self, pid: int) -> bytes:
@@ -130,6 +133,31 @@ def _tail(architecture: Architecture, channel: int) -> Iterable[Instruction]:
 def _returning(number: int, verdict: int) -> Iterable[Instruction]:
     yield Instruction(JUMP_IF_EQUAL, 0, 1, number)
     yield Instruction(RETURN, 0, 0, verdict)
+
+
+def returning_allow(number: int) -> Iterable[Instruction]:
+    """Allow a call whatever its arguments."""
+    return _returning(number, ALLOW)
+
+
+def if_argument_is(
+    number: int, argument: int, values: Sequence[int], verdict: int = ALLOW
+) -> Iterable[Instruction]:
+    """Allow a call with one of these values as that argument; otherwise go on looking.
+
+    The argument is looked at, then the number is loaded again: rules below compare it.
+    """
+    yield Instruction(JUMP_IF_EQUAL, 0, 2 + 2 * len(values), number)
+    yield Instruction(LOAD, 0, 0, _AT_ARGUMENTS + 8 * argument)
+    for value in values:
+        yield Instruction(JUMP_IF_EQUAL, 0, 1, value)
+        yield Instruction(RETURN, 0, 0, verdict)
+    yield Instruction(LOAD, 0, 0, _AT_NUMBER)
+
+
+def if_argument_lacks(number: int, argument: int, bits: int) -> Iterable[Instruction]:
+    """Allow a call whose argument has none of these bits, and deny it otherwise."""
+    return _without_bits(number, argument, bits)
 
 
 def _only_with(number: int, argument: int, value: int) -> Iterable[Instruction]:

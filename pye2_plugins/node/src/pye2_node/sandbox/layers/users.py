@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pye2_node.sandbox.layers.linux import read_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FIRST: Final = 2_000_000_000
 """Far above the numbers of people, of containers and of systemd's dynamic users."""
 
 _NOBODY: Final = 65534
+_NOTHING_FOR_OTHERS: Final = 0o007
 
 
 def choose_first_user() -> int | None:
@@ -36,9 +40,19 @@ def choose_first_user() -> int | None:
     return _FIRST if is_known else None
 
 
-def become_stranger(first_user: int | None) -> None:
-    """Become a user, and a group, that nobody else is."""
+def become_stranger(first_user: int | None, groups: Sequence[int] = ()) -> None:
+    """Become a user, and a group, that nobody else is.
+
+    Args:
+        first_user: see :func:`choose_first_user`.
+        groups: through which it may use what was granted to it; what it writes is the first one's,
+            so that others to whom the same is granted can go on with it.
+    """
     number = _NOBODY if first_user is None else first_user + os.getpid()
-    os.setgroups([])
-    os.setresgid(number, number, number)
+    group = number
+    if groups:
+        group = groups[0]
+        os.umask(_NOTHING_FOR_OTHERS)
+    os.setgroups(list(groups))
+    os.setresgid(group, group, group)
     os.setresuid(number, number, number)

@@ -1,0 +1,183 @@
+"""The calls that grants add to the filter, run here as the kernel runs it, for each processor."""
+
+import functools
+import re
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pye2_node.sandbox.layers import granted_calls
+from pye2_node.sandbox.layers.openings import Openings, Place
+from pye2_node.sandbox.layers.seccomp import (
+    ALLOW,
+    DENY,
+    JUMP_IF_ANY_BIT,
+    JUMP_IF_EQUAL,
+    KILL_PROCESS,
+    LOAD,
+    RETURN,
+    WorkerFilter,
+)
+from pye2_node.sandbox.layers.syscalls import ARCHITECTURES
+
+PID, CHANNEL = 4321, 3
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+COLUMNS = {"x86_64": 0, "aarch64": 1}
+NOTHING = Openings(network=False, places=(), work_bytes=0, groups=())
+NETWORK = NOTHING._replace(network=True)
+FILES = NOTHING._replace(places=(Place("/srv", "/srv", is_folder=True),))
+DEVICES = NOTHING._replace(places=(Place("/dev/x", "/dev/x", is_device=True),))
+WORDS = st.integers(0, 2**64 - 1)
+architectures = pytest.mark.parametrize("machine", ARCHITECTURES)
+
+
+def numbers(machine):
+    """The numbers of all calls that grants may add."""
+    tables = [granted_calls._READING, granted_calls._WRITING, granted_calls._CONNECTING]
+    found = {name: both for table in tables for name, both in table.items()}
+    found |= {name: both[:2] for name, both in granted_calls._WITH_A_MODE.items()}
+    found |= {
+        "socket": granted_calls._SOCKET,
+        "ioctl": granted_calls._IOCTL,
+        "fcntl": granted_calls._FCNTL,
+    }
+    by_machine = {name: both[COLUMNS[machine]] for name, both in found.items()}
+    return {name: number for name, number in by_machine.items() if number is not None}
+
+
+@functools.cache
+def instructions_of(machine, openings):
+    granted = granted_calls.calls_for(openings, machine)
+    program = WorkerFilter(ARCHITECTURES[machine], CHANNEL, granted).program(PID)
+    return list(struct.iter_unpack("HBBI", program))
+
+
+def verdict_on(machine, openings, number, *arguments, architecture=None):
+    """What the kernel does with a call, by reading the filter as ``linux/filter.h`` says."""
+    known = ARCHITECTURES[machine]
+    words = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    audit = known.audit if architecture is None else architecture
+    data = struct.pack("<IIQ6Q", number, audit, 0, *words)
+    instructions = instructions_of(machine, openings)
+    at, word = 0, 0
+    while True:
+        code, if_true, if_false, value = instructions[at]
+        at += 1
+        if code == LOAD:
+            word = struct.unpack_from("<I", data, value)[0]
+        elif code == RETURN:
+            return value
+        else:
+            holds = {JUMP_IF_EQUAL: word == value, JUMP_IF_ANY_BIT: bool(word & value)}[code]
+            at += if_true if holds else if_false
+
+
+def named(machine, openings, name, *arguments):
+    return verdict_on(machine, openings, numbers(machine)[name], *arguments)
+
+
+@architectures
+@pytest.mark.parametrize("openings", [NETWORK, FILES, DEVICES], ids=["network", "files", "devices"])
+@given(number=st.integers(0, 2**32 - 1), arguments=st.tuples(WORDS, WORDS, WORDS, WORDS))
+def test_a_call_that_is_listed_nowhere_stays_denied(machine, openings, number, arguments):
+    if number in {*ARCHITECTURES[machine].numbers.values(), *numbers(machine).values()}:
+        return
+
+    assert verdict_on(machine, openings, number, *arguments) == DENY
+
+
+@architectures
+@given(number=st.integers(0, 2**32 - 1), arguments=st.tuples(WORDS, WORDS, WORDS))
+def test_what_computing_may_not_do_it_may_not_with_a_grant_of_files(machine, number, arguments):
+    if number in numbers(machine).values():
+        return
+
+    without = verdict_on(machine, NOTHING, number, *arguments)
+    assert verdict_on(machine, FILES, number, *arguments) == without
+
+
+@pytest.mark.parametrize("openings", [NETWORK, FILES, DEVICES])
+def test_calls_of_another_architecture_end_the_process(openings):
+    assert verdict_on("x86_64", openings, 0, architecture=0x40000003) == KILL_PROCESS
+    assert verdict_on("x86_64", openings, 257 | 0x40000000) == DENY
+
+
+@architectures
+@given(family=st.integers(0, 2**32 - 1))
+def test_sockets_are_the_internets_only(machine, family):
+    allowed = family in {2, 10}
+
+    assert named(machine, NETWORK, "socket", family) == (ALLOW if allowed else DENY)
+    assert named(machine, FILES, "socket", family) == DENY
+
+
+@architectures
+def test_connections_are_opened_and_not_waited_for(machine):
+    bind, listen, accept = {"x86_64": (49, 50, 43), "aarch64": (200, 201, 202)}[machine]
+
+    assert named(machine, NETWORK, "connect", 5) == ALLOW
+    assert named(machine, NETWORK, "sendto", 5) == ALLOW
+    assert {verdict_on(machine, NETWORK, number, 5) for number in (bind, listen, accept)} == {DENY}
+
+
+@architectures
+@pytest.mark.parametrize("name", ["openat", "fchmod"])
+@given(mode=st.integers(0, 0o7777))
+def test_no_file_is_made_that_runs_as_its_owner(machine, name, mode):
+    place = {"openat": 3, "fchmod": 1}[name]
+
+    verdict = named(machine, FILES, name, *([0] * place), mode)
+
+    assert verdict == (DENY if mode & 0o6000 else ALLOW)
+
+
+@architectures
+@given(command=st.integers(0, 2**32 - 1))
+def test_no_signals_are_ordered(machine, command):
+    allowed = command in {0, 1, 2, 3, 4, 5, 6, 7, 1030}
+
+    for openings in (NETWORK, FILES, DEVICES):
+        assert named(machine, openings, "fcntl", 5, command) == (ALLOW if allowed else DENY)
+
+
+@architectures
+@given(request=st.integers(0, 2**32 - 1))
+def test_requests_go_to_devices_and_to_sockets_as_far_as_they_must(machine, request):
+    for_others = {0x5412, 0x541C, 0x8901, 0x8902}
+    to_devices = DENY if request in for_others else ALLOW
+    to_sockets = ALLOW if request in {0x541B, 0x5421} else DENY
+
+    assert named(machine, DEVICES, "ioctl", 5, request) == to_devices
+    assert named(machine, NETWORK, "ioctl", 5, request) == to_sockets
+    assert named(machine, FILES, "ioctl", 5, request) == DENY
+
+
+@architectures
+@given(start=WORDS, size=WORDS, protection=WORDS)
+def test_memory_is_never_made_executable(machine, start, size, protection):
+    number = ARCHITECTURES[machine].numbers["mmap"]
+
+    verdict = verdict_on(machine, FILES, number, start, size, protection)
+
+    assert verdict == (DENY if protection & 4 else ALLOW)
+
+
+@architectures
+def test_the_numbers_are_those_of_the_kernels_headers(machine):
+    if not HEADERS[machine].exists():
+        pytest.skip(f"{HEADERS[machine]} is not installed here")
+    lines = re.findall(
+        r"^#define __NR(?:3264)?_(\w+)\s+(\d+)$", HEADERS[machine].read_text(), re.MULTILINE
+    )
+    in_headers = {name: int(number) for name, number in lines}
+    in_headers.setdefault("newfstatat", in_headers.get("fstatat"))
+
+    known = numbers(machine)
+
+    assert {name: in_headers[name] for name in known} == known
