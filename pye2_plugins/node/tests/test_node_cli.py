@@ -69,7 +69,10 @@ def test_the_list_can_be_had_for_programs(run):
 
     lines = [json.loads(line) for line in run("who", "--json").stdout.splitlines()]
 
-    assert lines == [{"address": LAPTOP, "alias": None}, {"address": PHONE, "alias": None}]
+    assert lines == [
+        {"address": LAPTOP, "alias": None, "grants": {}},
+        {"address": PHONE, "alias": None, "grants": {}},
+    ]
 
 
 def test_pye2s_list_can_be_taken_over(run, tmp_path):

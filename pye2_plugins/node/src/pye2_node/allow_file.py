@@ -5,9 +5,13 @@
     [addresses."0xai_A081W9y3zAr3KO88zrlhXZBoS7Wyyl-FmrDwtwQHWHGq"]
     alias = "my laptop"
     added = 2026-01-31T12:00:00Z
+    network = true
+    folders = ["/srv/pictures"]
+    modules = ["pandas"]
 
-A table for each address, with room for what it is granted later; tables and keys that are not known
-here are kept. A file that cannot be understood is reported and left as it is.
+A table for each address, with what it is granted (``pye2core.code.grants``). To a table with a key
+that is not known, or that cannot be understood, nothing is granted, and that is said. A file that
+cannot be understood is reported and left as it is.
 """
 
 from __future__ import annotations
@@ -18,8 +22,9 @@ import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from pye2core.code.grants import NO_GRANTS, Grants, read_grants
 from pye2core.errors import InvalidAddress, NodeError
 from pye2core.identity import address_of, public_key_of
 
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
+
+_OTHER_KEYS = frozenset({"added", "alias"})
+"""What a table may hold besides grants."""
 
 _HEADER = """\
 # Who may give this node commands. `pye2 node allow`, `deny` and `who` work on this file, and so may
@@ -42,10 +50,12 @@ class Guest:
     Attributes:
         address: in its full form.
         alias: what the owner calls them.
+        grants: what their code may do besides computing.
     """
 
     address: str
     alias: str | None = None
+    grants: Grants = NO_GRANTS
 
 
 @frozen
@@ -78,17 +88,31 @@ def read_allow_file(file: Path) -> AllowFile:
     """
     guests: list[Guest] = []
     problems: list[str] = []
-    for text, details in _addresses_in(_load(file), file).items():
-        alias = details.get("alias") if isinstance(details, dict) else None
+    for text, found in _addresses_in(_load(file), file).items():
+        details = found if isinstance(found, dict) else {}
+        alias = details.get("alias")
         try:
-            guests.append(Guest(full_address(text), alias if isinstance(alias, str) else None))
+            guest = Guest(full_address(text), alias if isinstance(alias, str) else None)
         except InvalidAddress as error:
             problems.append(str(error))
+            continue
+        try:
+            guest = evolve(guest, grants=_grants_in(details))
+        except ValueError as error:
+            problems.append(f"the table of {text} {error}; until that is mended nothing is granted")
+        guests.append(guest)
     return AllowFile(tuple(guests), tuple(problems))
 
 
+def _grants_in(details: dict[str, Any]) -> Grants:
+    return read_grants({key: value for key, value in details.items() if key not in _OTHER_KEYS})
+
+
 def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
-    """Add those who are not in the file yet; an alias that is given replaces the one that is there.
+    """Add those who are not in the file yet.
+
+    Of those who are, an alias that is given replaces the one that is there, and grants are added to
+    what is granted already.
 
     Returns:
         The addresses that were not allowed before.
@@ -97,7 +121,7 @@ def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
         InvalidAddress: one of them is not an address; nothing is added.
         NodeError: the file cannot be read, understood or written.
     """
-    wanted = [Guest(full_address(guest.address), guest.alias) for guest in guests]
+    wanted = [evolve(guest, address=full_address(guest.address)) for guest in guests]
     with _locked(file):
         document = _load(file)
         tables = _addresses_in(document, file)
@@ -109,12 +133,57 @@ def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
                 key = known[guest.address] = guest.address
                 tables[key] = {"added": added.replace(microsecond=0)}
                 new.append(guest.address)
-            if guest.alias is not None and isinstance(tables[key], dict):
-                tables[key]["alias"] = guest.alias
+            if isinstance(tables[key], dict):
+                _lay_over(tables[key], guest, file)
         document["addresses"] = tables
-        if new or any(guest.alias is not None for guest in wanted):
+        if new or any(guest.alias is not None or any(guest.grants) for guest in wanted):
             _write(file, document)
     return new
+
+
+def _lay_over(table: dict[str, Any], guest: Guest, file: Path) -> None:
+    if guest.alias is not None:
+        table["alias"] = guest.alias
+    if any(guest.grants):
+        _set_grants(table, _present_grants(table, guest.address, file).with_more(guest.grants))
+
+
+def _present_grants(table: dict[str, Any], address: str, file: Path) -> Grants:
+    try:
+        return _grants_in(table)
+    except ValueError as error:
+        message = f"in the white list {file}, the table of {address} {error}; mend it first"
+        raise NodeError(message) from error
+
+
+def _set_grants(table: dict[str, Any], grants: Grants) -> None:
+    for key in Grants._fields:
+        table.pop(key, None)
+    table.update(grants.as_settings())
+
+
+def withdraw(file: Path, address: str, less: Grants) -> Grants | None:
+    """Take some of what an address is granted away from it, and leave it allowed.
+
+    Returns:
+        What it is still granted; None if it is not allowed at all.
+
+    Raises:
+        InvalidAddress: it is not an address.
+        NodeError: the file cannot be read, understood or written.
+    """
+    meant = full_address(address)
+    with _locked(file):
+        document = _load(file)
+        tables = _addresses_in(document, file)
+        key = _by_full_address(tables).get(meant)
+        if key is None:
+            return None
+        table = tables[key]
+        left = _present_grants(table, meant, file).without(less)
+        _set_grants(table, left)
+        _write(file, document)
+    return left
 
 
 def deny(file: Path, address: str) -> bool:

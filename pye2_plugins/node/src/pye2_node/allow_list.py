@@ -1,4 +1,4 @@
-"""Who may give a node commands, at this moment.
+"""Who may give a node commands, and what their code may do, at this moment.
 
 Called from the transport's threads for each command and from the node's loop for heartbeats, so it
 looks at the file only where its owner may have changed it, and never raises.
@@ -10,13 +10,15 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from pye2_node.allow_file import AllowFile, read_allow_file
-from pye2core.errors import NodeError
+from pye2_node.allow_file import AllowFile, full_address, read_allow_file
+from pye2core.code.grants import NO_GRANTS
+from pye2core.errors import InvalidAddress, NodeError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pye2_node.allow_file import Guest
+    from pye2core.code.grants import Grants
 
 _log = logging.getLogger("pye2_node")
 
@@ -46,6 +48,14 @@ class AllowList:
         """Those who are allowed besides the node itself."""
         self._refresh()
         return self._content.guests
+
+    def granted(self, address: str) -> Grants:
+        """What the code of this address, in any form, may do besides computing."""
+        try:
+            wanted = full_address(address)
+        except InvalidAddress:
+            return NO_GRANTS
+        return next((each.grants for each in self.guests() if each.address == wanted), NO_GRANTS)
 
     def addresses(self) -> tuple[str, ...]:
         """All addresses that are allowed, the node's own first."""

@@ -10,24 +10,21 @@ import asyncio
 import json
 import logging
 import os
-import re
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import evolve
 
 from pye2_node import allow_file
-from pye2_node.doorbell import ring
-from pye2_node.home import Home, allow_file_of, default_home, key_file_of
-from pye2_node.owner import act_as_owner_of
+from pye2_node.cli_access import allow, deny, shown, who
+from pye2_node.cli_options import DEFAULT_NAME, home_option, name_option
+from pye2_node.home import Home, default_home
 from pye2_node.service.command import install_service
 from pye2_node.settings import (
     KEY_PASSPHRASE,
     LONGEST_HEARTBEAT_SECONDS,
-    NAME_PATTERN,
     NodeSettings,
     OwnersChoices,
 )
@@ -36,37 +33,19 @@ from pye2core.errors import BrokerUrlError, Pye2Error, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from pye2_node.commands import NodeAction
     from pye2_node.node import Node
     from pye2core.identity import Passphrases
     from pye2core.settings import ClientSettings
 
-_DEFAULT_NAME = "node"
 _DEFAULTS = OwnersChoices()
 
 
-def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A name can be part of channels and folders."""
-    if value is not None and re.fullmatch(NAME_PATTERN, value) is None:
-        message = f"{value!r} is not 1 to 64 letters, digits, '_' and '-'"
-        raise click.BadParameter(message, ctx, param)
-    return value
-
-
-_name = click.option(
-    "--name", callback=_checked_name, help=f"What the node is called.  [default: {_DEFAULT_NAME}]"
-)
-_home = click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder with the node's key, white list and state.  [default: ~/.pye2/NAME]",
-)
-
-
 @click.group(invoke_without_command=True)
-@_name
-@_home
+@name_option
+@home_option
 @click.option(
     "--broker",
     metavar="URL",
@@ -192,7 +171,7 @@ def node(
     1 or 0. The passphrase of a protected key is PYE2_NODE_KEY_PASSPHRASE, or asked for at the
     terminal. Only addresses that are allowed can use the node: `pye2 node allow ADDRESS`.
     """
-    name = name or _DEFAULT_NAME
+    name = name or DEFAULT_NAME
     home = home or default_home(name)
     ctx.obj = home
     if ctx.invoked_subcommand is not None:
@@ -354,7 +333,7 @@ def _say_ready(running: Node) -> None:
     click.echo(f"home      {settings.home}")
     guests = running.allow_list.guests()
     for guest in guests:
-        click.echo(f"allowed   {_shown(guest)}")
+        click.echo(f"allowed   {shown(guest)}")
     if not guests:
         click.echo(
             "allowed   nobody yet. `pye2 key show` on the client prints its address; then run\n"
@@ -363,10 +342,6 @@ def _say_ready(running: Node) -> None:
             f"          pye2 node --pair --home {settings.home}"
         )
     sys.stdout.flush()
-
-
-def _shown(guest: allow_file.Guest) -> str:
-    return f"{guest.address}  {guest.alias}" if guest.alias else guest.address
 
 
 def _is_restart(end: NodeAction) -> bool:
@@ -393,77 +368,10 @@ def _die_with_parent() -> None:
     die_with_parent(signal.SIGTERM, os.getppid())
 
 
-# --- the white list -------------------------------------------------------------------------------
+# --- further commands ---------------------------------------------------------------------------
 
-
-@node.command()
-@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
-@click.option("--alias", help="What you call the owner of the address.")
-@click.option(
-    "--from-pye2",
-    "pye2_list",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Allow all that PyE2's file authorized_addrs allows.",
-)
-@_name
-@_home
-@click.pass_obj
-def allow(
-    node_home: Path,
-    addresses: Sequence[str],
-    alias: str | None,
-    pye2_list: Path | None,
-    name: str | None,
-    home: Path | None,
-) -> None:
-    """Let clients and other nodes use this node, by their addresses."""
-    home = _home_meant(node_home, name, home)
-    if alias is not None and len(addresses) != 1:
-        raise click.UsageError("an alias belongs to one address")
-    guests = [allow_file.Guest(address, alias) for address in addresses]
-    if pye2_list is not None:
-        guests += allow_file.guests_of_pye2(pye2_list.read_text(encoding="utf-8"))
-    if not guests:
-        raise click.UsageError("which addresses? `pye2 key show` on a client prints its address")
-    added = allow_file.allow(allow_file_of(home), guests, SYSTEM_CLOCK.now())
-    ring(home)
-    for guest in guests:
-        address = allow_file.full_address(guest.address)
-        click.echo(f"{address}: {'allowed' if address in added else 'was allowed already'}")
-
-
-@node.command()
-@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
-@_name
-@_home
-@click.pass_obj
-def deny(node_home: Path, addresses: Sequence[str], name: str | None, home: Path | None) -> None:
-    """Let them use this node no more; what they have running goes on."""
-    home = _home_meant(node_home, name, home)
-    for address in addresses:
-        was_allowed = allow_file.deny(allow_file_of(home), address)
-        click.echo(f"{address}: {'not allowed any more' if was_allowed else 'was not allowed'}")
-    ring(home)
-
-
-@node.command()
-@click.option("--json", "as_json", is_flag=True, help="One line each, for programs.")
-@_name
-@_home
-@click.pass_obj
-def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) -> None:
-    """Show who may use this node."""
-    home = _home_meant(node_home, name, home)
-    content = allow_file.read_allow_file(allow_file_of(home))
-    for problem in content.problems:
-        click.echo(f"ignored: {problem}", err=True)
-    for guest in content.guests:
-        line = {"address": guest.address, "alias": guest.alias}
-        click.echo(json.dumps(line) if as_json else _shown(guest))
-    if not content.guests and not as_json:
-        click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
-    if not key_file_of(home).exists():
-        click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
+for _command in (allow, deny, who, install_service(node)):
+    node.add_command(_command)
 
 
 @node.command()
@@ -472,22 +380,12 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
 def doctor(ctx: click.Context, *, as_json: bool) -> None:
     """Try what confines other people's code on this machine, and say what is missing.
 
-    Ends with 1 if nodes here would refuse such code.
+    Of the node whose --home or --name stands before the command it also says whether all is there
+    that it grants. Ends with 1 if nodes here would refuse such code.
     """
     from pye2_node.doctor import show_examination
 
-    ctx.exit(0 if show_examination(as_json=as_json) else 1)
-
-
-node.add_command(install_service(node))
-
-
-def _home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
-    """The options stand before the subcommand or behind it."""
-    if home is None:
-        home = of_group if name is None else default_home(name)
-    act_as_owner_of(home)
-    return home
+    ctx.exit(0 if show_examination(ctx.obj, as_json=as_json) else 1)
 
 
 def main() -> None:

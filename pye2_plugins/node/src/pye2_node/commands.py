@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, evolve, field, frozen
 
 from pye2_node.changes import instance_after, updated
+from pye2_node.credit import credited
 from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
 from pye2_node.keepable import require_keepable
 from pye2_node.notices import Answers
@@ -241,8 +242,10 @@ class _Planner:
 
     def _keep(self, config: PipelineConfig) -> DesiredPipeline:
         current = self._desired.get(config.name)
+        sender = self._requester.address or ""
+        known = current.config if current is not None else None
         pipeline = DesiredPipeline(
-            config,
+            credited(known, config, sender, self._is_confidential),
             requester=current.requester if current is not None else self._requester,
             modified_by=self._requester,
             updated_at=self._now,

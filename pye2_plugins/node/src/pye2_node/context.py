@@ -15,6 +15,7 @@ from attrs import frozen
 from pye2_node.code_events import CodeEvents
 from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
+from pye2_node.granting import granted_to
 from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
 from pye2_node.payload_budget import PayloadBudget, units_of
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pye2_node.desired import DesiredPipeline
+    from pye2_node.granting import Granting
     from pye2_node.home import Home
     from pye2_node.sandbox import SandboxPool, SandboxProcess
     from pye2_node.settings import NodeSettings
     from pye2_node.store import Store
     from pye2core.abc import Network, Sandbox
     from pye2core.clock import Clock
+    from pye2core.code.grants import Grants
     from pye2core.messages import (
         InstanceConfig,
         InstancePath,
@@ -81,6 +84,7 @@ class Facilities:
         announce: sends a notification.
         confidant: of a payload whose instance does not say whether to encrypt it, the address it
             is encrypted for; None for everybody.
+        granting: says what code may do besides computing; None where nothing is granted to anybody.
     """
 
     settings: NodeSettings
@@ -94,6 +98,7 @@ class Facilities:
     send_payload: Callable[[PayloadMessage, str | None], Future[None]]
     announce: Callable[[Notification], None]
     confidant: Callable[[PayloadMessage], str | None] = _nobody
+    granting: Granting | None = None
 
 
 class Context:
@@ -327,14 +332,28 @@ class Context:
         """Start a confined process; it is stopped with the instance at the latest.
 
         Raises:
+            GrantMissing: its configuration asks for what is not granted.
             NodeError: no process could be started or confined, or the instance was stopped.
         """
         self._check_open()
+        grants = self.grants()
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
-        sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings)
+        sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings, grants)
         self._sandboxes.add(sandbox)
         sandbox.exited.add_done_callback(lambda _: self._forget(sandbox))
         return sandbox
+
+    def grants(self) -> Grants | None:
+        """What its configuration asks for, if anything: all of it is granted.
+
+        Raises:
+            InvalidConfiguration: that cannot be understood.
+            GrantMissing: it is not granted to all whose settings these are.
+        """
+        if not self.config.settings.get(GRANTS):
+            return None
+        asked = granted_to(self.config, self._path, self._facilities.granting)
+        return asked if any(asked) else None
 
     def _forget(self, sandbox: SandboxProcess) -> None:
         self._sandboxes.discard(sandbox)
@@ -348,6 +367,10 @@ class Context:
     async def close(self) -> None:
         """End what the runner left behind, and let it do nothing more."""
         self._closed = True
+        await self.end_sandboxes()
+
+    async def end_sandboxes(self) -> None:
+        """End what runs for it at this moment."""
         left = list(self._sandboxes)
         ends = await asyncio.gather(*(each.stop(grace=0) for each in left), return_exceptions=True)
         for error in filter(None, ends):

@@ -62,7 +62,12 @@ def to_json(desired: DesiredPipeline) -> str:
             "data_source": config.data_source,
             "settings": config.settings,
             "instances": [
-                {"signature": each.signature, "id": each.instance_id, "settings": each.settings}
+                {
+                    "signature": each.signature,
+                    "id": each.instance_id,
+                    "settings": each.settings,
+                    "set_by": sorted(each.set_by),
+                }
                 for each in config.instances
             ],
             "requester": _requester_to_json(desired.requester),
@@ -80,19 +85,28 @@ def from_json(text: str) -> DesiredPipeline:
         ValueError, KeyError, TypeError: it was not.
     """
     found = json.loads(text)
+    requester = _requester_from_json(found["requester"])
+    modified_by = _requester_from_json(found["modified_by"])
+    # What an earlier version wrote does not say whose the settings are.
+    both = [requester.address or "", modified_by.address or ""]
     config = PipelineConfig(
         name=found["name"],
         data_source=found["data_source"],
         settings=found["settings"],
         instances=tuple(
-            InstanceConfig(each["signature"], each["id"], each["settings"])
+            InstanceConfig(
+                each["signature"],
+                each["id"],
+                each["settings"],
+                set_by=frozenset(each.get("set_by", both)),
+            )
             for each in found["instances"]
         ),
     )
     return DesiredPipeline(
         config,
-        requester=_requester_from_json(found["requester"]),
-        modified_by=_requester_from_json(found["modified_by"]),
+        requester=requester,
+        modified_by=modified_by,
         updated_at=datetime.fromisoformat(found["updated_at"]),
     )
 

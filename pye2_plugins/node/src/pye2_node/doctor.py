@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 import click
 from attrs import asdict, frozen
 
+from pye2_node.doctor_grants import as_object, can_confine, in_words
 from pye2_node.machine import clock_trouble
 from pye2_node.sandbox.layers.names import ALL_LAYERS, ONE_IS_A_MUST, Layer
 from pye2core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _WHAT_TO_DO: Final[Mapping[Layer, str]] = {
     Layer.NAMESPACES: (
@@ -85,14 +87,18 @@ def _finding(layer: Layer, why: str | None) -> LayerFinding:
     return LayerFinding(layer.value, holds=False, why=why, what_to_do=_WHAT_TO_DO[layer])
 
 
-def show_examination(*, as_json: bool) -> bool:
+def show_examination(home: Path, *, as_json: bool) -> bool:
     """Examine the sandbox and print what was found.
+
+    Args:
+        home: the home of the node whose grants are looked at.
+        as_json: print one object for programs.
 
     Returns:
         Whether nodes on this machine run code of others.
 
     Raises:
-        NodeError: see :func:`examine_sandbox`.
+        NodeError: see :func:`examine_sandbox`; or the node's white list cannot be read.
     """
     findings = examine_sandbox()
     holding = {finding.layer for finding in findings if finding.holds}
@@ -100,10 +106,17 @@ def show_examination(*, as_json: bool) -> bool:
     trouble = clock_trouble(SYSTEM_CLOCK.now())
     if as_json:
         layers = [asdict(finding) for finding in findings]
-        said = {"runs_custom_code": is_enough, "layers": layers, "clock_trouble": trouble}
+        said = {
+            "runs_custom_code": is_enough,
+            "layers": layers,
+            "clock_trouble": trouble,
+            "grants": as_object(home, is_confined=can_confine(holding)),
+        }
         click.echo(json.dumps(said))
     else:
         _print(findings, is_enough=is_enough)
+        if is_enough:
+            click.echo("\n".join(in_words(home, is_confined=can_confine(holding))))
         if trouble is not None:
             click.echo(f"But {trouble}.")
     return is_enough

@@ -23,6 +23,7 @@ from pye2core.abc import Runner
 from pye2core.errors import (
     CallTimedOut,
     CodeError,
+    GrantMissing,
     InvalidConfiguration,
     NodeError,
     NotProvided,
@@ -32,6 +33,7 @@ from pye2core.errors import (
     UnknownSignature,
 )
 from pye2core.messages import NotificationCode, NotificationKind
+from pye2core.messages.configuration import GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -125,6 +127,7 @@ class RunningInstance:
         self._wants_work = False
         self._pausing = Pausing(self.context, self._look, look_again=patience.look_again)
         self._changing = asyncio.Lock()
+        self._lacks_grant = False
 
     @property
     def path(self) -> InstancePath:
@@ -201,6 +204,12 @@ class RunningInstance:
 
     async def _take_over(self, changes: Mapping[str, Any]) -> None:
         runner = self._runner
+        if GRANTS in changes:
+            # What is open to a process stays as it is, be it more or less than is asked for now.
+            self._refuse_unusable_settings()
+            await self._halt()
+            await self._begin()
+            return
         if runner is None or type(runner).reconfigure is Runner.reconfigure:
             if changes.keys() <= PAUSE_KEYS and self._can_stay_as_it_is:
                 self._refuse_unusable_settings()
@@ -252,6 +261,27 @@ class RunningInstance:
             await self._halt()
             await self.context.close()
             self._become(InstanceState.STOPPED)
+
+    async def review_grants(self) -> None:
+        """Stop if something that it uses is granted no more; begin if what it lacked now is."""
+        async with self._changing:
+            try:
+                self.context.grants()
+            except InvalidConfiguration as error:
+                if self.state is not InstanceState.FAILED:
+                    await self._withdraw(error)
+            else:
+                if self._lacks_grant and self.state is InstanceState.FAILED:
+                    self._lacks_grant = False
+                    self._follow_rules()
+                    self._set_to_work()
+
+    async def _withdraw(self, error: InvalidConfiguration) -> None:
+        await self._halt()
+        await self.context.end_sandboxes()
+        self._wants_work = False
+        self._lacks_grant = True
+        self._report(error)
 
     # --- pauses -----------------------------------------------------------------------------------
 
@@ -318,6 +348,7 @@ class RunningInstance:
     def _refuse_unusable_settings(self) -> None:
         """Refuse what no runner is asked about."""
         pause_rules(self.config, self.path.pipeline)
+        self._refuse_what_is_not_granted()
         refuse_unknown_formatter(self.path, self.config, self._facilities.registry)
         unknown = unknown_code_in(self.config, self._is_confidential)
         if unknown:
@@ -326,6 +357,14 @@ class RunningInstance:
                 " of something that this node does not have; send the code itself",
                 pipeline=self.path.pipeline,
             )
+
+    def _refuse_what_is_not_granted(self) -> None:
+        self._lacks_grant = False
+        try:
+            self.context.grants()
+        except GrantMissing:
+            self._lacks_grant = True
+            raise
 
     async def _keep_working(self, failures: int) -> None:
         """Run the runner until it is finished; after a failure make another, after a pause."""

@@ -20,6 +20,8 @@ from pye2_node.context import Facilities
 from pye2_node.doorbell import Doorbell
 from pye2_node.failure_log import FailureLog
 from pye2_node.gate import Gate
+from pye2_node.granting import Granting
+from pye2_node.grants_watch import GrantsWatch
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
     capabilities_of,
@@ -151,6 +153,7 @@ class Node:
             speaks_stronger=self._dialects.speaks_stronger,
             clock=clock,
         )
+        self._grants_watch = GrantsWatch(self.allow_list, self._pipelines.instances, self._loop)
         self._facilities = Facilities(
             settings=settings,
             address=self.address,
@@ -163,6 +166,12 @@ class Node:
             send_payload=self._results.send,
             announce=self.announce,
             confidant=self._results.confidant,
+            granting=Granting(
+                self.allow_list.granted,
+                settings.name,
+                home.path,
+                on_asked=self._grants_watch.look_soon,
+            ),
         )
 
     @property
@@ -296,6 +305,7 @@ class Node:
             _log.warning(trouble)
         # Whoever changes the white list rings, so that all hear soon who is allowed.
         at_the_end.callback(Doorbell(self._home.path, self._on_ring).close)
+        at_the_end.callback(self._grants_watch.stop)
         at_the_end.push_async_callback(self._pool.stop)
         warming = asyncio.create_task(self._warm_up())
         at_the_end.push_async_callback(_cancelled, warming)
@@ -317,6 +327,7 @@ class Node:
 
     def _on_ring(self) -> None:
         self.note_change()
+        self._grants_watch.look()
         self.pairing.look()
 
     async def _warm_up(self) -> None:

@@ -1,0 +1,199 @@
+"""``pye2 node allow``, ``deny`` and ``who``: who may use a node, and what their code may do there.
+
+On the command line's side of the node; they work on ``allow.toml`` and ring the node.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pye2_node import allow_file
+from pye2_node.cli_options import home_meant, home_option, name_option
+from pye2_node.doorbell import ring
+from pye2_node.granting import refuse_home
+from pye2_node.home import allow_file_of, key_file_of
+from pye2core.clock import SYSTEM_CLOCK
+from pye2core.code.grants import NO_GRANTS, Grants, read_grants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def _grant_options(verb: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options that name grants, collected as the argument ``grants``."""
+    options = [
+        click.option("--network", is_flag=True, help=f"{verb} connections to the outside."),
+        click.option("--folder", multiple=True, metavar="PATH", help=f"{verb} reading a folder."),
+        click.option(
+            "--folder-rw",
+            multiple=True,
+            metavar="PATH",
+            help=f"{verb} reading and writing a folder.",
+        ),
+        click.option(
+            "--device", multiple=True, metavar="/dev/…", help=f"{verb} the use of a device."
+        ),
+        click.option(
+            "--module",
+            multiple=True,
+            metavar="NAME",
+            help=f"{verb} importing a module, which must be installed where the node is.",
+        ),
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_grants(
+            *args: Any,
+            network: bool,
+            folder: Sequence[str],
+            folder_rw: Sequence[str],
+            device: Sequence[str],
+            module: Sequence[str],
+            **kwargs: Any,
+        ) -> None:
+            grants = _read(
+                {
+                    "network": network,
+                    "folders": list(map(_absolute, folder)),
+                    "folders_rw": list(map(_absolute, folder_rw)),
+                    "devices": list(device),
+                    "modules": list(module),
+                }
+            )
+            command(*args, grants=grants, **kwargs)
+
+        decorated: Callable[..., None] = with_grants
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def _read(given: dict[str, Any]) -> Grants:
+    try:
+        return read_grants(given)
+    except ValueError as error:
+        raise click.UsageError(f"what is to be granted {error}") from None
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - the plain form; pathlib would keep a `..`
+
+
+@click.command()
+@click.argument("addresses", nargs=-1, metavar="ADDRESS...")
+@click.option("--alias", help="What you call the owner of the address.")
+@click.option(
+    "--from-pye2",
+    "pye2_list",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Allow all that PyE2's file authorized_addrs allows.",
+)
+@_grant_options("Grant")
+@name_option
+@home_option
+@click.pass_obj
+def allow(
+    node_home: Path,
+    addresses: Sequence[str],
+    alias: str | None,
+    pye2_list: Path | None,
+    name: str | None,
+    home: Path | None,
+    grants: Grants,
+) -> None:
+    """Let clients and other nodes use this node, by their addresses.
+
+    Their code computes, and does nothing else, unless you grant more: what is granted here is added
+    to what they are granted already. Instances get it that ask for it.
+    """
+    home = home_meant(node_home, name, home)
+    if alias is not None and len(addresses) != 1:
+        raise click.UsageError("an alias belongs to one address")
+    refuse_home(grants, home)
+    guests = [allow_file.Guest(address, alias, grants) for address in addresses]
+    if pye2_list is not None:
+        guests += allow_file.guests_of_pye2(pye2_list.read_text(encoding="utf-8"))
+    if not guests:
+        raise click.UsageError("which addresses? `pye2 key show` on a client prints its address")
+    added = allow_file.allow(allow_file_of(home), guests, SYSTEM_CLOCK.now())
+    ring(home)
+    for guest in guests:
+        address = allow_file.full_address(guest.address)
+        click.echo(f"{address}: {'allowed' if address in added else 'was allowed already'}")
+        if any(guest.grants):
+            click.echo(f"{address}: granted {guest.grants}")
+
+
+@click.command()
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@_grant_options("Take away")
+@name_option
+@home_option
+@click.pass_obj
+def deny(
+    node_home: Path,
+    addresses: Sequence[str],
+    name: str | None,
+    home: Path | None,
+    grants: Grants,
+) -> None:
+    """Let them use this node no more; what they have running goes on.
+
+    But for what uses something that was granted: that ends. With options, only those grants are
+    taken away.
+    """
+    home = home_meant(node_home, name, home)
+    for address in addresses:
+        told = _denied if not any(grants) else functools.partial(_withdrawn, less=grants)
+        click.echo(f"{address}: {told(allow_file_of(home), address)}")
+    ring(home)
+
+
+def _denied(file: Path, address: str) -> str:
+    return "not allowed any more" if allow_file.deny(file, address) else "was not allowed"
+
+
+def _withdrawn(file: Path, address: str, less: Grants) -> str:
+    left = allow_file.withdraw(file, address, less)
+    return "was not allowed" if left is None else f"allowed, and granted {left}"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One line each, for programs.")
+@name_option
+@home_option
+@click.pass_obj
+def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) -> None:
+    """Show who may use this node, and what is granted to them."""
+    home = home_meant(node_home, name, home)
+    content = allow_file.read_allow_file(allow_file_of(home))
+    for problem in content.problems:
+        click.echo(f"ignored: {problem}", err=True)
+    for guest in content.guests:
+        line = {
+            "address": guest.address,
+            "alias": guest.alias,
+            "grants": guest.grants.as_settings(),
+        }
+        click.echo(json.dumps(line) if as_json else shown(guest))
+    if not content.guests and not as_json:
+        click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
+    if not key_file_of(home).exists():
+        click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
+
+
+def shown(guest: allow_file.Guest) -> str:
+    """Somebody who is allowed, in one line."""
+    parts = [guest.address, guest.alias]
+    if guest.grants != NO_GRANTS:
+        parts.append(f"({guest.grants})")
+    return "  ".join(part for part in parts if part)

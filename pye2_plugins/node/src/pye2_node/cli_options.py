@@ -1,0 +1,43 @@
+"""The options that say which node a command of ``pye2 node`` is about."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from pye2_node.home import default_home
+from pye2_node.owner import act_as_owner_of
+from pye2_node.settings import NAME_PATTERN
+
+DEFAULT_NAME = "node"
+
+
+def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A name can be part of channels and folders."""
+    if value is not None and re.fullmatch(NAME_PATTERN, value) is None:
+        message = f"{value!r} is not 1 to 64 letters, digits, '_' and '-'"
+        raise click.BadParameter(message, ctx, param)
+    return value
+
+
+name_option = click.option(
+    "--name", callback=_checked_name, help=f"What the node is called.  [default: {DEFAULT_NAME}]"
+)
+home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder with the node's key, white list and state.  [default: ~/.pye2/NAME]",
+)
+
+
+def home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
+    """The node's home; the options stand before the subcommand or behind it.
+
+    From here on this process does what it does as whose the home is.
+    """
+    if home is None:
+        home = of_group if name is None else default_home(name)
+    act_as_owner_of(home)
+    return home

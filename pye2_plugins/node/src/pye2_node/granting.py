@@ -1,0 +1,104 @@
+"""Whether what an instance asks for is granted, and what is said to its owner where it is not."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pye2core.code.grants import Grants, read_grants
+from pye2core.errors import GrantMissing, InvalidConfiguration, NodeError
+from pye2core.messages.configuration import GRANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pye2core.messages import InstanceConfig, InstancePath
+
+
+class Granting:
+    """What this node's owner grants.
+
+    Args:
+        granted: tells what an address is granted at this moment.
+        node_name: the node's name.
+        home: the node's home, which nobody is granted.
+        on_asked: called when something is asked for.
+    """
+
+    def __init__(
+        self,
+        granted: Callable[[str], Grants],
+        node_name: str,
+        home: Path,
+        *,
+        on_asked: Callable[[], None],
+    ) -> None:
+        self._granted = granted
+        self._node_name = node_name
+        self._home = home
+        self._on_asked = on_asked
+
+    def refuse_what_is_not_granted(
+        self, asked: Grants, config: InstanceConfig, path: InstancePath
+    ) -> None:
+        """Raise unless all that is asked for is granted to all whose settings it is.
+
+        Raises:
+            GrantMissing: it is not.
+            NodeError: the node's home would be within reach.
+        """
+        self._on_asked()
+        for address in sorted(config.set_by) or [""]:
+            lacking = asked.lacking_in(self._granted(address))
+            if any(lacking):
+                raise self._missing(address, lacking, path)
+        refuse_home(asked, self._home)
+
+    def _missing(self, address: str, lacking: Grants, path: InstancePath) -> GrantMissing:
+        command = f"pye2 node allow {address} {lacking.as_options()}"
+        return GrantMissing(
+            f"the instance {path.instance_id!r} asks for {lacking}, which {address or 'nobody'} is"
+            f" not granted on {self._node_name}; on the node run: {command} (with the --home or"
+            " --name that the node was started with)",
+            pipeline=path.pipeline,
+            address=address,
+            lacking=lacking.as_settings(),
+            command=command,
+        )
+
+
+def refuse_home(grants: Grants, home: Path) -> None:
+    """Refuse folders from which the node's home can be reached.
+
+    Raises:
+        NodeError: one of them is such a folder.
+    """
+    inner = os.path.realpath(home)
+    for folder in (*grants.folders, *grants.folders_rw):
+        outer = os.path.realpath(folder)
+        if os.path.commonpath([inner, outer]) in {inner, outer}:
+            raise NodeError(
+                f"{folder} cannot be granted: the node's home {home}, with its key, is in it, or it"
+                " in the home; move what the code needs to a folder of its own"
+            )
+
+
+def granted_to(config: InstanceConfig, path: InstancePath, granting: Granting | None) -> Grants:
+    """What an instance asks for, all of which is granted.
+
+    Raises:
+        InvalidConfiguration: it cannot be understood, or nothing is granted to anybody.
+        GrantMissing: it is not granted.
+        NodeError: it cannot be.
+    """
+    try:
+        asked = read_grants(config.settings.get(GRANTS))
+    except ValueError as error:
+        message = f"the instance {path.instance_id!r} cannot run: its setting {GRANTS} {error}"
+        raise InvalidConfiguration(message, pipeline=path.pipeline) from None
+    if granting is None:
+        message = f"the instance {path.instance_id!r} asks for {asked}, and nothing is granted here"
+        raise InvalidConfiguration(message, pipeline=path.pipeline)
+    granting.refuse_what_is_not_granted(asked, config, path)
+    return asked
