@@ -146,6 +146,26 @@ def test_settings_can_be_changed_without_the_functions() -> None:
     assert changes == {"NR_REMOTE_NODES": 3, "NODE_TIMEOUT": 20}
 
 
+def fetch(plugin: Any) -> Any:
+    from fractions import Fraction
+
+    return [str(Fraction(1, 3))]
+
+
+def test_the_workers_code_asks_in_the_workers_settings() -> None:
+    asked = {"GRANTS": {"modules": ["fractions"]}}
+
+    sent = settings(worker_node_code=fetch, worker_node_plugin_config=asked)
+
+    assert sent["NODE_PLUGIN_CONFIG"] == asked
+    assert "GRANTS" not in sent
+
+
+def test_what_the_main_node_is_to_be_granted_is_not_the_workers() -> None:
+    with pytest.raises(CodeRefused):
+        settings(worker_node_code=fetch, grants={"modules": ["fractions"]})
+
+
 # --- what cannot be sent --------------------------------------------------------------------------
 
 

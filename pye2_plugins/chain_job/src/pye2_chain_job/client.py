@@ -20,7 +20,7 @@ from pye2_chain_job.stages import (
 from pye2_custom_code.failures import FAILURE_KEY, failure_from, told_to_user
 from pye2_custom_code.origins import origin_of, remember
 from pye2core import Instance
-from pye2core.code import capture, check_function, encode
+from pye2core.code import capture, check_function, encode, permitted_by
 from pye2core.descriptors import Stage
 from pye2core.errors import (
     CodeRefused,
@@ -28,13 +28,14 @@ from pye2core.errors import (
     JobFailedError,
     PresetParameterError,
 )
+from pye2core.messages.configuration import GRANTS, upper_keys
 from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pye2core import Payload, Pipeline
-    from pye2core.code import CapturedCode
+    from pye2core.code import CapturedCode, Permitted
     from pye2core.descriptors import PresetDescriptor
     from pye2core.plugins import PluginRegistry
 
@@ -52,6 +53,7 @@ _CODE_KEYS: Final = {
 }
 """What the functions are called by users, and in the configuration (section 13)."""
 
+_WORKERS_KEY: Final = _CODE_KEYS["worker_node_code"][1]
 _PROGRESS_KEY: Final = "CUSTOM_CODE_PROGRESS"
 
 _SETTING_KEYS: Final = {
@@ -95,6 +97,7 @@ class ChainJobInstance(Instance):
             UnknownPreset: a name stands for no installed preset.
             PresetParameterError: a preset lacks a parameter, or is for another stage.
             InvalidConfiguration: there cannot be so many workers.
+            SettingsError: what the functions ask for (``grants``) cannot be understood.
         """
         functions = _Functions(installed_plugins())
         code_keys = _CODE_KEYS.keys() & arguments.keys()
@@ -109,7 +112,8 @@ class ChainJobInstance(Instance):
         if code_keys or _PIPELINE_CONFIG in arguments:
             own = arguments.pop(_PIPELINE_CONFIG, None) or {}
             given["NODE_PIPELINE_CONFIG"] = {**_PYE2_PIPELINE_CONFIG, **own}
-        return {**super().settings_from(**arguments), **given, **functions.settings()}
+        settings = {**super().settings_from(**arguments), **given}
+        return {**settings, **functions.settings(settings)}
 
     def wrap_on_data(
         self, on_data: Callable[..., object] | None
@@ -173,9 +177,19 @@ class _Functions:
                         parameter=parameter,
                     )
 
-    def settings(self) -> dict[str, Any]:
-        """The functions packed, by their keys in the configuration, all checked at once."""
-        refusals = [refused for each in self._captured.values() if (refused := _refusal(each))]
+    def settings(self, others: Mapping[str, Any]) -> dict[str, Any]:
+        """The functions packed, by their keys in the configuration, all checked at once.
+
+        Args:
+            others: the job's other settings, which say what its functions ask for.
+        """
+        mains = permitted_by(others.get(GRANTS))
+        workers = permitted_by(upper_keys(others.get("NODE_PLUGIN_CONFIG") or {}).get(GRANTS))
+        refusals = [
+            refused
+            for key, each in self._captured.items()
+            if (refused := _refusal(each, workers if key == _WORKERS_KEY else mains))
+        ]
         if refusals:
             problems = [problem for refused in refusals for problem in refused.problems]
             raise CodeRefused("\n".join(map(str, refusals)), problems=problems)
@@ -195,9 +209,9 @@ def _check_number(nodes: object) -> None:
         raise InvalidConfiguration(message, pipeline=None) from error
 
 
-def _refusal(captured: CapturedCode) -> CodeRefused | None:
+def _refusal(captured: CapturedCode, permitted: Permitted) -> CodeRefused | None:
     try:
-        check_function(captured)
+        check_function(captured, permitted)
     except CodeRefused as refused:
         return refused
     return None

@@ -14,6 +14,8 @@ from pye2_custom_code.origins import origin_of
 from pye2_custom_code.packing import packed
 from pye2_custom_code.settings import ERROR_KEY, RESULT_KEY
 from pye2core import Instance
+from pye2core.code import permitted_by
+from pye2core.messages.configuration import GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -94,14 +96,16 @@ class CustomExecInstance(Instance):
 
         Args:
             arguments: ``custom_code``, a function of one parameter or its source as text or the
-                path of a file; all others are settings, which the code reads as ``plugin.cfg_*``.
+                path of a file; ``grants``, what it asks for; all others are settings, which the
+                code reads as ``plugin.cfg_*``.
 
         Raises:
             CodeError, CodeRefused, PresetParameterError: as ``packing.packed``.
+            SettingsError: ``grants`` cannot be understood.
         """
         code = arguments.pop("custom_code", None)
         settings = super().settings_from(**arguments)
-        sent = packed(code)
+        sent = packed(code, permitted_by(settings.get(GRANTS)))
         return settings if sent is None else {**settings, "CODE": sent}
 
     def wrap_on_data(

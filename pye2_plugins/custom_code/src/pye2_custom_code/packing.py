@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pye2_custom_code.origins import remember
 from pye2core import installed_plugins
 from pye2core.code import capture, check_function, encode
+from pye2core.code.rules import NOTHING_MORE
 from pye2core.descriptors import Stage
 from pye2core.errors import PresetParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pye2core.code import Permitted
     from pye2core.descriptors import PresetDescriptor
 
     Code = Callable[..., Any] | str
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
 _PARAMETERS: Final = ("plugin",)
 
 
-def packed(code: Code | None) -> str | None:
+def packed(code: Code | None, permitted: Permitted = NOTHING_MORE) -> str | None:
     """Custom code as it is sent (PyE2 wire protocol, section 12); None for None.
 
     Args:
         code: a function of one parameter; the path of a file; a preset's name, in any case; or the
             source itself.
+        permitted: what it may do that other code may not.
 
     Raises:
         CodeError: it cannot be read back.
@@ -41,7 +44,7 @@ def packed(code: Code | None) -> str | None:
     captured = capture(function, parameters=_PARAMETERS)
     if captured is None:
         return None
-    check_function(captured)
+    check_function(captured, permitted)
     remember(captured)
     return encode(captured.source)
 

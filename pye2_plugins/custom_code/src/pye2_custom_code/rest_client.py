@@ -14,6 +14,8 @@ from pye2_custom_code.origins import origin_of
 from pye2_custom_code.packing import packed
 from pye2core import SingleRunInstance
 from pye2core.clock import SYSTEM_CLOCK
+from pye2core.code import permitted_by
+from pye2core.messages.configuration import GRANTS, with_grants_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +59,9 @@ class RestCustomExecInstance(SingleRunInstance):
         Raises:
             CodeError, CodeRefused, PresetParameterError: as ``packing.packed``.
         """
-        code = packed(arguments.pop("custom_code", None))
+        given = arguments.pop("custom_code", None)
         settings = super().settings_from(**arguments)
+        code = packed(given, permitted_by(settings.get(GRANTS)))
         return settings if code is None else {**settings, "REQUEST": _request(code)}
 
     @classmethod
@@ -79,7 +82,7 @@ class RestCustomExecInstance(SingleRunInstance):
             "ALLOW_EMPTY_INPUTS": not has_input,
             "RUN_WITHOUT_IMAGE": not has_input,
             **config,
-            **cls.settings_from(custom_code=code),
+            **cls.settings_from(**with_grants_of(config, {"custom_code": code})),
             "RESULT_KEY": WAITED_RESULT_KEY,
             "ERROR_KEY": WAITED_ERROR_KEY,
         }

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import define, field
 
 from pye2_node import allow_file
-from pye2_node.home import Home
+from pye2_node.doorbell import ring
+from pye2_node.home import Home, allow_file_of
 from pye2_node.node import Node
 from pye2_node.settings import NodeSettings
 from pye2_testing.inline_sandbox import inline_pool
 from pye2_testing.memory_broker import MemoryBroker
 from pye2core import Session
 from pye2core.clock import SYSTEM_CLOCK
+from pye2core.code import read_grants
 from pye2core.identity import load_or_create_key
 from pye2core.settings import parse_broker_url
 
@@ -122,6 +124,24 @@ class MemoryNetwork:
             session.close()
             raise
         return session
+
+    def grant(self, node: str, **grants: Any) -> None:
+        """Grant something to the code of this network's sessions, as a node's owner does.
+
+        Where something is granted the sandbox is a real one, and code that asks for it is confined.
+
+        Args:
+            node: the node's name.
+            grants: what: ``network``, ``folders``, ``folders_rw``, ``devices``, ``modules``.
+
+        Raises:
+            ValueError: that cannot be granted; says why.
+        """
+        home = self._folder / node
+        client = load_or_create_key(self._client_key).address
+        guest = allow_file.Guest(client, grants=read_grants(grants))
+        allow_file.allow(allow_file_of(home), [guest], SYSTEM_CLOCK.now())
+        ring(home)
 
     @property
     def _client_key(self) -> Path:
