@@ -18,6 +18,7 @@ from pye2_node import allow_file
 from pye2_node.cli import node as node_command
 from pye2_node.home import Home
 from pye2_node.node import Node
+from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.settings import NodeSettings
 from pye2_testing import MemoryBroker
 from pye2core import Session
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pye2_node.sandbox import SandboxPool
-
 PATIENCE = 30.0
 
 _numbers = itertools.count(1)
@@ -38,6 +37,11 @@ _numbers = itertools.count(1)
 
 def _name(what: str) -> str:
     return f"{what}-{next(_numbers)}"
+
+
+def strict_pool_without(layers: frozenset[str]) -> SandboxPool:
+    """A node's sandbox that lacks these layers, whose owner has not said ``--unsafe``."""
+    return SandboxPool(SandboxLimits(layers=SandboxLimits().layers - layers))
 
 
 class Answers:

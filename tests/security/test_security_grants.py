@@ -6,17 +6,19 @@ Each grant is used by code that has it, and tried by code that has not.
 from __future__ import annotations
 
 import http.server
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from grants_network import PATIENCE, GrantsNetwork
+from escape_layers import CHECK, LAYERS, pool_without
+from grants_network import PATIENCE, GrantsNetwork, strict_pool_without
 
 from pye2core.errors import CodeRefused, DeployFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -273,3 +275,55 @@ def test_what_was_refused_begins_when_it_is_granted(network: GrantsNetwork, grou
     network.grant("--folder", str(ground))
 
     assert answers.next_result() == "some words"
+
+
+# --- where the machine lacks a layer --------------------------------------------------------------
+
+LAYERS_TURNED_OFF = [frozenset({layer}) for layer in LAYERS if layer != CHECK]
+
+
+@pytest.fixture
+def open_ground() -> Iterator[Path]:
+    """A folder to which the path is open, too: without namespaces it is walked."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        (folder / "words").write_text("some words", encoding="utf-8")
+        yield folder
+
+
+@pytest.mark.parametrize("off", LAYERS_TURNED_OFF, ids=lambda off: "without " + " and ".join(off))
+def test_without_any_one_layer_what_is_granted_is_open_and_nothing_else(
+    tmp_path: Path, open_ground: Path, fetch: str, off: frozenset[str]
+) -> None:
+    with GrantsNetwork(tmp_path, lambda: pool_without(off)) as network:
+        network.grant("--network", "--folder", str(open_ground))
+        asked = {"network": True, "folders": [str(open_ground)]}
+        words = f"open('{open_ground}/words').read()"
+        tries = f"""
+outcomes = []
+for path in ("{network.home}/node.pem", "{network.home}/allow.toml", "/etc/passwd"):
+    try:
+        outcomes.append(open(path).read())
+    except OSError:
+        outcomes.append(None)
+try:
+    outcomes.append(open("{open_ground}/more", "w").write("x"))
+except OSError:
+    outcomes.append(None)
+return [{words}, outcomes]
+"""
+
+        assert network.run_once(fetch, asked) == ("hello from outside", None)
+        assert network.run_once(tries, asked) == (["some words", [None] * 4], None)
+
+
+def test_what_nothing_could_confine_is_not_granted(tmp_path: Path, fetch: str) -> None:
+    off = frozenset({"namespaces", "landlock"})
+    with GrantsNetwork(tmp_path, lambda: strict_pool_without(off)) as network:
+        network.grant("--network")
+
+        value, error = network.run_once(fetch, {"network": True})
+
+    assert value is None
+    assert "neither with namespaces nor with Landlock" in str(error)

@@ -144,8 +144,8 @@ class InstanceContext(Protocol):
         """Start a confined process; it is stopped with the instance at the latest.
 
         What the instance asks for in its setting ``GRANTS`` is open to it: the node has seen that
-        all of it is granted. To whom depends on who sent the code, so a signature lists the settings
-        that hold code in ``SignatureDescriptor.confidential``.
+        all of it is granted. To whom depends on who sent the code, so a signature lists the
+        settings that hold code in ``SignatureDescriptor.confidential``.
 
         Raises:
             GrantMissing: the instance asks for what is not granted (any more).
