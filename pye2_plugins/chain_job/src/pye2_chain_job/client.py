@@ -28,7 +28,7 @@ from pye2core.errors import (
     JobFailedError,
     PresetParameterError,
 )
-from pye2core.messages.configuration import GRANTS, upper_keys
+from pye2core.messages import GRANTS, upper_keys
 from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:

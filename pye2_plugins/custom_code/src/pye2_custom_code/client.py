@@ -15,7 +15,7 @@ from pye2_custom_code.packing import packed
 from pye2_custom_code.settings import ERROR_KEY, RESULT_KEY
 from pye2core import Instance
 from pye2core.code import permitted_by
-from pye2core.messages.configuration import GRANTS
+from pye2core.messages import GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

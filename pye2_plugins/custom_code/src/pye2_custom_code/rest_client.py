@@ -15,7 +15,7 @@ from pye2_custom_code.packing import packed
 from pye2core import SingleRunInstance
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.code import permitted_by
-from pye2core.messages.configuration import GRANTS, with_grants_of
+from pye2core.messages import GRANTS, with_grants_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,6 +23,7 @@ from pye2_node.sandbox import Surroundings
 from pye2_node.settings import MEBIBYTE
 from pye2core.errors import NodeError
 from pye2core.messages import (
+    GRANTS,
     Circumstances,
     Notification,
     NotificationKind,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pye2core.code.grants import Grants, read_grants
 from pye2core.errors import GrantMissing, InvalidConfiguration, NodeError
-from pye2core.messages.configuration import GRANTS
+from pye2core.messages import GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from pye2core.messages.configuration import GRANTS
+from pye2core.messages import GRANTS
 
 if TYPE_CHECKING:
     import asyncio

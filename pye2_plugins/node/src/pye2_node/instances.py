@@ -32,8 +32,7 @@ from pye2core.errors import (
     SandboxDied,
     UnknownSignature,
 )
-from pye2core.messages import NotificationCode, NotificationKind
-from pye2core.messages.configuration import GRANTS
+from pye2core.messages import GRANTS, NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

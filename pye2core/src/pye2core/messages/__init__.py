@@ -19,6 +19,7 @@ from pye2core.messages.codes import (
 )
 from pye2core.messages.configuration import (
     FORMATTER,
+    GRANTS,
     INSTANCE_COMMAND,
     VOID,
     InstanceConfig,
@@ -27,6 +28,7 @@ from pye2core.messages.configuration import (
     Provenance,
     settings_in,
     upper_keys,
+    with_grants_of,
 )
 from pye2core.messages.models import (
     EVERY_NODE,
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERY_NODE",
     "FORMATTER",
+    "GRANTS",
     "INSTANCE_COMMAND",
     "NOBODY",
     "OPEN_TO_ALL",
@@ -105,6 +108,7 @@ __all__ = [
     "resolve_types",
     "settings_in",
     "upper_keys",
+    "with_grants_of",
 ]
 
 _REPORTS = (
