@@ -215,7 +215,9 @@ def test_who_has_the_grant_does_not_lend_it_to_code_of_others(
     pipeline.deploy(timeout=PATIENCE)
     assert answers.next_result() == "mine: some words"
 
-    taken = network.others_session.attach_to_pipeline(node=network.node_address, name=pipeline.name)
+    taken = network.others_session.attach_to_pipeline(
+        node=network.node_address, name=pipeline.name, max_wait_time=PATIENCE
+    )
     instance = taken.attach_to_custom_plugin_instance(instance_id="one")
     instance.update_instance_config(custom_code=f"return open('{ground}/words').read()")
     with pytest.raises(DeployFailed, match=network.other):
