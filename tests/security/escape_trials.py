@@ -49,6 +49,9 @@ _ENDED_WHILE_COMPILING: Final = (
 )
 _UNCONFINED: Final = "could not be confined"
 
+_NODES_BOOKS: Final = ("node.sqlite", "node.pem.dialects")
+"""What the node itself writes while it works, with the journals that come and go beside it."""
+
 
 @frozen
 class Outcome:
@@ -324,7 +327,7 @@ class Trials:
         """Of what no guest may change: names in the home, the key, who is allowed."""
         home = self._arena.home
         names = sorted(
-            each.name for each in home.iterdir() if not each.name.startswith("node.sqlite")
+            each.name for each in home.iterdir() if not each.name.startswith(_NODES_BOOKS)
         )
         kept = [(home / name).read_bytes() for name in ("node.pem", "allow.toml")]
         return hashlib.sha256(b"\0".join([repr(names).encode(), *kept])).hexdigest()
