@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import paho.mqtt.client as paho
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pye2_mqtt import failures
@@ -147,7 +147,7 @@ class Connection:
         self._unwritten: deque[_Published] = deque()
         self._unconfirmed: deque[_Published] = deque()
         self._receipts = Receipts()
-        self._arrived: list[Inbound] = []
+        self._arrived: list[tuple[str, bytes, Callable[[], None]]] = []
         self._ended: str | None = None
         self._end_is_wanted = False
         self._reason = _LOST
@@ -312,14 +312,13 @@ class Connection:
 
     def _hand_over(self) -> None:
         arrived, self._arrived = self._arrived, []
-        if len(arrived) > 1:
-            arrived = [evolve(message, is_in_batch=True) for message in arrived]
-        for message in arrived:
+        is_batch = len(arrived) > 1
+        for topic, data, ack in arrived:
             try:
-                self._on_message(message)
+                self._on_message(Inbound(topic, data, ack, is_batch))
             except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
-                _log.exception("A message at %r could not be handled", message.topic)
-        if len(arrived) > 1:
+                _log.exception("A message at %r could not be handled", topic)
+        if is_batch:
             self._on_batch_end()
 
     def _write(self, connected: BufferedSocket) -> None:
@@ -421,7 +420,7 @@ class Connection:
                 receipt = self._receipts.note(mid)
             ack = functools.partial(self._acknowledge, receipt)
 
-        self._arrived.append(Inbound(message.topic, bytes(message.payload), ack))
+        self._arrived.append((message.topic, bytes(message.payload), ack))
 
     def _acknowledge(self, receipt: Receipt) -> None:
         """Tell the broker what it may be told now."""
