@@ -438,6 +438,7 @@ def test_an_implementation_that_cannot_be_imported_is_told_with_its_plugins_name
         registry.load(MQTT, target)
 
     assert (caught.value.plugin, caught.value.phase) == ("mqtt", "use")
+    assert "loader.py" not in str(caught.value)  # no defect is there
     assert caught.value.__cause__ is not None
 
 

@@ -6,14 +6,34 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 import pye2core
-from pye2core import abc, connection, hookspecs
+from pye2core import abc, code, connection, hookspecs, identity, plugins, settings
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def _what_there_is_to_call(module: ModuleType) -> list[str]:
+    """The classes and functions that a module gives, not its constants nor names of types."""
+    given = ((name, getattr(module, name)) for name in module.__all__)
+    return [
+        f"{module.__name__}.{name}"
+        for name, each in given
+        if callable(each) and each.__module__.startswith(module.__name__)
+    ]
+
+
+_ON_CONTRACTS = [
+    f"pye2core.settings.{name}" for name in ("BrokerAddress", "TlsSettings", "parse_broker_url")
+]
+"""Described there, each in the module where it lives."""
 
 REFERENCE = {
     "hooks": [f"pye2core.hookspecs.{name}" for name in vars(hookspecs) if name.startswith("pye2_")],
@@ -23,7 +43,13 @@ REFERENCE = {
         if getattr(getattr(pye2core, name), "__module__", "") == "pye2core.descriptors"
     ],
     "contracts": [f"pye2core.abc.{abc._HOME[name]}.{name}" for name in abc.__all__],
-    "nodes": [f"pye2core.connection.{name}" for name in connection.__all__],
+    "messages": _what_there_is_to_call(identity),
+    "nodes": [
+        *(f"pye2core.connection.{name}" for name in connection.__all__),
+        *_what_there_is_to_call(plugins),
+        *_what_there_is_to_call(code),
+        *(each for each in _what_there_is_to_call(settings) if each not in _ON_CONTRACTS),
+    ],
 }
 """What each page of the reference has to describe."""
 

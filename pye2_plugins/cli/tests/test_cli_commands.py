@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from pye2_cli.cells import cell
 from pye2_cli.instance_settings import COMMON_SETTINGS
+from pye2_cli.plugins import info
 from pye2_cli.up import environment_lines, write_settings
 from pye2_node.pausing import PAUSE_KEYS
+from pye2core import PluginRegistry
 from pye2core.messages import FORMATTER
 from pye2core.settings import client_settings
 
@@ -189,6 +192,30 @@ def test_info_of_a_plugin_that_is_not_there_names_those_that_are(tmp_path: Path)
 
     assert done.returncode != 0
     assert "mqtt" in done.stderr
+
+
+def test_info_of_what_a_plugin_offers_that_is_switched_off_names_that_plugin(
+    tmp_path: Path,
+) -> None:
+    name = "CUSTOM_EXEC_01"
+    done = pye2("plugins", "info", name, cwd=tmp_path, PYE2_DISABLE_PLUGINS="custom-code")
+
+    assert done.returncode != 0
+    assert "one that is switched off (custom-code): see PYE2_DISABLE_PLUGINS" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "brings"), [("AMQP", "pye2-amqp"), ("custom_exec_01", "pye2-custom-code")]
+)
+def test_info_of_what_is_known_and_not_installed_says_what_to_install(
+    name: str, brings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pye2_cli.plugins.installed_plugins", lambda: PluginRegistry([]))
+
+    done = CliRunner().invoke(info, [name])
+
+    assert done.exit_code == 1
+    assert f"`pip install {brings}` brings it" in done.output
 
 
 def test_a_subcommand_whose_plugin_is_switched_off_says_so(tmp_path: Path) -> None:

@@ -98,6 +98,21 @@ def test_a_missing_program_says_how_to_get_it(tmp_path, monkeypatch):
         RabbitMq(tmp_path).start()
 
 
+def test_where_its_program_is_missing_no_name_server_is_left_behind(tmp_path, monkeypatch):
+    fixtures.require_rabbitmq()
+    there = rabbitmq.find_program
+    monkeypatch.setattr(
+        rabbitmq,
+        "find_program",
+        lambda name="rabbitmq-server": None if name == "rabbitmq-server" else there(name),
+    )
+
+    with pytest.raises(RabbitMqFailed, match="apt-get install rabbitmq-server"):
+        RabbitMq(tmp_path).start()
+
+    assert processes_of(tmp_path) == []
+
+
 def test_a_missing_program_skips_the_test_with_a_reason(monkeypatch):
     monkeypatch.setattr(rabbitmq, "find_program", lambda name="rabbitmq-server": None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from pye2core.messages import FORMATTER
+from pye2core.messages import FORMATTER, GRANTS
 
 
 @frozen
@@ -42,6 +42,11 @@ COMMON_SETTINGS = (
     ),
     CommonSetting(
         FORMATTER, "None", "the formatter of its payloads: `pye2 plugins` lists formatters"
+    ),
+    CommonSetting(
+        GRANTS,
+        "None",
+        'what its code may do besides computing, where that is granted: {"network": true, …}',
     ),
     CommonSetting("TAGS", "''", "copied into payloads"),
     CommonSetting("ID_TAGS", "[]", "copied into payloads"),

@@ -7,6 +7,7 @@ and parameters that it understands.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import logging
 from enum import Enum
@@ -23,7 +24,7 @@ from pye2_cli.scaffold.command import new
 from pye2_cli.tables import print_whole
 from pye2core import PluginRegistry, Stage, TransportDescriptor, installed_plugins
 from pye2core.errors import NotProvided, PluginError
-from pye2core.plugins import PluginState
+from pye2core.plugins import PluginState, distribution_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from pye2core.plugins import PluginRecord
 
     _Speaker = TransportDescriptor | SerializerDescriptor
+
+_KNOWN_KINDS = ("transport", "signature", "serializer", "preset", "command")
+"""Of what they offer, some names are known of distributions that are not installed."""
 
 
 @click.group(invoke_without_command=True)
@@ -139,11 +143,7 @@ def info(name: str, *, as_json: bool) -> None:
         if offered.lower() == name.lower()
     ]
     if not found:
-        known = ", ".join(record.name for record in registry.records) or "none"
-        raise click.ClickException(
-            f"no plugin is called {name!r}, and none offers it; installed are: {known}"
-            " (`pye2 plugins` lists what they offer)"
-        )
+        raise click.ClickException(_not_there(name, registry))
     if as_json:
         for record in dict.fromkeys(record for record, _, _ in found):
             click.echo(json.dumps(_whole_object(record, registry)))
@@ -151,6 +151,18 @@ def info(name: str, *, as_json: bool) -> None:
     for record, kind, offered in found:
         click.echo(f"{kind} {offered}, from {record.name} ({record.distribution})")
         _echo_all(_details(kind, offered, registry))
+
+
+def _not_there(name: str, registry: PluginRegistry) -> str:
+    """Nobody offers it: what to install, or whose it may be."""
+    message = f"no plugin is called {name!r}, and none offers it"
+    asked = ((kind, each) for kind in _KNOWN_KINDS for each in (name, name.lower(), name.upper()))
+    brings = next(filter(None, itertools.starmap(distribution_for, asked)), None)
+    if brings is not None and all(brings != record.distribution for record in registry.records):
+        return f"{message}; `pip install {brings}` brings it"
+    known = ", ".join(record.name for record in registry.records) or "none"
+    listed = f"installed are: {known} (`pye2 plugins` lists what they offer)"
+    return f"{message}; {listed}{registry.suspects()}"
 
 
 def _whole_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, object]:

@@ -116,6 +116,7 @@ class RabbitMq(PrivateServer):
         return done.stdout
 
     def _prepare(self) -> None:
+        _required("rabbitmq-server")  # before there is a name server that nobody would end
         super()._prepare()
         self._write("enabled_plugins", "[].\n")
         self._write("definitions.json", json.dumps(self._definitions()))

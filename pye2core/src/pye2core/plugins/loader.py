@@ -389,9 +389,9 @@ def told(error: BaseException, package: str = "") -> str:
         for frame, line in traceback.walk_tb(error.__traceback__)
     ]
     own = [place for name, place in frames if package and name.partition(".")[0] == package]
-    # Where Python's own import machinery was tells nobody anything.
+    # Where Python's own import machinery was, or ours, tells nobody anything.
     others = [place for _, place in frames if not place.startswith("<frozen ")]
-    told_by_name = not others or others[-1].startswith(f"{importlib.__file__}:")
+    told_by_name = not others or others[-1].startswith((f"{importlib.__file__}:", f"{__file__}:"))
     where = own[-1:] or ([] if told_by_name else others[-1:])
     return f"{type(error).__name__}: {_text_of(error)}" + "".join(f" ({each})" for each in where)
 

@@ -461,11 +461,15 @@ class PluginRegistry:
         elif distribution is not None:
             message += f"; `pip install {distribution}` brings it"
         else:
-            message += _nearest(name, list(known)) + self._suspects()
+            message += _nearest(name, list(known)) + self.suspects()
         return _ERRORS.get(what, NotProvided)(message, kind=what, name=name)
 
-    def _suspects(self) -> str:
-        """Whose the name may be that nobody offers: broken plugins, and those switched off."""
+    def suspects(self) -> str:
+        """Whose a name may be that nobody offers: broken plugins, and those switched off.
+
+        Returns:
+            What an error's text goes on with; nothing if all plugins are well.
+        """
         suspects = [
             f"{where} ({names}): see {see}"
             for state, where, see in _SUSPICIOUS
