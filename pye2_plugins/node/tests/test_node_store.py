@@ -143,13 +143,10 @@ def test_a_clock_that_was_reset_forgets_no_command(opened):
 def test_what_was_seen_by_a_clock_that_was_known_to_be_behind_is_remembered_afterwards(opened):
     clock = WallClock(NOW)
     clock.is_known = False
-    store = opened(clock)
-    store.commit([], COMMAND)
+    opened(clock).commit([], COMMAND)
 
     clock.put_forward(timedelta(days=200))
     clock.is_known = True
-    assert store.commit([], CommandId("0xai_someone", "d2"))
-    assert not store.commit([], COMMAND)
     assert opened(clock).has_seen(COMMAND)
 
     clock.advance((DIGESTS_KEPT - timedelta(hours=1)).total_seconds())
