@@ -233,6 +233,7 @@ class Node:
             ),
             machine=Machine(self._home.path, self._clock),
             clock=self._clock,
+            clock_trouble=self._clock.look,
             allowed=self.allow_list.addresses,
             pipelines=lambda: shown_pipelines(
                 self._ledger.pipelines.values(), self._is_shown_as_digest

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pye2_node.instances import RunningInstance
     from pye2_node.machine import Machine
-    from pye2_node.node_clock import NodeClock
+    from pye2core.clock import Clock
     from pye2core.messages import Capability, PairingOffer, PipelineConfig, SandboxReport
 
 
@@ -40,7 +40,8 @@ class Presence:
         sandbox: tells what stands between its machine and the code that others send.
         capabilities: tells what it does beyond PyE2's protocol on its present connection.
         machine: how its machine is doing.
-        clock: where to read the time, and whether that can be right.
+        clock: where to read the time.
+        clock_trouble: tells why that cannot be right.
         allowed: tells the addresses whose commands it takes.
         pipelines: tells its pipelines as they are shown.
         instances: tells what runs.
@@ -55,7 +56,8 @@ class Presence:
     sandbox: Callable[[], SandboxReport | None]
     capabilities: Callable[[], frozenset[Capability]]
     machine: Machine
-    clock: NodeClock
+    clock: Clock
+    clock_trouble: Callable[[], str | None]
     allowed: Callable[[], tuple[str, ...]]
     pipelines: Callable[[], tuple[PipelineConfig, ...]]
     instances: Callable[[], Iterable[RunningInstance]]
@@ -75,7 +77,7 @@ class Presence:
             signatures=self.signatures,
             sandbox=self.sandbox(),
             pairing=self.pairing(),
-            clock_trouble=self.clock.look(),
+            clock_trouble=self.clock_trouble(),
             life=self.life.id,
             revision=self.life.revision,
             capabilities=self.capabilities(),
