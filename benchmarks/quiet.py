@@ -92,6 +92,7 @@ def _nodes(
             capabilities=lambda: told,
             machine=machine,
             clock=clock,
+            clock_trouble=lambda: None,
             allowed=lambda: allowed,
             pipelines=lambda: shown,
             instances=list,

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,6 @@ from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PATIENCE = 30
 
@@ -136,6 +136,29 @@ def test_nodes_tells_what_a_node_can_run_and_what_confines_it(fleet: Fleet) -> N
     assert {"layers", "missing", "unsafe"} == row["sandbox"].keys()
     assert f"CUSTOM_EXEC_01 {row['signatures']['CUSTOM_EXEC_01']}" in told
     assert all(layer in told for layer in row["sandbox"]["layers"])
+
+
+@pytest.mark.skipif(
+    Path("/run/systemd/timesync").is_dir(),
+    reason="here systemd-timesyncd decides whether the clock is set",
+)
+def test_nodes_tells_which_node_does_not_know_the_time(fleet: Fleet) -> None:
+    (node,) = fleet.nodes
+    lock = node.home / "node.lock"
+    once = ("nodes", "--once")
+    known = lock.stat().st_mtime_ns
+
+    os.utime(lock, ns=(known, known + 10**15))
+    try:
+        row = json.loads(pye2(*once, "--json", cwd=fleet.home, broker=fleet.url).stdout)
+        told = pye2(*once, cwd=fleet.home, broker=fleet.url).stdout
+    finally:
+        os.utime(lock, ns=(known, known))
+
+    assert "this node ran at" in row["clock_trouble"]
+    assert "clock not set" in told
+    right = json.loads(pye2(*once, "--json", cwd=fleet.home, broker=fleet.url).stdout)
+    assert right["clock_trouble"] is None
 
 
 def test_nodes_leaves_out_columns_where_a_terminal_has_no_room_for_them(fleet: Fleet) -> None:

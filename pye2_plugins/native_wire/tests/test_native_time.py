@@ -75,6 +75,33 @@ def test_a_machine_that_does_not_know_the_time_takes_commands(pair: Pair) -> Non
     assert unset.parse(data).open(BOB).body == "p1"
 
 
+class DoubtfulClock(ManualClock):
+    """It says a moment that can be right, and is known to be wrong."""
+
+    def is_set(self) -> bool:
+        return False
+
+
+def test_a_machine_that_doubts_its_clock_takes_commands_and_believes_announced_keys(
+    pair: Pair,
+) -> None:
+    for days in (-200, 8):
+        doubtful = NativeSerializer(
+            clock=DoubtfulClock(NOON + timedelta(days=days)), memory=pair.bob.memory
+        )
+        doubtful.learn(ALICE.address, pair.alice.dialect.introduction(ALICE))
+
+        assert doubtful.parse(pair.sealed(COMMAND)).open(BOB).body == "p1"
+
+
+def test_a_machine_that_doubts_its_clock_destroys_no_key(pair: Pair) -> None:
+    later = DoubtfulClock(NOON + timedelta(days=400))
+
+    NativeSerializer(clock=later, memory=pair.bob.memory).introduction(BOB)
+
+    assert pair.speaker(BOB, pair.bob.memory).dialect.parse(pair.sealed(COMMAND)).open(BOB)
+
+
 def test_a_moment_beyond_the_calendar_is_rejected(pair: Pair) -> None:
     data = bytearray(pair.sealed(COMMAND, encrypt=False))
     data[56:64] = b"\x7f" + b"\xff" * 7  # created

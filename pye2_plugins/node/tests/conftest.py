@@ -48,6 +48,14 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
+def timesync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where systemd-timesyncd would tell of what it does; it is not there yet."""
+    folder = tmp_path / "timesync"
+    monkeypatch.setattr("pye2_node.node_clock._TIMESYNC", folder)
+    return folder
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     with Home.open(tmp_path / "home") as opened:
         yield opened
@@ -112,8 +120,8 @@ def connect(broker):
     """Connects a client, by default the friend's."""
     clients = []
 
-    def connect_client(identity=FRIEND):
-        clients.append(Client(broker.url, identity))
+    def connect_client(identity=FRIEND, dialects=None):
+        clients.append(Client(broker.url, identity, dialects))
         return clients[-1]
 
     yield connect_client

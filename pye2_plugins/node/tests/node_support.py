@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pye2_node.desired import DesiredPipeline
@@ -16,7 +16,7 @@ from pye2_node.node import Node
 from pye2_node.settings import NodeSettings, OwnersChoices
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel, Runner
-from pye2core.clock import SYSTEM_CLOCK
+from pye2core.clock import SYSTEM_CLOCK, ManualClock
 from pye2core.connection import Connection, ConnectionSettings, Dialects
 from pye2core.descriptors import SignatureDescriptor
 from pye2core.errors import InvalidConfiguration
@@ -167,6 +167,29 @@ def desired(config: PipelineConfig, requester: Requester = CLIENT) -> DesiredPip
     return DesiredPipeline(config, requester, requester, SYSTEM_CLOCK.now())
 
 
+class WallClock(ManualClock):
+    """A clock on the wall: it can be put forward and back, and nobody's time passes by that.
+
+    Attributes:
+        is_known: whether it knows that it is set.
+    """
+
+    is_known = True
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self._put_forward = timedelta()
+
+    def put_forward(self, by: timedelta) -> None:
+        self._put_forward += by
+
+    def now(self) -> datetime:
+        return super().now() + self._put_forward
+
+    def is_set(self) -> bool:
+        return self.is_known and super().is_set()
+
+
 class InstanceStage:
     """Makes instances, and hears what becomes of them; made on a loop."""
 
@@ -212,7 +235,7 @@ class Client:
     Between payloads and notifications there is no order: they come over different connections.
     """
 
-    def __init__(self, url: str, identity: Identity) -> None:
+    def __init__(self, url: str, identity: Identity, dialects: Dialects | None = None) -> None:
         self.identity = identity
         self.requester = Requester(identity.address, "tests", "session-1")
         self.payloads: queue.Queue[PayloadMessage] = queue.Queue()
@@ -221,7 +244,7 @@ class Client:
         self.connection = Connection(
             ConnectionSettings(parse_broker_url(url), f"client-{id(self)}"),
             identity,
-            Dialects([Pye2Serializer()]),
+            dialects or Dialects([Pye2Serializer()]),
             installed_plugins(),
         )
         self._listen(Channel.notif(), self.notifications)

@@ -1,14 +1,15 @@
 """`pye2 node doctor`: what confines code on this machine, and what to do about what is missing."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from pye2_node.cli import node
+from pye2_node.home import Home
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
-from pye2core.clock import ManualClock
+from pye2core.clock import SYSTEM_CLOCK, ManualClock
 
 LAYERS = {layer.value for layer in ALL_LAYERS - {Layer.CHECK}}
 
@@ -74,6 +75,16 @@ def test_a_clock_that_is_not_set_is_told(machine, monkeypatch):
     assert "clock" not in set_right
     assert "the clock of this machine is not set" in examine().stdout
     assert "1970" in json.loads(examine("--json").stdout)["clock_trouble"]
+
+
+def test_a_clock_that_is_behind_the_last_run_of_the_node_is_told(machine, tmp_path, timesync):
+    machine({})
+    with Home.open(tmp_path) as home:
+        home.note_running(SYSTEM_CLOCK.now() + timedelta(days=9))
+
+    told = CliRunner().invoke(node, ["--home", str(tmp_path), "doctor"]).stdout
+
+    assert "this node ran at" in told
 
 
 @pytest.mark.parametrize("layer", sorted(LAYERS))

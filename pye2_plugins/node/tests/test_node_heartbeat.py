@@ -1,5 +1,6 @@
 """When a heartbeat is due and what it says."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,7 @@ from pye2_node.heartbeat import (
 )
 from pye2_node.instances import RunningInstance
 from pye2_node.machine import Machine
+from pye2_node.node_clock import NodeClock
 from pye2_node.presence import Presence
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import TransportFeatures
@@ -219,7 +221,7 @@ def test_a_whole_heartbeat_survives_the_wire(presence):
 
 
 @pytest.fixture
-def presence(tmp_path, clock):
+def presence(home, clock):
     return Presence(
         "n1",
         NODE.address,
@@ -227,8 +229,9 @@ def presence(tmp_path, clock):
         signatures={"S": "1.0"},
         sandbox=lambda: SandboxReport(("landlock",), {"uid": "the node is not run as root"}),
         capabilities=lambda: frozenset({Capability.INBOX}),
-        machine=Machine(tmp_path, clock),
+        machine=Machine(home.path, clock),
         clock=clock,
+        clock_trouble=NodeClock(clock, home).look,
         allowed=lambda: (CLIENT.address,),
         pipelines=lambda: (pipeline("p"),),
         instances=list,
@@ -243,6 +246,15 @@ def test_a_full_heartbeat_says_everything_and_as_of_which_change(presence):
     assert (said.is_brief, said.life, said.revision) == (False, presence.life.id, 7)
     assert (said.allowed, said.pipelines) == ((CLIENT.address,), (pipeline("p"),))
     assert said.capabilities == {Capability.INBOX}
+
+
+def test_a_full_heartbeat_says_whether_its_clock_is_set(presence, home, clock, timesync):
+    assert presence.full().clock_trouble is None
+
+    home.note_running(clock.now() + timedelta(days=9))
+
+    assert "this node ran at" in presence.full().clock_trouble
+    assert presence.brief().clock_trouble is None
 
 
 def test_a_brief_heartbeat_says_how_busy_the_node_is_and_as_of_which_change(presence):

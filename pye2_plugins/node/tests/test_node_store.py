@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from node_support import WallClock
 
 from pye2_node.desired import DesiredPipeline, from_json, to_json
 from pye2_node.store import DIGESTS_KEPT, CommandId, Drop, Put, Store
@@ -137,6 +138,55 @@ def test_a_clock_that_was_reset_forgets_no_command(opened):
 
     assert opened(ManualClock(datetime(1970, 1, 1, tzinfo=UTC))).has_seen(COMMAND)
     assert opened(ManualClock(NOW)).has_seen(COMMAND)
+
+
+def test_what_was_seen_by_a_clock_that_was_known_to_be_behind_is_remembered_afterwards(opened):
+    clock = WallClock(NOW)
+    clock.is_known = False
+    opened(clock).commit([], COMMAND)
+
+    clock.put_forward(timedelta(days=200))
+    clock.is_known = True
+    assert opened(clock).has_seen(COMMAND)
+
+    clock.advance((DIGESTS_KEPT - timedelta(hours=1)).total_seconds())
+    assert opened(clock).has_seen(COMMAND)
+    clock.advance(timedelta(hours=2).total_seconds())
+    assert not opened(clock).has_seen(COMMAND)
+
+
+def test_what_was_seen_before_the_clock_was_found_to_be_behind_is_remembered_afterwards(opened):
+    clock = WallClock(NOW)
+    store = opened(clock)
+    store.commit([], COMMAND)
+
+    clock.put_forward(timedelta(days=200))
+    store.commit([], CommandId("0xai_someone", "d2"))
+    assert opened(clock).has_seen(COMMAND)
+
+    clock.advance((DIGESTS_KEPT - timedelta(hours=1)).total_seconds())
+    assert opened(clock).has_seen(COMMAND)
+    clock.advance(timedelta(hours=2).total_seconds())
+    assert not opened(clock).has_seen(COMMAND)
+
+
+def test_what_was_seen_by_a_clock_that_was_ahead_is_not_remembered_for_ever(opened):
+    opened(ManualClock(NOW + timedelta(days=4000))).commit([], COMMAND)
+
+    assert opened(ManualClock(NOW)).has_seen(COMMAND)
+    assert not opened(ManualClock(NOW + DIGESTS_KEPT + timedelta(hours=1))).has_seen(COMMAND)
+
+
+def test_nothing_is_forgotten_while_the_clock_is_not_set(opened):
+    clock = WallClock(NOW)
+    store = opened(clock)
+    store.commit([], COMMAND)
+
+    clock.is_known = False
+    clock.advance((2 * DIGESTS_KEPT).total_seconds())
+    store.commit([], CommandId("0xai_someone", "d2"))
+
+    assert store.has_seen(COMMAND)
 
 
 def test_old_commands_are_forgotten_while_the_node_runs(opened):

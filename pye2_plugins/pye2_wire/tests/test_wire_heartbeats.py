@@ -116,6 +116,19 @@ def test_a_heartbeat_arrives_as_it_was_meant() -> None:
     assert heartbeat.origin.name == "naeural-1"
 
 
+def test_a_node_tells_why_its_clock_is_not_set_in_a_field_of_ours() -> None:
+    unset = wired(evolve(HEARTBEAT, clock_trouble="it says 1970"))
+
+    assert state_of(unset)["PYE2_CLOCK"] == "it says 1970"
+    assert received(unset).clock_trouble == "it says 1970"
+    assert "PYE2_CLOCK" not in state_of(wired())
+
+
+@pytest.mark.parametrize("odd", [7, None, ["it says 1970"], "x" * 501])
+def test_an_odd_reason_for_a_clock_that_is_not_set_is_none(odd: Any) -> None:
+    assert received(with_state(PYE2_CLOCK=odd)).clock_trouble is None
+
+
 def test_the_status_is_all_that_the_message_said() -> None:
     status = received(wired()).status
 

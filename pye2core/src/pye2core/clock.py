@@ -36,6 +36,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
 
+    def is_set(self) -> bool:
+        """Whether what :meth:`now` says can be right; that may change at any time."""
+
 
 class SystemClock:
     """The time of this machine."""
@@ -47,6 +50,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         return datetime.now(UTC)
+
+    def is_set(self) -> bool:
+        """Whether what :meth:`now` says can be right."""
+        return is_set(self.now())
 
 
 class ManualClock:
@@ -74,6 +81,10 @@ class ManualClock:
     def now(self) -> datetime:
         """The start plus what has passed."""
         return datetime.fromtimestamp(self._start.timestamp() + self._elapsed, UTC)
+
+    def is_set(self) -> bool:
+        """Whether what :meth:`now` says can be right."""
+        return is_set(self.now())
 
 
 SYSTEM_CLOCK: Clock = SystemClock()

@@ -73,6 +73,8 @@ class SerializerDescriptor:
             read from ``PYE2_<PLUGIN>_<FIELD>``.
         remembers: whether it keeps something for longer than a process lives: it is given a
             ``pye2core.abc.DialectMemory`` as ``memory=`` then.
+        has_expiry: whether messages expire in it: where a node speaks it, it is given that node's
+            ``pye2core.clock.Clock`` as ``clock=`` then, which says whether the time is known.
     """
 
     name: str = field(validator=_NAME)
@@ -80,6 +82,7 @@ class SerializerDescriptor:
     strength: int = 1
     settings: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
     remembers: bool = False
+    has_expiry: bool = False
 
 
 @frozen

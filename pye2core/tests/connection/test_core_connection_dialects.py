@@ -12,6 +12,7 @@ from attrs import frozen
 
 from pye2core import SerializerDescriptor, hookimpl
 from pye2core.abc import SealedMessage, Serializer
+from pye2core.clock import ManualClock
 from pye2core.connection import Dialects
 from pye2core.errors import MessageRejected, PluginBroken, SettingsError
 from pye2core.plugins import Candidate, PluginRegistry
@@ -83,20 +84,25 @@ class Foreign:
 
 
 class Offering(Protocol):
-    def __call__(self, *classes: str, settings: str | None = None) -> PluginRegistry: ...
+    def __call__(
+        self, *classes: str, settings: str | None = None, has_expiry: bool = False
+    ) -> PluginRegistry: ...
 
 
 @pytest.fixture
 def offering(monkeypatch: pytest.MonkeyPatch) -> Offering:
     """A registry of one plugin, ``night``, with dialects of this module, the weakest first."""
 
-    def make(*classes: str, settings: str | None = None) -> PluginRegistry:
+    def make(
+        *classes: str, settings: str | None = None, has_expiry: bool = False
+    ) -> PluginRegistry:
         offered = [
             SerializerDescriptor(
                 each.lower(),
                 f"{__name__}:{each}",
                 strength=strength,
                 settings=settings and f"{__name__}:{settings}",
+                has_expiry=has_expiry,
             )
             for strength, each in enumerate(classes)
         ]
@@ -128,6 +134,19 @@ def test_a_dialect_is_given_the_nodes_name_and_its_own_settings_and_nothing_else
 
     assert with_settings.for_peer(None).given == {**name, "settings": Settings(7)}  # type: ignore[attr-defined]  # ours
     assert without.for_peer(None).given == name  # type: ignore[attr-defined]  # ours
+
+
+@pytest.mark.parametrize("has_expiry", [True, False])
+def test_a_dialect_is_given_the_clock_where_messages_expire_in_it(
+    offering: Offering,
+    has_expiry: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    clock = ManualClock()
+
+    dialects = Dialects.installed(offering("Dialect", has_expiry=has_expiry), clock=clock)
+
+    given = {"clock": clock} if has_expiry else {}
+    assert dialects.for_peer(None).given == given  # type: ignore[attr-defined]  # ours
 
 
 # --- a dialect that is broken ---------------------------------------------------------------------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pye2core.messages import Heartbeat, SandboxReport
 
@@ -113,6 +114,7 @@ def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
         "version": heartbeat.version,
         "signatures": session.get_node_signatures(heartbeat.address),
         "sandbox": _sandbox_as_object(heartbeat.sandbox),
+        "clock_trouble": heartbeat.clock_trouble,
     }
 
 
@@ -135,6 +137,12 @@ def _told_sandbox(heartbeat: Heartbeat) -> str:
     return f"{holding} (unsafe)" if report.unsafe else holding
 
 
+def _told_clocks(online: Sequence[Heartbeat]) -> Text | None:
+    """Which nodes do not know the time."""
+    names = [each.name for each in online if each.clock_trouble is not None]
+    return cell(f"clock not set (--once --json tells why): {', '.join(names)}") if names else None
+
+
 def _table_within(session: Session, console: Console) -> Table:
     """The table without the columns, from the last one on, for which there is no room."""
     for shown in range(len(_COLUMNS), _NEEDED_COLUMNS, -1):
@@ -149,7 +157,7 @@ def _table(session: Session, columns: Sequence[str]) -> Table:
 
     online = sorted(session.peers.online().values(), key=lambda each: each.name)
     counted = "1 node" if len(online) == 1 else f"{len(online)} nodes"
-    table = Table(title=f"{counted} online at {session.server}")
+    table = Table(title=f"{counted} online at {session.server}", caption=_told_clocks(online))
     for column in columns:
         is_text = column in _OF_TEXT
         table.add_column(column, justify="left" if is_text else "right", no_wrap=True)

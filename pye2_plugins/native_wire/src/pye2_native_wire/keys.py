@@ -22,7 +22,6 @@ from pye2_native_wire.introductions import (
     key_id_of,
 )
 from pye2_native_wire.times import CLOCK_SKEW, KEPT, SEALABLE
-from pye2core.clock import is_set
 from pye2core.errors import DialectUnusable, MessageRejected
 from pye2core.identity import address_of, public_key_of
 
@@ -85,9 +84,9 @@ class OwnKeys:
         return introduction_of(AnnouncedKey(public, day, day + SEALABLE), identity)
 
     def _destroy_old(self, address: str) -> None:
-        limit = self._clock.now() - KEPT
-        if not is_set(self._clock.now()):
+        if not self._clock.is_set():
             return
+        limit = self._clock.now() - KEPT
         names = [each for each in self._memory.read(_KIND) if _is_older(each, address, limit)]
         for name in names:
             self._memory.erase(_KIND, name)
@@ -207,5 +206,6 @@ class PeerKeys:
         )
 
     def _is_good(self, key: AnnouncedKey) -> bool:
-        now = self._clock.now()
-        return not is_set(now) or key.not_before - CLOCK_SKEW <= now < key.not_after
+        if not self._clock.is_set():
+            return True
+        return key.not_before - CLOCK_SKEW <= self._clock.now() < key.not_after

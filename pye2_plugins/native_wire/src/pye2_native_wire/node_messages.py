@@ -194,6 +194,7 @@ def heartbeat_map(heartbeat: Heartbeat) -> dict[str, Any]:
                 "version": heartbeat.version,
                 "signatures": None if signatures is None else dict(signatures),
                 "sandbox": _sandbox_map(heartbeat.sandbox),
+                "clock": heartbeat.clock_trouble,
             }
         ),
     }
@@ -248,6 +249,7 @@ def heartbeat_from(header: Header, said: Mapping[str, Any], origin: Origin) -> H
         version=optional(said, "version", str),
         signatures=texts_by_name_at(said, "signatures") if has_signatures else None,
         sandbox=_sandbox_in(said),
+        clock_trouble=optional(said, "clock", str),
         active_signatures=frozenset(texts_at(said, "active")),
         is_supervisor=required(said, "supervisor", bool),
         status=required(said, "status", dict),

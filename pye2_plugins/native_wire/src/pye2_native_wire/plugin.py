@@ -15,5 +15,6 @@ def pye2_register_serializers() -> list[SerializerDescriptor]:
             strength=10,
             settings="pye2_native_wire.settings:NativeWireSettings",
             remembers=True,
+            has_expiry=True,
         )
     ]

@@ -20,7 +20,6 @@ from pye2_native_wire.times import LONGEST_COMMAND
 from pye2_native_wire.values import misshapen, unpacked
 from pye2_wire.reports import own_fields
 from pye2core.abc import SealedMessage
-from pye2core.clock import is_set
 from pye2core.errors import BadSignature, MessageRejected
 from pye2core.identity import same_address
 from pye2core.messages import Origin, Requester
@@ -44,8 +43,8 @@ _READERS: Mapping[Kind, Callable[[Header, Mapping[str, Any], Origin], Message]] 
 class Opener(Protocol):
     """What a message needs of its receiver."""
 
-    def now(self) -> datetime:
-        """The present moment."""
+    def now(self) -> datetime | None:
+        """The present moment; None where the clock is not set."""
 
     def content_key_of(self, header: Header) -> bytes:
         """The content key of a message for one of our identities.
@@ -141,7 +140,7 @@ class NativeSealedMessage(SealedMessage):
 
     def _require_in_time(self) -> None:
         expires, now = self.header.expires, self._opener.now()
-        if expires is None or not is_set(now):
+        if expires is None or now is None:
             return
         if now >= expires:
             raise MessageRejected(

@@ -84,9 +84,9 @@ class Speech:
         """
         return parsed(data, self)
 
-    def now(self) -> datetime:
-        """The present moment."""
-        return self._clock.now()
+    def now(self) -> datetime | None:
+        """The present moment; None where the clock is not set."""
+        return self._clock.now() if self._clock.is_set() else None
 
     def content_key_of(self, header: Header) -> bytes:
         """The content key of a message for one of our identities.

@@ -381,7 +381,8 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     """Try what confines other people's code on this machine, and say what is missing.
 
     Of the node whose --home or --name stands before the command it also says whether all is there
-    that it grants. Ends with 1 if nodes here would refuse such code.
+    that it grants, and whether the clock is behind its last run. Ends with 1 if nodes here would
+    refuse such code.
     """
     from pye2_node.doctor import show_examination
 

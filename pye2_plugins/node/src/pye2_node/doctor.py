@@ -15,7 +15,7 @@ import click
 from attrs import asdict, frozen
 
 from pye2_node.doctor_grants import as_object, can_confine, in_words
-from pye2_node.machine import clock_trouble
+from pye2_node.node_clock import clock_trouble
 from pye2_node.sandbox.layers.names import ALL_LAYERS, ONE_IS_A_MUST, Layer
 from pye2core.clock import SYSTEM_CLOCK
 
@@ -91,7 +91,8 @@ def show_examination(home: Path, *, as_json: bool) -> bool:
     """Examine the sandbox and print what was found.
 
     Args:
-        home: the home of the node whose grants are looked at.
+        home: the home of the node whose grants are looked at, and whose last run the clock is
+            compared with.
         as_json: print one object for programs.
 
     Returns:
@@ -103,7 +104,7 @@ def show_examination(home: Path, *, as_json: bool) -> bool:
     findings = examine_sandbox()
     holding = {finding.layer for finding in findings if finding.holds}
     is_enough = not holding.isdisjoint(ONE_IS_A_MUST)
-    trouble = clock_trouble(SYSTEM_CLOCK.now())
+    trouble = clock_trouble(SYSTEM_CLOCK.now(), home)
     if as_json:
         layers = [asdict(finding) for finding in findings]
         said = {

@@ -7,7 +7,8 @@ are given out here and nowhere else.
 
     node.pem      the node's key, for its owner's eyes only
     node.pem.dialects  what wire dialects keep: keys that change, and who speaks what
-    node.lock     locked while a node runs here; holds that node's process id
+    node.lock     locked while a node runs here; holds that node's process id, and was modified at
+                  the latest moment at which a node is known to have run here (see ``node_clock``)
     node.bell     a FIFO: commands on this machine ring it (see ``doorbell``)
     allow.toml    who may give it commands
     pairing.*     what `pye2 node --pair` wants, and a FIFO for the answer, while it waits
@@ -52,15 +53,19 @@ def key_file_of(home: Path) -> Path:
     return home / "node.pem"
 
 
+def lock_file_of(home: Path) -> Path:
+    """What is locked while the node that lives in ``home`` runs."""
+    return home / "node.lock"
+
+
+def last_ran_of(status: os.stat_result) -> datetime | None:
+    """When a node is known to have run, from what is known of its lock's file; None if never."""
+    return datetime.fromtimestamp(status.st_mtime, UTC) if status.st_mtime_ns else None
+
+
 def _process_id_in(descriptor: int) -> int | None:
     text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
     return int(text) if text.isdecimal() else None
-
-
-def _last_written(descriptor: int) -> datetime | None:
-    """When a file was last written to; None if it is new."""
-    status = os.fstat(descriptor)
-    return datetime.fromtimestamp(status.st_mtime, UTC) if status.st_size else None
 
 
 class Home:
@@ -68,12 +73,10 @@ class Home:
 
     Attributes:
         path: the folder.
-        last_ran: when a node of this home last began or ended; None for the first one.
     """
 
-    def __init__(self, path: Path, lock: int, last_ran: datetime | None = None) -> None:
+    def __init__(self, path: Path, lock: int) -> None:
         self.path = path
-        self.last_ran = last_ran
         self._lock = lock
 
     @classmethod
@@ -86,7 +89,7 @@ class Home:
         """
         try:
             path.mkdir(mode=_ONLY_OWNER, parents=True, exist_ok=True)
-            descriptor = os.open(path / "node.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(lock_file_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             message = (
                 f"the home folder {path} cannot be used: {error.strerror}; make it one that this"
@@ -99,10 +102,26 @@ class Home:
             holder = _process_id_in(descriptor)
             os.close(descriptor)
             raise _in_use(path, holder) from None
-        last_ran = _last_written(descriptor)
+        before = os.fstat(descriptor)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        return cls(path, descriptor, last_ran)
+        # That somebody writes now, by a clock that may be wrong, says nothing of the time.
+        last_ran = before.st_mtime_ns if before.st_size else 0
+        os.utime(descriptor, ns=(last_ran, last_ran))
+        return cls(path, descriptor)
+
+    @property
+    def last_ran(self) -> datetime | None:
+        """The latest moment at which a node is known to have run here; None for the first one."""
+        return last_ran_of(os.fstat(self._lock))
+
+    def note_running(self, moment: datetime) -> None:
+        """Keep on disk that a node runs here.
+
+        Raises:
+            OSError: that cannot be written.
+        """
+        os.utime(self._lock, (moment.timestamp(), moment.timestamp()))
 
     @property
     def key_file(self) -> Path:
@@ -147,7 +166,6 @@ class Home:
 
     def close(self) -> None:
         """Let another process have the home."""
-        os.utime(self._lock)
         os.close(self._lock)
 
     def __enter__(self) -> Self:

@@ -6,24 +6,13 @@ What does not change is looked up once; what costs more than a glance is looked 
 from __future__ import annotations
 
 import platform
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2core.clock import is_set
 from pye2core.messages import MachineFigures
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pye2core.clock import Clock
-
-_TIMESYNC: Final = Path("/run/systemd/timesync")
-"""There where systemd-timesyncd sets the clock; with a file ``synchronized`` once it has. A machine
-without a battery begins with the time at which it was last seen running, which may be long ago."""
-
-_CORRECTION: Final = timedelta(minutes=1)
-"""By so much a clock that is set may be put back."""
 
 _GIGABYTE: Final = 1024**3
 _SLOW_EVERY: Final = 60.0
@@ -32,34 +21,6 @@ _LOAD_EVERY: Final = 1.0
 
 _LOW_MEMORY: Final = 0.15
 """Share of the machine's memory: with less than that left PyE2 raises its alert."""
-
-
-def clock_trouble(now: datetime, last_ran: datetime | None = None) -> str | None:
-    """What it means for a node that its machine does not know the time; None if it may.
-
-    Args:
-        now: what the clock says.
-        last_ran: when the node is known to have run.
-    """
-    why = _why_not_set(now, last_ran)
-    if why is None:
-        return None
-    return (
-        f"the clock of this machine is not set: {why}. Until it is,"
-        " commands are taken that have expired, and only those that were taken before are"
-        " recognised and refused; have the machine learn the time from the network (NTP)"
-    )
-
-
-def _why_not_set(now: datetime, last_ran: datetime | None) -> str | None:
-    says = f"it says {now:%Y-%m-%d %H:%M} UTC"
-    if not is_set(now):
-        return says
-    if last_ran is not None and last_ran - now > _CORRECTION:
-        return f"{says}, and this node ran at {last_ran:%Y-%m-%d %H:%M} UTC"
-    if _TIMESYNC.is_dir() and not (_TIMESYNC / "synchronized").exists():
-        return f"{says}, and the network has not been heard to say so since the machine was started"
-    return None
 
 
 class Machine:

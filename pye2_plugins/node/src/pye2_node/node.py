@@ -30,8 +30,9 @@ from pye2_node.heartbeat import (
 )
 from pye2_node.instances import RunningInstance
 from pye2_node.ledger import Ledger
-from pye2_node.machine import Machine, clock_trouble
+from pye2_node.machine import Machine
 from pye2_node.network import LOST_SECONDS, NodeNetwork
+from pye2_node.node_clock import NodeClock
 from pye2_node.notices import Answers, not_allowed, not_encrypted
 from pye2_node.pairing_door import PairingDoor
 from pye2_node.pipelines import Pipelines
@@ -113,7 +114,7 @@ class Node:
         self.pairing = PairingDoor(home.path, self, clock)
         self._home = home
         self._registry = registry or installed_plugins()
-        self._clock = clock
+        clock = self._clock = NodeClock(clock, home)
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
         self._roll_calls = RollCalls(
@@ -123,6 +124,7 @@ class Node:
             self._registry,
             node_name=self.settings.name,
             memory=lambda: memory_of(self.address, home.key_file),
+            clock=clock,
         )
         self._failure_log = FailureLog(clock)
         self._store = Store(home.database, clock)
@@ -231,6 +233,7 @@ class Node:
             ),
             machine=Machine(self._home.path, self._clock),
             clock=self._clock,
+            clock_trouble=self._clock.look,
             allowed=self.allow_list.addresses,
             pipelines=lambda: shown_pipelines(
                 self._ledger.pipelines.values(), self._is_shown_as_digest
@@ -301,8 +304,7 @@ class Node:
 
     async def _begin(self, at_the_end: AsyncExitStack) -> None:
         at_the_end.callback(self._store.close)
-        if (trouble := clock_trouble(self._clock.now(), self._home.last_ran)) is not None:
-            _log.warning(trouble)
+        self._clock.look()
         # Whoever changes the white list rings, so that all hear soon who is allowed.
         at_the_end.callback(Doorbell(self._home.path, self._on_ring).close)
         at_the_end.callback(self._grants_watch.stop)

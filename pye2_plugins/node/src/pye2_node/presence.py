@@ -41,6 +41,7 @@ class Presence:
         capabilities: tells what it does beyond PyE2's protocol on its present connection.
         machine: how its machine is doing.
         clock: where to read the time.
+        clock_trouble: tells why that cannot be right.
         allowed: tells the addresses whose commands it takes.
         pipelines: tells its pipelines as they are shown.
         instances: tells what runs.
@@ -56,6 +57,7 @@ class Presence:
     capabilities: Callable[[], frozenset[Capability]]
     machine: Machine
     clock: Clock
+    clock_trouble: Callable[[], str | None]
     allowed: Callable[[], tuple[str, ...]]
     pipelines: Callable[[], tuple[PipelineConfig, ...]]
     instances: Callable[[], Iterable[RunningInstance]]
@@ -75,6 +77,7 @@ class Presence:
             signatures=self.signatures,
             sandbox=self.sandbox(),
             pairing=self.pairing(),
+            clock_trouble=self.clock_trouble(),
             life=self.life.id,
             revision=self.life.revision,
             capabilities=self.capabilities(),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pye2_node import desired as pipelines_as_json
-from pye2core.clock import EARLIEST, is_set
+from pye2core.clock import EARLIEST
 from pye2core.errors import NodeError
 from pye2core.messages import InstancePath
 
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 DIGESTS_KEPT = timedelta(days=30)
 """For this long a command that was seen is not executed again."""
 
-_PURGE_EVERY = timedelta(days=1)
+_PURGE_EVERY = 86_400.0
+"""Seconds."""
+
+_SMALLEST_LEAP = 3_600.0
+"""Seconds by which a clock is put forward when it was wrong, and not merely inexact."""
+
+_UNDATED = 0.0
+"""When something was seen while the clock was not set."""
+
 _FORMAT = 1
 
 _TABLES = """
@@ -86,7 +94,7 @@ class Store:
 
     Args:
         file: the database; made if there is none.
-        clock: says when a command was seen.
+        clock: says when a command was seen, and whether it is set.
 
     Raises:
         NodeError: the file is not such a database, or cannot be written.
@@ -96,6 +104,8 @@ class Store:
         self._file = file
         self._clock = clock
         self._lock = threading.Lock()
+        self._began = clock.now().timestamp()
+        self._looked = (self._began, clock.monotonic())
         try:
             self._database = self._opened()
         except (sqlite3.Error, OSError) as error:
@@ -104,7 +114,6 @@ class Store:
                 " with no pipelines, or restore it from a copy"
             )
             raise NodeError(message) from error
-        self._purged_at = self._clock.now()
 
     def _opened(self) -> sqlite3.Connection:
         self._file.touch(mode=0o600)
@@ -170,26 +179,36 @@ class Store:
         return True
 
     def _mark(self, database: sqlite3.Connection, command: CommandId) -> bool:
-        now = self._clock.now()
-        if now - self._purged_at > _PURGE_EVERY:
+        is_due = self._clock.monotonic() - self._looked[1] >= _PURGE_EVERY
+        if is_due or self._leap() >= _SMALLEST_LEAP:
             self._purge(database)
-            self._purged_at = now
+        at = self._clock.now().timestamp() if self._clock.is_set() else _UNDATED
         cursor = database.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)",
-            (command.sender, command.digest, now.timestamp()),
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (command.sender, command.digest, at)
         )
         return cursor.rowcount == 1
 
+    def _leap(self) -> float:
+        """By how many seconds the clock was put forward since it was looked at."""
+        said, monotonic = self._looked
+        passed = self._clock.monotonic() - monotonic
+        return self._clock.now().timestamp() - said - passed
+
     def _purge(self, database: sqlite3.Connection) -> None:
-        now = self._clock.now()
-        if not is_set(now):
+        """Forget what was seen long ago; nothing while that cannot be known."""
+        if not self._clock.is_set():
             return
-        # What was seen before the clock was set may have been seen a minute ago.
+        now, leap = self._clock.now().timestamp(), self._leap()
+        if leap >= _SMALLEST_LEAP:
+            # What was seen in this run, by a clock that was behind, was seen later than it said.
+            database.execute("UPDATE seen SET at = at + ? WHERE at >= ?", (leap, self._began))
+        # What was seen while the clock was not set, or was ahead, may have been seen a minute ago.
         database.execute(
-            "UPDATE seen SET at = ? WHERE at < ?", (now.timestamp(), EARLIEST.timestamp())
+            "UPDATE seen SET at = ? WHERE at < ? OR at > ?", (now, EARLIEST.timestamp(), now)
         )
-        oldest = (now - DIGESTS_KEPT).timestamp()
+        oldest = now - DIGESTS_KEPT.total_seconds()
         database.execute("DELETE FROM seen WHERE at < ?", (oldest,))
+        self._looked = (now, self._clock.monotonic())
 
     def save_state(self, path: InstancePath, state: bytes) -> None:
         """Keep an instance's state in place of what was kept before.

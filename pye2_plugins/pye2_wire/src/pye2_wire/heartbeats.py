@@ -65,6 +65,11 @@ _PAIRING = "PYE2_PAIRING"
 _BRIEF = "PYE2_BRIEF"
 """Ours: true in a heartbeat that leaves out all that is as before."""
 
+_CLOCK = "PYE2_CLOCK"
+"""Ours: why the node's machine cannot know the time."""
+
+_LONGEST_REASON = 500
+
 LARGEST_BRIEF = 1024
 """Bytes of a brief heartbeat."""
 
@@ -184,6 +189,7 @@ def _figures(heartbeat: Heartbeat) -> dict[str, Any]:
         "VERSION": heartbeat.version,
         _SIGNATURES: dict(signatures) if signatures is not None else None,
         **sandbox_fields(heartbeat.sandbox),
+        _CLOCK: heartbeat.clock_trouble,
     }
     return {key: value for key, value in figures.items() if value is not None}
 
@@ -232,6 +238,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         signatures=_signatures_from(status),
         sandbox=sandbox_from(status),
         pairing=_pairing_from(status),
+        clock_trouble=_clock_trouble_from(status),
         active_signatures=frozenset(_active_signatures_from(status)),
         is_supervisor=status.get("EE_IS_SUPER") is True,
         status=_brief_status(status) if is_brief else status,
@@ -340,6 +347,11 @@ def _revision_from(status: Mapping[str, Any]) -> int | None:
 def _version_from(status: Mapping[str, Any]) -> str | None:
     stated = status.get("VERSION")
     return stated if type(stated) is str else None
+
+
+def _clock_trouble_from(status: Mapping[str, Any]) -> str | None:
+    stated = status.get(_CLOCK)
+    return stated if type(stated) is str and len(stated) <= _LONGEST_REASON else None
 
 
 def _signatures_from(status: Mapping[str, Any]) -> dict[str, str] | None:

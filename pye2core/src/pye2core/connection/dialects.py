@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pye2core.abc import DialectMemory, SealedMessage
+    from pye2core.clock import Clock
     from pye2core.connection.speakers import Speaker
     from pye2core.descriptors import SerializerDescriptor
     from pye2core.identity import Identity
@@ -72,6 +73,7 @@ class Dialects:
         node_name: str | None = None,
         environment: Mapping[str, str] | None = None,
         memory: Callable[[], DialectMemory] = VolatileMemory,
+        clock: Clock | None = None,
     ) -> Dialects:
         """All that plugins offer and that can be used; what cannot be is a warning.
 
@@ -82,6 +84,7 @@ class Dialects:
                 process and of ``.env``.
             memory: gives what keeps the dialects' keys, and who speaks what; called where one of
                 them has something to keep. Without it that is kept as long as this process lives.
+            clock: says what has expired, and whether the time is known; None for this machine's.
 
         Raises:
             NotProvided: none is offered.
@@ -96,7 +99,7 @@ class Dialects:
         for descriptor in descriptors:
             try:
                 made[descriptor.name] = made_serializer(
-                    registry, descriptor, node_name, environment, shared
+                    registry, descriptor, node_name, environment, shared, clock
                 )
             except PluginBroken as error:
                 broken[descriptor.name] = error
@@ -341,6 +344,7 @@ def made_serializer(
     node_name: str | None = None,
     environment: Mapping[str, str] | None = None,
     memory: DialectMemory | None = None,
+    clock: Clock | None = None,
 ) -> Serializer:
     """One dialect, as a node or a client uses it.
 
@@ -352,6 +356,7 @@ def made_serializer(
             ``.env``.
         memory: where it keeps what outlives this process, if it keeps anything; None for as long as
             this process lives.
+        clock: says what has expired, where something can; None for this machine's.
 
     Raises:
         PluginBroken: it cannot be imported, or not be made; names the plugin and what to do.
@@ -359,7 +364,8 @@ def made_serializer(
     """
     settings = registry.settings_of(descriptor, environment)
     kept = (memory or VolatileMemory()) if descriptor.remembers else None
-    own = {"node_name": node_name, "settings": settings, "memory": kept}
+    dating = clock if descriptor.has_expiry else None
+    own = {"node_name": node_name, "settings": settings, "memory": kept, "clock": dating}
     given = {name: each for name, each in own.items() if each is not None}
     made: Serializer = registry.make(Serializer, descriptor, descriptor.implementation, **given)
     return made

@@ -225,6 +225,8 @@ class Heartbeat:
         signatures: the signatures that the node can run, each with its version.
         sandbox: what stands between its machine and the code that others send.
         pairing: how its offer to be paired with a client stands; None where there is none.
+        clock_trouble: why its machine cannot know the time, so that nothing expires there; None
+            where it can, or where the node does not say.
         active_signatures: on receipt, those of the instances that its status tells of.
         is_supervisor: whether it calls itself a supervisor.
         report: how its machine and its instances are doing. Not set on receipt, as it is in
@@ -250,6 +252,7 @@ class Heartbeat:
     signatures: Mapping[str, str] | None = None
     sandbox: SandboxReport | None = None
     pairing: PairingOffer | None = None
+    clock_trouble: str | None = None
     active_signatures: frozenset[str] = frozenset()
     is_supervisor: bool = False
     report: NodeReport | None = None

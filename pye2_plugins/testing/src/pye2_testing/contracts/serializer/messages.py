@@ -128,6 +128,7 @@ heartbeats = st.builds(
         st.dictionaries(names, texts, max_size=3),
         unsafe=st.booleans(),
     ),
+    clock_trouble=st.none() | texts,
     is_supervisor=st.booleans(),
     presence=st.sampled_from(Presence),
     life=st.none() | texts,
