@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -375,6 +376,48 @@ def test_a_process_that_runs_takes_again_what_it_refused(side: Side) -> None:
     forget_speaker(side.memory, PEER)
 
     assert not side.refuses(COMMANDS)
+
+
+def test_nobody_is_forgotten_because_the_memory_cannot_be_read_just_now(side: Side) -> None:
+    side.meet()
+    side.sent(STOP)
+    side.be_confided_in()
+    side.dialects._speakers.settle()
+    side.hear(heartbeat(), at=NOON + timedelta(days=1))
+
+    side.memory.read = lambda kind: {}  # type: ignore[method-assign]  # as of a file without a descriptor
+
+    assert side.refuses(COMMANDS)
+    with pytest.raises(DialectUnusable):
+        side.sent(STOP)
+
+
+def test_who_was_forgotten_is_not_known_after_a_restart_until_it_is_met_again(side: Side) -> None:
+    side.meet()
+    side.sent(STOP)
+    side.dialects._speakers.settle()
+    forget_speaker(side.memory, PEER)
+
+    again = side.restarted()
+    assert again.sent(STOP) == b"weak"
+    again.meet()
+    again.sent(STOP)
+    assert again.restarted().sent(STOP) == b"strong"
+
+
+def test_what_is_only_just_being_written_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    speakers = Speakers(VolatileMemory())
+    speakers.of(PEER)
+    begin, waiting = threading.Thread.start, threading.Thread(target=speakers.settle)
+
+    def begun_late(thread: threading.Thread) -> None:
+        begin(waiting)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begun_late)
+
+    speakers.keep(PEER)
+    waiting.join()  # an exception there is a warning, and fails this test
 
 
 def test_nobody_is_forgotten_to_make_room() -> None:

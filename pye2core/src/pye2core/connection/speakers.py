@@ -26,6 +26,10 @@ MOST_SPEAKERS: Final = 65_536
 fill our memory. Nobody is forgotten to make room, or that would be a way to weaken a dialect."""
 
 _KIND = "speaker"
+_FORGOTTEN = b"forgotten"
+"""Kept in the place of what somebody had forgotten. That nothing is found says nothing: a memory
+that cannot be read just now, for want of a file descriptor, finds nothing either."""
+
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,6 +68,8 @@ class Speakers:
         self._disk = threading.Lock()
         self._writing: list[threading.Thread] = []
         for address, value in memory.read(_KIND).items():
+            if value == _FORGOTTEN:
+                continue
             self._known[address] = _from_json(value)
             self._written[address] = value
 
@@ -104,7 +110,10 @@ class Speakers:
 
     def settle(self) -> None:
         """Wait until all that is to be remembered is."""
-        for each in list(self._writing):
+        # What is being begun cannot be waited for yet.
+        with self._lock:
+            writing = list(self._writing)
+        for each in writing:
             each.join()
 
     def was_forgotten(self, address: str) -> bool:
@@ -112,7 +121,7 @@ class Speakers:
         self.settle()
         with self._lock:
             name = with_prefix(address)
-            if name not in self._written or name in self._memory.read(_KIND):
+            if name not in self._written or self._memory.read(_KIND).get(name) != _FORGOTTEN:
                 return False
             del self._written[name]
             self._known.pop(name, None)
@@ -122,9 +131,9 @@ class Speakers:
 def forget_speaker(memory: DialectMemory, address: str) -> bool:
     """Have a peer forgotten, also by a process that runs; whether it was known."""
     name = with_prefix(address)
-    if name not in memory.read(_KIND):
+    if memory.read(_KIND).get(name, _FORGOTTEN) == _FORGOTTEN:
         return False
-    memory.erase(_KIND, name)
+    memory.write(_KIND, name, _FORGOTTEN)
     return True
 
 
