@@ -124,7 +124,9 @@ class Side:
     def sent(self, message: Message, encrypt_for: str | None = PEER) -> bytes:
         return self.dialects.seal(message, ME, encrypt_for)
 
-    def hear(self, message: Any, place: int = 0, *, at: datetime = NOON, **origin: Any) -> None:
+    def hear(
+        self, message: Any, place: int = 0, *, at: datetime | None = NOON, **origin: Any
+    ) -> None:
         said = evolve(message, origin=Origin(PEER, sent_at=at, **origin))
         self.dialects.heard(PEER, place)
         self.dialects.take_in(said, place)
@@ -266,6 +268,35 @@ def test_an_older_heartbeat_that_is_played_again_takes_nothing_back(side: Side) 
     side.meet()
 
     side.hear(heartbeat(), at=NOON - timedelta(days=30))
+
+    assert side.sent(STOP) == b"strong"
+
+
+def test_an_older_introduction_that_is_played_again_brings_no_old_key_back(side: Side) -> None:
+    side.meet()
+    side.hear(heartbeat(Introduction("strong", "key 2")), at=NOON + timedelta(seconds=1))
+
+    side.meet()
+
+    assert side.strong.known == {PEER: "key 2"}
+    assert side.sent(STOP) == b"strong"
+    assert side.restarted().strong.known == {PEER: "key 2"}
+
+
+def test_a_question_that_does_not_say_when_it_was_asked_brings_a_new_key(side: Side) -> None:
+    side.meet()
+
+    side.hear(evolve(QUESTION, introductions=(Introduction("strong", "key 2"),)), at=None)
+
+    assert side.strong.known == {PEER: "key 2"}
+
+
+def test_an_introduction_that_is_not_believed_dates_nothing(side: Side) -> None:
+    side.strong.refuses = True
+    side.hear(heartbeat(Introduction("strong", "key 9")), at=NOON + timedelta(days=900))
+    side.strong.refuses = False
+
+    side.meet()
 
     assert side.sent(STOP) == b"strong"
 

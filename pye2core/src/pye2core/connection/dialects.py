@@ -283,8 +283,12 @@ class Dialects:
         origin = message.origin
         assert origin is not None
         told = {each.dialect: each.text for each in message.introductions}
-        known = self._speakers.get(origin.sender)
+        known, said_at = self._speakers.get(origin.sender), origin.sent_at
         if not told and known is None:
+            return
+        # What was said before, and is repeated by somebody, takes nothing back, and brings no key
+        # back that may be gone.
+        if known is not None and said_at is not None and said_at < known.introduced_at:
             return
         speaker = self._speakers.of(origin.sender)
         if speaker is None:
@@ -292,12 +296,10 @@ class Dialects:
         for name, text in told.items():
             if name in self._names and self._believes(origin.sender, name, text):
                 speaker.introductions[name] = text
-        # What was said before, and is repeated by somebody, takes nothing back.
-        if origin.sent_at is None or origin.sent_at < speaker.introduced_at:
-            return
-        if told:
-            speaker.introduced_at = origin.sent_at
-        if told or _takes_back(message):
+                speaker.introduced_at = said_at or speaker.introduced_at
+        # PyE2's commands do not say when they were sent: those of them that are old take nothing
+        # back, either.
+        if said_at is not None and (told or _takes_back(message)):
             speaker.withdrawn = frozenset(speaker.introductions) - frozenset(told)
 
     def _believes(self, sender: str, dialect: str, text: str) -> bool:
