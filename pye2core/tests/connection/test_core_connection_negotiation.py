@@ -11,6 +11,7 @@ from attrs import evolve
 
 from pye2core.abc import SealedMessage, Serializer
 from pye2core.connection import Dialects, VolatileMemory
+from pye2core.connection.rejections import MOST_WARNINGS
 from pye2core.connection.speakers import MOST_SPEAKERS, Speakers, forget_speaker
 from pye2core.errors import DialectUnusable, MessageRejected
 from pye2core.identity import Identity
@@ -226,6 +227,20 @@ def test_an_introduction_that_is_not_believed_changes_nothing(side: Side) -> Non
     side.meet()
 
     assert side.sent(STOP) == b"weak"
+
+
+def test_introductions_in_vain_do_not_fill_the_log(
+    side: Side, caplog: pytest.LogCaptureFixture
+) -> None:
+    side.strong.refuses = True
+    told = heartbeat(Introduction("strong", "key 1"))
+
+    for number in (*range(2 * MOST_WARNINGS), 0):
+        said = evolve(told, origin=Origin(f"0xai_{number}", sent_at=NOON))
+        side.dialects.take_in(said, 0)
+
+    warnings = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == MOST_WARNINGS
 
 
 def test_a_dialect_that_is_not_installed_here_changes_nothing(side: Side) -> None:

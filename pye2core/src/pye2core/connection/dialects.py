@@ -9,6 +9,7 @@ from attrs import evolve
 
 from pye2core.abc import Serializer
 from pye2core.connection.dialect_memory import VolatileMemory
+from pye2core.connection.rejections import MOST_WARNINGS
 from pye2core.connection.speakers import Speakers
 from pye2core.errors import DialectUnusable, MessageRejected, PluginBroken
 from pye2core.identity import is_address
@@ -50,6 +51,7 @@ class Dialects:
         self._serializers = tuple(serializers)
         self._missing = missing or {}
         self._reported: set[int] = set()
+        self._in_vain: set[str] = set()
         self._names = tuple(names) or tuple(str(place) for place in range(len(serializers)))
         self._speakers = Speakers(VolatileMemory() if memory is None else memory)
         for address, speaker in self._speakers:
@@ -306,8 +308,16 @@ class Dialects:
         try:
             self._serializers[self._names.index(dialect)].learn(sender, text)
         except MessageRejected as error:
-            _log.warning("%s tells of the dialect %r in vain: %s", sender, dialect, error)
+            level = logging.WARNING if self._is_news_of(sender) else logging.DEBUG
+            _log.log(level, "%s tells of the dialect %r in vain: %s", sender, dialect, error)
             return False
+        return True
+
+    def _is_news_of(self, sender: str) -> bool:
+        """Whether nothing was said of this sender yet, and of few others: senders are made up."""
+        if sender in self._in_vain or len(self._in_vain) >= MOST_WARNINGS:
+            return False
+        self._in_vain.add(sender)
         return True
 
 
