@@ -386,6 +386,43 @@ def test_with_whom_we_spoke_is_remembered_for_good(side: Side) -> None:
     assert again.refuses(COMMANDS)
 
 
+def test_what_a_node_confides_is_remembered_of_those_whom_we_have_spoken_with(side: Side) -> None:
+    side.meet()
+    side.hear(RESULT, 1, encrypted=True)
+    assert not side.restarted().refuses(SECRET_RESULT)
+
+    side.sent(STOP)
+
+    assert side.restarted().refuses(SECRET_RESULT)
+
+
+def test_strangers_who_encrypt_something_for_us_are_not_remembered(side: Side) -> None:
+    side.hear(heartbeat(Introduction("strong", "key 1")), 1, encrypted=True)
+
+    assert side.refuses(SECRET_RESULT)
+    assert not list(side.restarted().dialects._speakers)
+
+
+def test_one_thread_writes_all(side: Side) -> None:
+    speakers, writers = side.dialects._speakers, set()
+    write = side.memory.write
+
+    def noted(kind: str, name: str, value: bytes) -> None:
+        writers.add(threading.current_thread())
+        assert sum(each.name == "pye2-speakers" for each in threading.enumerate()) == 1
+        write(kind, name, value)
+
+    side.memory.write = noted  # type: ignore[method-assign]  # watched
+    with speakers._lock:
+        for number in range(100):
+            speakers.of(f"0xai_{number}")
+            speakers.keep(f"0xai_{number}")
+    speakers.settle()
+
+    assert len(writers) == 1
+    assert len(side.memory.read("speaker")) == 100
+
+
 def test_who_only_introduced_itself_is_not(side: Side) -> None:
     side.meet()
 

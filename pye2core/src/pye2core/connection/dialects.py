@@ -279,7 +279,10 @@ class Dialects:
         speaker = self._speakers.get(origin.sender)
         if speaker is not None and origin.encrypted and place > self._place_of(speaker.confides):
             speaker.confides = self._names[place]
-            self._speakers.keep(origin.sender)
+            # Everybody can encrypt something for us. A command was let in; of all else only what
+            # comes from whom we have spoken with is worth the disk.
+            if isinstance(message, Command) or self._speakers.is_kept(origin.sender):
+                self._speakers.keep(origin.sender)
 
     def _learn(self, message: Command | Heartbeat) -> None:
         origin = message.origin
