@@ -439,6 +439,25 @@ def test_who_is_remembered_and_cannot_be_spoken_to_is_not_spoken_to(side: Side) 
         again.sent(STOP)
 
 
+def test_a_dialect_that_is_broken_here_is_no_reason_for_a_weaker_one(side: Side) -> None:
+    side.meet()
+    side.sent(STOP)
+    side.be_confided_in()
+    side.dialects._speakers.settle()
+
+    again = Side(side.memory)
+    again.dialects = Dialects(
+        [again.weak], {"strong": "pye2-strong"}, names=["weak"], memory=side.memory
+    )
+
+    with pytest.raises(DialectUnusable, match=r"'strong'.*plugins doctor"):
+        again.sent(STOP)
+    assert again.refuses(COMMANDS)
+    assert again.sent(QUESTION, None) == b"weak"
+    forget_speaker(side.memory, PEER)
+    assert again.sent(STOP) == b"weak"
+
+
 def test_who_is_forgotten_is_met_anew_even_by_a_process_that_runs(side: Side) -> None:
     side.meet()
     side.sent(STOP)

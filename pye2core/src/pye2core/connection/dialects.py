@@ -112,8 +112,15 @@ class Dialects:
     # --- to a peer --------------------------------------------------------------------------------
 
     def for_peer(self, address: str | None) -> Serializer:
-        """The strongest dialect that this peer is known to speak."""
-        return self._serializers[self._place_for(address)]
+        """The strongest dialect that this peer is known to speak.
+
+        Raises:
+            DialectUnusable: it is installed here, and broken.
+        """
+        place = self._place_for(address)
+        if place == len(self._names):
+            raise self._broken_here(address or "")
+        return self._serializers[place]
 
     def speaks_stronger(self, address: str) -> bool:
         """Whether a peer is known to speak a stronger dialect than everybody does."""
@@ -126,6 +133,9 @@ class Dialects:
         return max(map(self._place_of, (speaker.heard, *speaker.introductions)), default=0)
 
     def _place_of(self, name: str) -> int:
+        """How strong a dialect is; what is broken here is stronger than all that can be used."""
+        if name in self._missing:
+            return len(self._names)
         return self._names.index(name) if name in self._names else 0
 
     def seal(self, message: Message, identity: Identity, encrypt_for: str | None) -> bytes:
@@ -152,13 +162,24 @@ class Dialects:
     def _sealed(
         self, message: Message, identity: Identity, peer: str | None, encrypt_for: str | None
     ) -> bytes:
-        place = self._place_for(peer)
+        serializer, place = self.for_peer(peer), self._place_for(peer)
         if peer is not None and place:
             self._require_not_withdrawn(peer, self._names[place])
-        data = self._serializers[place].seal(message, identity, encrypt_for=encrypt_for)
+        data = serializer.seal(message, identity, encrypt_for=encrypt_for)
         if peer is not None and place:
             self._speakers.keep(peer)
         return data
+
+    def _broken_here(self, peer: str) -> DialectUnusable:
+        dialects = ", ".join(repr(each) for each in self._missing)
+        return DialectUnusable(
+            f"nothing was sent to {peer}: it speaks a dialect that is installed here and cannot be"
+            f" used ({dialects}), and it is not spoken to in a weaker one. See what is broken with"
+            " `pye2 plugins doctor`; to go on without, have that forgotten with"
+            f" {_HOW_TO_FORGET.format(address=peer)}",
+            address=peer,
+            dialect=next(iter(self._missing)),
+        )
 
     def _require_not_withdrawn(self, peer: str, dialect: str) -> None:
         speaker = self._speakers.get(peer)
