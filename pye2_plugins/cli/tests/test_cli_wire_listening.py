@@ -141,6 +141,7 @@ def test_all_that_passes_is_heard_once_by_wildcards(broker: MemoryBroker) -> Non
         told = listening.until_told("listening at")
 
         assert len(told) == 1
+        assert "root topic 'naeural'" in told[0]
         assert listening.hears(Channel.config(NODE.address), COMMAND)
         assert listening.hears(Channel.config("a-name"), COMMAND)
         assert listening.hears(Channel.roll_call(), ROLL_CALL)

@@ -11,6 +11,7 @@ from pye2_testing.memory_broker import MemoryBroker
 from pye2_testing.memory_transport import MemoryTransport
 from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel, ChannelKind
+from pye2core.client.commands import INTRODUCED_AGAIN_SECONDS
 from pye2core.errors import CredentialsRefused, NodeNotOnline, NotConnected
 from pye2core.identity import Identity
 from pye2core.messages import Capability, Command, InstancePath
@@ -205,6 +206,23 @@ def test_the_inbox_of_another_client_is_asked_for_until_it_is_heard(
     assert asked == [Channel.inbox("0xai_other")] * 2
 
 
+def is_called_twice(published: list[Any]) -> bool:
+    return [each.channel for each in published].count(Channel.roll_call()) == 2
+
+
+def test_a_session_that_only_listens_calls_the_roll_again_before_its_key_is_too_old(
+    open_session: Callable[..., Session], node: FakeNode, broker: MemoryBroker
+) -> None:
+    session = connected_to(node, open_session())
+    roll_calls(broker)
+
+    node.beat()
+    session.commands._introduced_at -= INTRODUCED_AGAIN_SECONDS
+    node.beat()
+
+    assert broker.wait_until(is_called_twice, PATIENCE)
+
+
 def test_after_a_reconnection_the_roll_is_called_again(
     open_session: Callable[..., Session], broker: MemoryBroker
 ) -> None:
@@ -212,8 +230,4 @@ def test_after_a_reconnection_the_roll_is_called_again(
 
     broker.drop(session._connection.settings.client_id)
 
-    def called_twice(published: list[Any]) -> bool:
-        calls = [each for each in published if each.channel == Channel.roll_call()]
-        return len(calls) == 2
-
-    assert broker.wait_until(called_twice, PATIENCE)
+    assert broker.wait_until(is_called_twice, PATIENCE)

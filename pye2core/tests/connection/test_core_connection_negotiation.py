@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from attrs import evolve
 
 from pye2core.abc import SealedMessage, Serializer
 from pye2core.connection import Dialects, VolatileMemory
+from pye2core.connection.rejections import MOST_WARNINGS
 from pye2core.connection.speakers import MOST_SPEAKERS, Speakers, forget_speaker
 from pye2core.errors import DialectUnusable, MessageRejected
 from pye2core.identity import Identity
@@ -123,7 +125,9 @@ class Side:
     def sent(self, message: Message, encrypt_for: str | None = PEER) -> bytes:
         return self.dialects.seal(message, ME, encrypt_for)
 
-    def hear(self, message: Any, place: int = 0, *, at: datetime = NOON, **origin: Any) -> None:
+    def hear(
+        self, message: Any, place: int = 0, *, at: datetime | None = NOON, **origin: Any
+    ) -> None:
         said = evolve(message, origin=Origin(PEER, sent_at=at, **origin))
         self.dialects.heard(PEER, place)
         self.dialects.take_in(said, place)
@@ -225,6 +229,20 @@ def test_an_introduction_that_is_not_believed_changes_nothing(side: Side) -> Non
     assert side.sent(STOP) == b"weak"
 
 
+def test_introductions_in_vain_do_not_fill_the_log(
+    side: Side, caplog: pytest.LogCaptureFixture
+) -> None:
+    side.strong.refuses = True
+    told = heartbeat(Introduction("strong", "key 1"))
+
+    for number in (*range(2 * MOST_WARNINGS), 0):
+        said = evolve(told, origin=Origin(f"0xai_{number}", sent_at=NOON))
+        side.dialects.take_in(said, 0)
+
+    warnings = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == MOST_WARNINGS
+
+
 def test_a_dialect_that_is_not_installed_here_changes_nothing(side: Side) -> None:
     side.hear(heartbeat(Introduction("stronger", "key")))
 
@@ -265,6 +283,35 @@ def test_an_older_heartbeat_that_is_played_again_takes_nothing_back(side: Side) 
     side.meet()
 
     side.hear(heartbeat(), at=NOON - timedelta(days=30))
+
+    assert side.sent(STOP) == b"strong"
+
+
+def test_an_older_introduction_that_is_played_again_brings_no_old_key_back(side: Side) -> None:
+    side.meet()
+    side.hear(heartbeat(Introduction("strong", "key 2")), at=NOON + timedelta(seconds=1))
+
+    side.meet()
+
+    assert side.strong.known == {PEER: "key 2"}
+    assert side.sent(STOP) == b"strong"
+    assert side.restarted().strong.known == {PEER: "key 2"}
+
+
+def test_a_question_that_does_not_say_when_it_was_asked_brings_a_new_key(side: Side) -> None:
+    side.meet()
+
+    side.hear(evolve(QUESTION, introductions=(Introduction("strong", "key 2"),)), at=None)
+
+    assert side.strong.known == {PEER: "key 2"}
+
+
+def test_an_introduction_that_is_not_believed_dates_nothing(side: Side) -> None:
+    side.strong.refuses = True
+    side.hear(heartbeat(Introduction("strong", "key 9")), at=NOON + timedelta(days=900))
+    side.strong.refuses = False
+
+    side.meet()
 
     assert side.sent(STOP) == b"strong"
 
@@ -339,6 +386,43 @@ def test_with_whom_we_spoke_is_remembered_for_good(side: Side) -> None:
     assert again.refuses(COMMANDS)
 
 
+def test_what_a_node_confides_is_remembered_of_those_whom_we_have_spoken_with(side: Side) -> None:
+    side.meet()
+    side.hear(RESULT, 1, encrypted=True)
+    assert not side.restarted().refuses(SECRET_RESULT)
+
+    side.sent(STOP)
+
+    assert side.restarted().refuses(SECRET_RESULT)
+
+
+def test_strangers_who_encrypt_something_for_us_are_not_remembered(side: Side) -> None:
+    side.hear(heartbeat(Introduction("strong", "key 1")), 1, encrypted=True)
+
+    assert side.refuses(SECRET_RESULT)
+    assert not list(side.restarted().dialects._speakers)
+
+
+def test_one_thread_writes_all(side: Side) -> None:
+    speakers, writers = side.dialects._speakers, set()
+    write = side.memory.write
+
+    def noted(kind: str, name: str, value: bytes) -> None:
+        writers.add(threading.current_thread())
+        assert sum(each.name == "pye2-speakers" for each in threading.enumerate()) == 1
+        write(kind, name, value)
+
+    side.memory.write = noted  # type: ignore[method-assign]  # watched
+    with speakers._lock:
+        for number in range(100):
+            speakers.of(f"0xai_{number}")
+            speakers.keep(f"0xai_{number}")
+    speakers.settle()
+
+    assert len(writers) == 1
+    assert len(side.memory.read("speaker")) == 100
+
+
 def test_who_only_introduced_itself_is_not(side: Side) -> None:
     side.meet()
 
@@ -353,6 +437,25 @@ def test_who_is_remembered_and_cannot_be_spoken_to_is_not_spoken_to(side: Side) 
 
     with pytest.raises(DialectUnusable):
         again.sent(STOP)
+
+
+def test_a_dialect_that_is_broken_here_is_no_reason_for_a_weaker_one(side: Side) -> None:
+    side.meet()
+    side.sent(STOP)
+    side.be_confided_in()
+    side.dialects._speakers.settle()
+
+    again = Side(side.memory)
+    again.dialects = Dialects(
+        [again.weak], {"strong": "pye2-strong"}, names=["weak"], memory=side.memory
+    )
+
+    with pytest.raises(DialectUnusable, match=r"'strong'.*plugins doctor"):
+        again.sent(STOP)
+    assert again.refuses(COMMANDS)
+    assert again.sent(QUESTION, None) == b"weak"
+    forget_speaker(side.memory, PEER)
+    assert again.sent(STOP) == b"weak"
 
 
 def test_who_is_forgotten_is_met_anew_even_by_a_process_that_runs(side: Side) -> None:
@@ -375,6 +478,48 @@ def test_a_process_that_runs_takes_again_what_it_refused(side: Side) -> None:
     forget_speaker(side.memory, PEER)
 
     assert not side.refuses(COMMANDS)
+
+
+def test_nobody_is_forgotten_because_the_memory_cannot_be_read_just_now(side: Side) -> None:
+    side.meet()
+    side.sent(STOP)
+    side.be_confided_in()
+    side.dialects._speakers.settle()
+    side.hear(heartbeat(), at=NOON + timedelta(days=1))
+
+    side.memory.read = lambda kind: {}  # type: ignore[method-assign]  # as of a file without a descriptor
+
+    assert side.refuses(COMMANDS)
+    with pytest.raises(DialectUnusable):
+        side.sent(STOP)
+
+
+def test_who_was_forgotten_is_not_known_after_a_restart_until_it_is_met_again(side: Side) -> None:
+    side.meet()
+    side.sent(STOP)
+    side.dialects._speakers.settle()
+    forget_speaker(side.memory, PEER)
+
+    again = side.restarted()
+    assert again.sent(STOP) == b"weak"
+    again.meet()
+    again.sent(STOP)
+    assert again.restarted().sent(STOP) == b"strong"
+
+
+def test_what_is_only_just_being_written_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    speakers = Speakers(VolatileMemory())
+    speakers.of(PEER)
+    begin, waiting = threading.Thread.start, threading.Thread(target=speakers.settle)
+
+    def begun_late(thread: threading.Thread) -> None:
+        begin(waiting)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begun_late)
+
+    speakers.keep(PEER)
+    waiting.join()  # an exception there is a warning, and fails this test
 
 
 def test_nobody_is_forgotten_to_make_room() -> None:

@@ -28,12 +28,17 @@ if TYPE_CHECKING:
 
     from pye2core.client.network import NetworkView
     from pye2core.client.transactions import Expectation, Outcome, Transaction, Transactions
+    from pye2core.clock import Clock
     from pye2core.connection import Connection
     from pye2core.messages import CommandBody
 
 _WITH_INBOX = frozenset({Capability.INBOX})
 _WITHOUT_INBOX: frozenset[Capability] = frozenset()
 """What sessions tell nodes that they understand, as far as the broker lets them."""
+
+INTRODUCED_AGAIN_SECONDS = 6 * 3600.0
+"""So often a session that only listens says again what nodes must know to encrypt for it: that is
+good for days, not for ever (PyE2 wire protocol, section 19.4)."""
 
 
 class Commands:
@@ -43,6 +48,7 @@ class Commands:
         connection: the sealed connection.
         transactions: where confirmations are waited for.
         network: for saying why a node may be silent.
+        clock: says when the session has to introduce itself again.
         name: the session's name.
         client_id: what the session ids begin with.
         encrypt: whether commands are encrypted for their node.
@@ -55,6 +61,7 @@ class Commands:
         transactions: Transactions,
         network: NetworkView,
         *,
+        clock: Clock,
         name: str,
         client_id: str,
         encrypt: bool = True,
@@ -64,6 +71,8 @@ class Commands:
         self._connection = connection
         self._inbox = Channel.inbox(connection.identity.address)
         self._network = network
+        self._clock = clock
+        self._introduced_at = clock.monotonic()
         self._name = name
         self._client_id = client_id
         self._encrypt = encrypt
@@ -137,6 +146,17 @@ class Commands:
         asker = self._requester(self._client_id)
         question = Command(Action.FULL_HEARTBEAT, None, EVERY_NODE, asker)
         self._connection.send(question, Channel.roll_call(), conflate="roll call")
+        self._introduced_at = self._clock.monotonic()
+
+    def stay_introduced(self) -> None:
+        """Call the roll if that is long ago: results could not be encrypted for us some day.
+
+        Raises:
+            NotConnected: too much waits for the broker already.
+        """
+        is_due = self._clock.monotonic() - self._introduced_at >= INTRODUCED_AGAIN_SECONDS
+        if is_due and not self._connection.is_forbidden(self._inbox):
+            self.call_roll()
 
     def _requester(self, session_id: str) -> Requester:
         # A node that is told of an inbox sends results there and nowhere else.

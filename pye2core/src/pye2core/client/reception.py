@@ -105,8 +105,7 @@ class Reception:
         ack()
         heard = self._network.hear(heartbeat)
         self._transactions.expire()
-        if heard.should_ask:
-            self._ask_for_heartbeat(heartbeat.address)
+        self._speak_up(heartbeat.address if heard.should_ask else None)
         tells = heard.heartbeat.pipelines is not None and heartbeat.presence is Presence.ONLINE
         if tells and heard.is_current:
             self._pipelines.hear(heard.heartbeat)
@@ -122,11 +121,14 @@ class Reception:
                 lambda: on_heartbeat(self._session, heartbeat.address, dict(heartbeat.status)),
             )
 
-    def _ask_for_heartbeat(self, node: str) -> None:
+    def _speak_up(self, node: str | None) -> None:
+        """Ask a node how it is, if it is to be asked, and all where we were silent for long."""
         try:
-            self._session.commands.ask_for_heartbeat(node)
+            if node is not None:
+                self._session.commands.ask_for_heartbeat(node)
+            self._session.commands.stay_introduced()
         except NotConnected as error:
-            _log.info("a node is not asked how it is: %s", error)
+            _log.info("nodes are not asked how they are: %s", error)
 
     def on_notification(self, message: Message, ack: Acknowledge) -> None:
         """Take in a notification.

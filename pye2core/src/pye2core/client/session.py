@@ -236,6 +236,7 @@ class Session(SessionPipelines, SessionWaiting):
             self._connection,
             transactions,
             self.peers,
+            clock=clock,
             name=name,
             client_id=client_id,
             encrypt=encrypt_comms,

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from pye2core.abc import Serializer
 from pye2core.connection.dialect_memory import VolatileMemory
+from pye2core.connection.rejections import MOST_WARNINGS
 from pye2core.connection.speakers import Speakers
 from pye2core.errors import DialectUnusable, MessageRejected, PluginBroken
 from pye2core.identity import is_address
@@ -51,6 +52,7 @@ class Dialects:
         self._serializers = tuple(serializers)
         self._missing = missing or {}
         self._reported: set[int] = set()
+        self._in_vain: set[str] = set()
         self._names = tuple(names) or tuple(str(place) for place in range(len(serializers)))
         self._speakers = Speakers(VolatileMemory() if memory is None else memory)
         for address, speaker in self._speakers:
@@ -113,8 +115,15 @@ class Dialects:
     # --- to a peer --------------------------------------------------------------------------------
 
     def for_peer(self, address: str | None) -> Serializer:
-        """The strongest dialect that this peer is known to speak."""
-        return self._serializers[self._place_for(address)]
+        """The strongest dialect that this peer is known to speak.
+
+        Raises:
+            DialectUnusable: it is installed here, and broken.
+        """
+        place = self._place_for(address)
+        if place == len(self._names):
+            raise self._broken_here(address or "")
+        return self._serializers[place]
 
     def speaks_stronger(self, address: str) -> bool:
         """Whether a peer is known to speak a stronger dialect than everybody does."""
@@ -127,6 +136,9 @@ class Dialects:
         return max(map(self._place_of, (speaker.heard, *speaker.introductions)), default=0)
 
     def _place_of(self, name: str) -> int:
+        """How strong a dialect is; what is broken here is stronger than all that can be used."""
+        if name in self._missing:
+            return len(self._names)
         return self._names.index(name) if name in self._names else 0
 
     def seal(self, message: Message, identity: Identity, encrypt_for: str | None) -> bytes:
@@ -153,13 +165,24 @@ class Dialects:
     def _sealed(
         self, message: Message, identity: Identity, peer: str | None, encrypt_for: str | None
     ) -> bytes:
-        place = self._place_for(peer)
+        serializer, place = self.for_peer(peer), self._place_for(peer)
         if peer is not None and place:
             self._require_not_withdrawn(peer, self._names[place])
-        data = self._serializers[place].seal(message, identity, encrypt_for=encrypt_for)
+        data = serializer.seal(message, identity, encrypt_for=encrypt_for)
         if peer is not None and place:
             self._speakers.keep(peer)
         return data
+
+    def _broken_here(self, peer: str) -> DialectUnusable:
+        dialects = ", ".join(repr(each) for each in self._missing)
+        return DialectUnusable(
+            f"nothing was sent to {peer}: it speaks a dialect that is installed here and cannot be"
+            f" used ({dialects}), and it is not spoken to in a weaker one. See what is broken with"
+            " `pye2 plugins doctor`; to go on without, have that forgotten with"
+            f" {_HOW_TO_FORGET.format(address=peer)}",
+            address=peer,
+            dialect=next(iter(self._missing)),
+        )
 
     def _require_not_withdrawn(self, peer: str, dialect: str) -> None:
         speaker = self._speakers.get(peer)
@@ -280,14 +303,21 @@ class Dialects:
         speaker = self._speakers.get(origin.sender)
         if speaker is not None and origin.encrypted and place > self._place_of(speaker.confides):
             speaker.confides = self._names[place]
-            self._speakers.keep(origin.sender)
+            # Everybody can encrypt something for us. A command was let in; of all else only what
+            # comes from whom we have spoken with is worth the disk.
+            if isinstance(message, Command) or self._speakers.is_kept(origin.sender):
+                self._speakers.keep(origin.sender)
 
     def _learn(self, message: Command | Heartbeat) -> None:
         origin = message.origin
         assert origin is not None
         told = {each.dialect: each.text for each in message.introductions}
-        known = self._speakers.get(origin.sender)
+        known, said_at = self._speakers.get(origin.sender), origin.sent_at
         if not told and known is None:
+            return
+        # What was said before, and is repeated by somebody, takes nothing back, and brings no key
+        # back that may be gone.
+        if known is not None and said_at is not None and said_at < known.introduced_at:
             return
         speaker = self._speakers.of(origin.sender)
         if speaker is None:
@@ -295,20 +325,26 @@ class Dialects:
         for name, text in told.items():
             if name in self._names and self._believes(origin.sender, name, text):
                 speaker.introductions[name] = text
-        # What was said before, and is repeated by somebody, takes nothing back.
-        if origin.sent_at is None or origin.sent_at < speaker.introduced_at:
-            return
-        if told:
-            speaker.introduced_at = origin.sent_at
-        if told or _takes_back(message):
+                speaker.introduced_at = said_at or speaker.introduced_at
+        # PyE2's commands do not say when they were sent: those of them that are old take nothing
+        # back, either.
+        if said_at is not None and (told or _takes_back(message)):
             speaker.withdrawn = frozenset(speaker.introductions) - frozenset(told)
 
     def _believes(self, sender: str, dialect: str, text: str) -> bool:
         try:
             self._serializers[self._names.index(dialect)].learn(sender, text)
         except MessageRejected as error:
-            _log.warning("%s tells of the dialect %r in vain: %s", sender, dialect, error)
+            level = logging.WARNING if self._is_news_of(sender) else logging.DEBUG
+            _log.log(level, "%s tells of the dialect %r in vain: %s", sender, dialect, error)
             return False
+        return True
+
+    def _is_news_of(self, sender: str) -> bool:
+        """Whether nothing was said of this sender yet, and of few others: senders are made up."""
+        if sender in self._in_vain or len(self._in_vain) >= MOST_WARNINGS:
+            return False
+        self._in_vain.add(sender)
         return True
 
 

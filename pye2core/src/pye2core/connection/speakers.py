@@ -26,6 +26,10 @@ MOST_SPEAKERS: Final = 65_536
 fill our memory. Nobody is forgotten to make room, or that would be a way to weaken a dialect."""
 
 _KIND = "speaker"
+_FORGOTTEN = b"forgotten"
+"""Kept in the place of what somebody had forgotten. That nothing is found says nothing: a memory
+that cannot be read just now, for want of a file descriptor, finds nothing either."""
+
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,9 +65,11 @@ class Speakers:
         self._lock = threading.RLock()
         self._known: dict[str, Speaker] = {}
         self._written: dict[str, bytes] = {}
-        self._disk = threading.Lock()
-        self._writing: list[threading.Thread] = []
+        self._unwritten: dict[str, None] = {}
+        self._writing: threading.Thread | None = None
         for address, value in memory.read(_KIND).items():
+            if value == _FORGOTTEN:
+                continue
             self._known[address] = _from_json(value)
             self._written[address] = value
 
@@ -83,6 +89,10 @@ class Speakers:
                 return None
             return self._known.setdefault(name, Speaker())
 
+    def is_kept(self, address: str) -> bool:
+        """Whether a peer is one that is remembered for good."""
+        return with_prefix(address) in self._written
+
     def keep(self, address: str) -> None:
         """Remember for good what is known of a peer, soon: nobody waits here for a disk."""
         with self._lock:
@@ -91,28 +101,39 @@ class Speakers:
             if self._written.get(name) == value:
                 return
             self._written[name] = value
-            writing = threading.Thread(target=self._write, args=(name,), name="pye2-speakers")
-            self._writing = [each for each in self._writing if each.is_alive()] + [writing]
-            writing.start()
+            self._unwritten[name] = None
+            if self._writing is None or not self._writing.is_alive():
+                self._writing = threading.Thread(target=self._write, name="pye2-speakers")
+                self._writing.start()
 
-    def _write(self, name: str) -> None:
-        # One after the other, and each what is newest then.
-        with self._disk:
+    def _write(self) -> None:
+        """Write all that waits for it, one after the other, and each as it is newest then."""
+        while (name := self._next_unwritten()) is not None:
             value = self._written.get(name)
             if value is not None:
                 self._memory.write(_KIND, name, value)
 
+    def _next_unwritten(self) -> str | None:
+        with self._lock:
+            if not self._unwritten:
+                self._writing = None
+                return None
+            return self._unwritten.popitem()[0]
+
     def settle(self) -> None:
         """Wait until all that is to be remembered is."""
-        for each in list(self._writing):
-            each.join()
+        # What is being begun cannot be waited for yet.
+        with self._lock:
+            writing = self._writing
+        if writing is not None:
+            writing.join()
 
     def was_forgotten(self, address: str) -> bool:
         """Whether somebody had a peer forgotten since, in the memory; it is forgotten here, too."""
         self.settle()
         with self._lock:
             name = with_prefix(address)
-            if name not in self._written or name in self._memory.read(_KIND):
+            if name not in self._written or self._memory.read(_KIND).get(name) != _FORGOTTEN:
                 return False
             del self._written[name]
             self._known.pop(name, None)
@@ -122,9 +143,9 @@ class Speakers:
 def forget_speaker(memory: DialectMemory, address: str) -> bool:
     """Have a peer forgotten, also by a process that runs; whether it was known."""
     name = with_prefix(address)
-    if name not in memory.read(_KIND):
+    if memory.read(_KIND).get(name, _FORGOTTEN) == _FORGOTTEN:
         return False
-    memory.erase(_KIND, name)
+    memory.write(_KIND, name, _FORGOTTEN)
     return True
 
 

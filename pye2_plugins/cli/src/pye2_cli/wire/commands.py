@@ -36,8 +36,8 @@ _takes_keys = click.option(
     multiple=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Also read what is encrypted for this key, or by it; this folder's client key is always"
-    " tried. Can be repeated.",
+    help="Also read what is encrypted for this key or, in PyE2's dialect, by it; this folder's"
+    " client key is always tried. Can be repeated.",
 )
 
 _takes_json = click.option(

@@ -84,7 +84,7 @@ class Listener:
         tell: Callable[[str], None],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._url = settings.broker.url
+        self._place = f"{settings.broker.url}, root topic {settings.root_topic!r}"
         self._reader = reader
         self._show = show
         self._tell = tell
@@ -136,7 +136,7 @@ class Listener:
         self._choose_channels()
         try:
             self._establish()
-            self._tell(f"listening at {self._url}; Ctrl-C ends")
+            self._tell(f"listening at {self._place}; Ctrl-C ends")
             while True:
                 self._take(self._events.get())
         finally:
@@ -183,7 +183,7 @@ class Listener:
         return True
 
     def _come_back(self, reason: str) -> None:
-        self._tell(f"lost the broker {self._url}: {reason}; what passes meanwhile is not heard")
+        self._tell(f"lost the broker {self._place}: {reason}; what passes meanwhile is not heard")
         while True:
             try:
                 self._establish()
@@ -191,7 +191,7 @@ class Listener:
                 self._tell(f"still no broker: {error}")
                 self._rest()
             else:
-                self._tell(f"listening again at {self._url}")
+                self._tell(f"listening again at {self._place}")
                 return
 
     def _rest(self) -> None:
