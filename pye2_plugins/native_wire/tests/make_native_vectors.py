@@ -152,6 +152,10 @@ PIPELINE = PipelineConfig(
 )
 MESSAGES = {
     "a pipeline": (Command(Action.UPDATE_PIPELINE, PIPELINE, BOB.address, DESK), True),
+    "a pipeline, for somebody else": (
+        Command(Action.UPDATE_PIPELINE, PIPELINE, BOB.address, DESK, "none"),
+        True,
+    ),
     "an update": (
         Command(
             Action.UPDATE_INSTANCE,
@@ -216,7 +220,7 @@ def message_case(name: str, data: bytes, **more: Any) -> dict[str, Any]:
     if header.receiver is not None:
         from pye2_native_wire.sealing import decrypted
 
-        content_key = bob.content_key_of(header)
+        content_key = bob.parse(data).content_key()
         case["content_key_hex"] = content_key.hex()
         body = decrypted(body, content_key, data[:body_at])
     return {
@@ -245,7 +249,7 @@ def refused_messages(good: bytes) -> list[dict[str, Any]]:
         "cut short": (good[:150], "shape"),
         "another version": (good[:4] + b"\x02" + good[5:], "unsupported"),
         "an unknown kind": (good[:5] + b"\x05" + good[6:], "unsupported"),
-        "an unknown flag": (good[:6] + b"\x05" + good[7:], "shape"),
+        "an unknown flag": (good[:6] + b"\x09" + good[7:], "shape"),
         "another magic": (b"\x93pyf" + good[4:], "shape"),
     }
     late = {"now": (NOON + timedelta(days=7)).isoformat()}

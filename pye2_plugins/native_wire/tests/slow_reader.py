@@ -301,7 +301,7 @@ def read_message(
     at = 161 if flags & 1 else 40
     if len(data) < at + 40 + 12 + 64:
         raise Refused("shape")
-    if flags > 3 or (flags & 2 and (flags & 1 or kind != 1)):
+    if flags > 7 or (flags & 2 and flags & 1) or (flags & 6 and kind != 1):
         raise Refused("shape")
     if flags & 1:
         receiver, key_id, wrapped = data[40:73], data[73:81], data[81:161]
@@ -311,7 +311,8 @@ def read_message(
     said["created"] = EPOCH + timedelta(microseconds=created)
     said["expires"] = EPOCH + timedelta(microseconds=expires) if expires else None
     at += 40
-    for name in ("target", "name", "session_id", "pipeline", "signature", "instance_id"):
+    names = ["target", "name", "session_id", "pipeline", "signature", "instance_id"]
+    for name in names + ["delegation"] * bool(flags & 4):
         length, at = int.from_bytes(data[at : at + 2], "big"), at + 2
         said[name] = None if length == 0xFFFF else data[at : at + length].decode()
         at += 0 if length == 0xFFFF else length
@@ -319,6 +320,7 @@ def read_message(
         at > len(data) - 64
         or (kind == 1) != bool(expires)
         or (kind == 1) != (said["target"] is not None)
+        or (flags & 4 and not said["delegation"])
     ):
         raise Refused("shape")
     header, body = data[:at], data[at:-64]

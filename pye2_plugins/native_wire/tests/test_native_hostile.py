@@ -178,7 +178,6 @@ def test_a_version_that_is_not_known_says_what_to_install(pair: Pair) -> None:
         ({"action": "UPDATE_INSTANCES", "updates": [1]}, "shape"),
         ({"action": "STOP", "capabilities": "INBOX"}, "shape"),
         ({"action": "STOP", "introductions": {"native": 1}}, "shape"),
-        ({"action": "STOP", "delegation": []}, "shape"),
         (
             {
                 "action": "UPDATE_PIPELINE",

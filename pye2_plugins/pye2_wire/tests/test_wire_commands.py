@@ -143,10 +143,15 @@ def test_an_instance_command_stays_within_its_update() -> None:
 
 
 @pytest.mark.parametrize("encrypt_for", [None, NODE.address], ids=["plain", "encrypted"])
-def test_a_delegation_travels_beside_the_action(encrypt_for: str | None) -> None:
-    delegated = command(Action.STOP, delegation={"job": "j1"})
+def test_in_whose_name_it_comes_is_in_clear_and_known_before_it_is_opened(
+    encrypt_for: str | None,
+) -> None:
+    delegated = command(Action.STOP, delegation="signed")
+    sealed = DIALECT.parse(DIALECT.seal(delegated, CLIENT, encrypt_for=encrypt_for))
 
-    assert received(wired(delegated, encrypt_for)).delegation == {"job": "j1"}
+    assert sealed.delegation == "signed"
+    assert received(wired(delegated, encrypt_for)).delegation == "signed"
+    assert wired(delegated, encrypt_for)["PYE2_DELEGATION"] == "signed"
 
 
 def test_a_command_is_for_its_target_and_says_so_before_it_is_opened() -> None:

@@ -44,7 +44,8 @@
     └── NodeError
         ├── HomeInUse
         └── InvalidConfiguration
-            └── GrantMissing
+            ├── GrantMissing
+            └── DelegationRefused
 
 Each says what happened, to what, and what to do next, and carries as attributes what a program
 needs to decide. Add a class here only when some caller would handle it differently.
@@ -533,3 +534,11 @@ class GrantMissing(InvalidConfiguration):
         self.address = address
         self.lacking = lacking
         self.command = command
+
+
+class DelegationRefused(InvalidConfiguration):
+    """Work that a node brings for a client is not covered by a delegation of that client.
+
+    Attributes:
+        pipeline: the pipeline that it is about, or the one of the job, if that is known.
+    """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pye2_chain_job.delegated import delegated_work
 from pye2_chain_job.reports import JobState
 from pye2_chain_job.settings import nr_of_nodes
 from pye2_chain_job.stages import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from pye2core import Payload, Pipeline
     from pye2core.code import CapturedCode, Permitted
+    from pye2core.delegations import DelegatedWork
     from pye2core.descriptors import PresetDescriptor
     from pye2core.plugins import PluginRegistry
 
@@ -89,7 +91,8 @@ class ChainJobInstance(Instance):
         Args:
             arguments: those of ``Pipeline.create_chain_dist_custom_plugin_instance``, and
                 ``main_node_progress``, a function ``(plugin, collected_data)`` that gives a
-                percentage; all others are further settings.
+                percentage; ``delegation_days``, for how long workers may be begun in this client's
+                name (7 days unless given, at most 31); all others are further settings.
 
         Raises:
             CodeError: a function cannot be read back.
@@ -114,6 +117,17 @@ class ChainJobInstance(Instance):
             given["NODE_PIPELINE_CONFIG"] = {**_PYE2_PIPELINE_CONFIG, **own}
         settings = {**super().settings_from(**arguments), **given}
         return {**settings, **functions.settings(settings)}
+
+    @classmethod
+    def delegated(cls, settings: Mapping[str, Any]) -> DelegatedWork | None:
+        """What the main node has workers do (PyE2 wire protocol, section 20).
+
+        None where the workers' code is only known by its digest: somebody else has sent it.
+
+        Raises:
+            SettingsError: ``DELEGATION_DAYS`` is no number of days.
+        """
+        return delegated_work(settings, installed_plugins())
 
     def wrap_on_data(
         self, on_data: Callable[..., object] | None

@@ -19,10 +19,8 @@ from pye2_native_wire.reading import (
     maps_at,
     member_at,
     name_at,
-    optional,
     required,
     settings_at,
-    without_none,
 )
 from pye2_native_wire.values import UnsendableValue, misshapen
 from pye2core.errors import MessageRejected
@@ -62,7 +60,6 @@ def command_map(command: Command) -> dict[str, Any]:
         "action": command.action.name,
         **_body_map(command.action, command.body),
         **abilities_map(command.requester.capabilities, command.introductions),
-        **without_none({"delegation": command.delegation}),
     }
 
 
@@ -119,7 +116,7 @@ def _command_from(header: Header, said: Mapping[str, Any], origin: Origin) -> Co
         body=_body_from(action, said),
         target=header.target or "",
         requester=Requester(header.sender, header.name, header.session_id, capabilities_in(said)),
-        delegation=optional(said, "delegation", dict),
+        delegation=header.delegation,
         introductions=introductions_in(said),
         origin=origin,
     )

@@ -25,6 +25,8 @@ SIGNATURE_BYTES: Final = 64
 
 ENCRYPTED: Final = 1
 SIGN_OF_LIFE: Final = 2
+DELEGATED: Final = 4
+_KNOWN_FLAGS: Final = ENCRYPTED | SIGN_OF_LIFE | DELEGATED
 
 _FIRST = struct.Struct(">4sBBB33s")
 _RECEIVER = struct.Struct(">33s8s80s")
@@ -84,6 +86,7 @@ class Header:
         name: of a command, its asker's; of other kinds, the node's.
         session_id: of a command, its asker's.
         path: of other kinds, what it is about.
+        delegation: of a command that is brought for somebody else, in whose name.
     """
 
     kind: Kind
@@ -98,6 +101,7 @@ class Header:
     name: str | None
     session_id: str | None
     path: InstancePath
+    delegation: str | None = None
 
 
 # --- to bytes -------------------------------------------------------------------------------------
@@ -109,7 +113,11 @@ def header_bytes(header: Header) -> bytes:
     Raises:
         UnsendableValue: a name in it is no Unicode, or has 65,535 bytes or more.
     """
-    flags = ENCRYPTED * (header.receiver is not None) + SIGN_OF_LIFE * header.asks_for_sign_of_life
+    flags = (
+        ENCRYPTED * (header.receiver is not None)
+        + SIGN_OF_LIFE * header.asks_for_sign_of_life
+        + DELEGATED * (header.delegation is not None)
+    )
     path = header.path
     return b"".join(
         (
@@ -127,6 +135,7 @@ def header_bytes(header: Header) -> bytes:
             _text_bytes(path.pipeline, "path.pipeline"),
             _text_bytes(path.signature, "path.signature"),
             _text_bytes(path.instance_id, "path.instance_id"),
+            b"" if header.delegation is None else _text_bytes(header.delegation, "delegation"),
         )
     )
 
@@ -192,7 +201,9 @@ def _read(data: bytes) -> tuple[Header, int]:
 
 def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, int]:
     asks, is_encrypted = bool(flags & SIGN_OF_LIFE), bool(flags & ENCRYPTED)
-    if flags & ~(ENCRYPTED | SIGN_OF_LIFE) or (asks and (is_encrypted or kind != Kind.COMMAND)):
+    is_delegated = bool(flags & DELEGATED)
+    contradict = asks and is_encrypted or (asks or is_delegated) and kind != Kind.COMMAND
+    if flags & ~_KNOWN_FLAGS or contradict:
         raise misshapen(f"its flags {flags:#04x} contradict each other or are unknown")
     place = _FIRST.size
     receiver = None
@@ -201,8 +212,11 @@ def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, 
         receiver = Receiver(_address(address), key_id, wrapped_key)
         place += _RECEIVER.size
     message_id, created, expires, sequence = _NUMBERS.unpack_from(data, place)
-    texts, place = _texts(data, place + _NUMBERS.size)
-    target, name, session_id, *path = texts
+    texts, place = _texts(data, place + _NUMBERS.size, 6 + is_delegated)
+    target, name, session_id, *path = texts[:6]
+    delegation = texts[6] if is_delegated else None
+    if is_delegated and not delegation:
+        raise misshapen("its flags tell of a delegation that is not there")
     header = Header(
         kind=kind,
         sender=sender,
@@ -216,6 +230,7 @@ def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, 
         name=name,
         session_id=session_id,
         path=InstancePath(*path),
+        delegation=delegation,
     )
     _require_consistent(header)
     return header, place
@@ -233,9 +248,9 @@ def _require_consistent(header: Header) -> None:
         raise misshapen("only a command has a session id outside of its body")
 
 
-def _texts(data: bytes, place: int) -> tuple[list[str | None], int]:
+def _texts(data: bytes, place: int, count: int) -> tuple[list[str | None], int]:
     texts: list[str | None] = []
-    for _ in range(6):
+    for _ in range(count):
         begin = place + 2
         length = int.from_bytes(data[place:begin], "big")
         place = begin

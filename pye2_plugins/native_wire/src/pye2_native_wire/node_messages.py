@@ -187,6 +187,9 @@ def heartbeat_map(heartbeat: Heartbeat) -> dict[str, Any]:
                 "pipelines": None
                 if pipelines is None
                 else [pipeline_map(each) for each in pipelines],
+                "may_delegate": None
+                if heartbeat.may_delegate is None
+                else list(heartbeat.may_delegate),
                 "life": heartbeat.life,
                 "revision": heartbeat.revision,
                 "load": heartbeat.load,
@@ -237,6 +240,9 @@ def heartbeat_from(header: Header, said: Mapping[str, Any], origin: Origin) -> H
         address=header.sender,
         allowed=tuple(with_prefix(each) for each in texts_at(said, "allowed")),
         secured=required(said, "secured", bool),
+        may_delegate=None
+        if said.get("may_delegate") is None
+        else tuple(with_prefix(each) for each in texts_at(said, "may_delegate")),
         pipelines=None if pipelines is None else tuple(pipelines),
         presence=member_at(said, "presence", Presence),
         is_brief=required(said, "brief", bool),

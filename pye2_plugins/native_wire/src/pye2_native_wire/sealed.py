@@ -65,6 +65,7 @@ class NativeSealedMessage(SealedMessage):
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it only asks a node to show itself, and says so in clear.
         is_encrypted: whether only its receiver can read what it says.
+        delegation: of a command, in whose name a node brings it.
         header: all that is said outside of its body.
     """
 
@@ -80,6 +81,7 @@ class NativeSealedMessage(SealedMessage):
     is_command: bool = field(init=False)
     asks_for_sign_of_life: bool = field(init=False)
     is_encrypted: bool = field(init=False)
+    delegation: str | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         header = self.header
@@ -90,6 +92,7 @@ class NativeSealedMessage(SealedMessage):
         self.path = header.path
         self.asks_for_sign_of_life = header.asks_for_sign_of_life
         self.is_encrypted = receiver is not None
+        self.delegation = header.delegation
 
     @property
     def requester(self) -> Requester:

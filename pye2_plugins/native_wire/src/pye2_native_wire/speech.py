@@ -144,6 +144,7 @@ class Speech:
                 name=message.requester.name,
                 session_id=message.requester.session_id,
                 path=InstancePath(),
+                delegation=message.delegation,
             )
         return Header(
             **common,

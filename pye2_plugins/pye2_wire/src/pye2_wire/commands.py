@@ -73,8 +73,9 @@ ACTIONS: Mapping[str, Action] = {
 
 _NAME_OF = {action: name for name, action in ACTIONS.items()}
 
-DELEGATION = "EE_DELEGATION"
-"""Ours, and reserved: a client's signed delegation of a job. It travels beside the action."""
+DELEGATION = "PYE2_DELEGATION"
+"""Ours: in whose name a node brings the command. In clear, as its receiver decides by that whether
+to open it (section 20)."""
 
 
 def asks_for_sign_of_life(message: Mapping[str, Any]) -> bool:
@@ -114,8 +115,10 @@ def command_envelope(
         ciphertext = encrypted_text(spaced(said).encode(), identity, encrypt_for)
         body = {"EE_IS_ENCRYPTED": True, "EE_ENCRYPTED_DATA": ciphertext}
     requester = command.requester
+    delegated = {} if command.delegation is None else {DELEGATION: command.delegation}
     return {
         **body,
+        **delegated,
         "EE_ID": command.target,
         "SESSION_ID": requester.session_id or requester.name,
         "INITIATOR_ID": requester.name,
@@ -133,8 +136,6 @@ def _said(command: Command) -> dict[str, Any]:
         **capability_fields(command.requester.capabilities),
         **introduction_fields(command.introductions),
     }
-    if command.delegation is not None:
-        said[DELEGATION] = command.delegation
     return as_plain(said)
 
 
@@ -228,7 +229,7 @@ def _command_from(message: Mapping[str, Any], said: Mapping[str, Any], origin: O
             session_id=optional_text_at(message, "SESSION_ID"),
             capabilities=capabilities_from(said),
         ),
-        delegation=object_at(said, DELEGATION) if said.get(DELEGATION) is not None else None,
+        delegation=optional_text_at(message, DELEGATION),
         introductions=introductions_from(said),
         origin=origin,
         pairing=_request_from(payload) if action is Action.PAIR else None,

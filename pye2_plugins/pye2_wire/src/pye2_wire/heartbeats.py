@@ -75,6 +75,9 @@ LARGEST_BRIEF = 1024
 
 _LONGEST_LIFE = 64
 
+_MAY_DELEGATE = "PYE2_MAY_DELEGATE"
+"""Ours: who may bring work for others without a delegation (section 20)."""
+
 _LIFE = "PYE2_LIFE"
 _REVISION = "PYE2_STATE"
 """Ours: which connection of the node's to the broker it is, and how often it changed since."""
@@ -163,6 +166,7 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
         "EE_ADDR": heartbeat.address,
         "EE_WHITELIST": [without_prefix(address) for address in heartbeat.allowed],
         "SECURED": heartbeat.secured,
+        **_may_delegate_fields(heartbeat),
         "EE_IS_SUPER": heartbeat.is_supervisor,
         **_figures(heartbeat),
         **_life_fields(heartbeat),
@@ -174,6 +178,12 @@ def _state(heartbeat: Heartbeat, time: str) -> dict[str, Any]:
     if heartbeat.pipelines is not None:
         state["CONFIG_STREAMS"] = [stored_pipeline_object(each) for each in heartbeat.pipelines]
     return state
+
+
+def _may_delegate_fields(heartbeat: Heartbeat) -> dict[str, Any]:
+    if heartbeat.may_delegate is None:
+        return {}
+    return {_MAY_DELEGATE: [without_prefix(address) for address in heartbeat.may_delegate]}
 
 
 def _life_fields(heartbeat: Heartbeat) -> dict[str, Any]:
@@ -225,6 +235,7 @@ def heartbeat_from(message: dict[str, Any], origin: Origin) -> Heartbeat:
         address=origin.sender,
         allowed=tuple(_allowed_from(status)),
         secured=is_brief or flag_at(status, "SECURED"),
+        may_delegate=_may_delegate_from(status),
         pipelines=_pipelines_from(status),
         presence=_presence_from(status),
         is_brief=is_brief,
@@ -315,6 +326,13 @@ def _pipelines_from(status: Mapping[str, Any]) -> tuple[PipelineConfig, ...] | N
 
 
 # A node that states an odd figure is online all the same: nothing below rejects anything.
+
+
+def _may_delegate_from(status: Mapping[str, Any]) -> tuple[str, ...] | None:
+    stated = status.get(_MAY_DELEGATE)
+    if type(stated) is not list:
+        return None
+    return tuple(with_prefix(each) for each in stated if type(each) is str)
 
 
 def _figure_from(status: Mapping[str, Any], key: str) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from pye2_wire.ciphertext import decrypted_object
-from pye2_wire.commands import asks_for_sign_of_life, asks_to_pair, command_from
+from pye2_wire.commands import DELEGATION, asks_for_sign_of_life, asks_to_pair, command_from
 from pye2_wire.envelope import Event, formatter_name_from, path_from
 from pye2_wire.formatters import formatter_named
 from pye2_wire.heartbeats import STATUS_NESTING_LIMIT, heartbeat_from
@@ -82,6 +82,7 @@ class Pye2SealedMessage(SealedMessage):
         asks_for_sign_of_life: whether it only asks a node to show itself, and says so in clear.
         asks_to_pair: whether it asks a node to be paired, in clear.
         is_encrypted: whether only its receiver can read what it says.
+        delegation: of a command, in whose name a node brings it, which is in clear.
     """
 
     sender: str
@@ -91,6 +92,7 @@ class Pye2SealedMessage(SealedMessage):
     asks_for_sign_of_life: bool
     asks_to_pair: bool
     is_encrypted: bool
+    delegation: str | None
     _size: int
     _message: dict[str, Any] = field(repr=False)
     _event: Event | None
@@ -220,6 +222,7 @@ def parse(data: bytes) -> Pye2SealedMessage:
             asks_for_sign_of_life=in_clear and asks_for_sign_of_life(message),
             asks_to_pair=in_clear and asks_to_pair(message),
             is_encrypted=encrypted,
+            delegation=optional_text_at(message, DELEGATION) if event is None else None,
             size=len(data),
             message=message,
             event=event,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pye2core.clock import Clock
     from pye2core.messages import (
         Command,
+        Delegation,
         Heartbeat,
         InstancePath,
         Notification,
@@ -41,6 +42,9 @@ class Peer:
         pipelines: how many pipelines it runs.
         signatures: the signatures it says it can run; None where it does not say.
         is_lost: whether its connection was lost; it may come back.
+        allowed: the addresses on its white list.
+        lets_me_delegate: whether it takes work for others from this node without a delegation; None
+            where it knows nothing of delegations, so that ``allows_me`` decides.
     """
 
     address: str
@@ -50,6 +54,8 @@ class Peer:
     pipelines: int = 0
     signatures: frozenset[str] | None = None
     is_lost: bool = False
+    allowed: frozenset[str] = frozenset()
+    lets_me_delegate: bool | None = None
 
 
 class NetworkListener(Protocol):
@@ -78,7 +84,11 @@ class Network(Protocol):
         """The nodes that are online, without this one."""
 
     def send(self, command: Command) -> Awaitable[None]:
-        """Send a command, encrypted for its target; done when the broker has it."""
+        """Send a command, encrypted for its target; done when the broker has it.
+
+        A node has no wishes of its own: without a ``delegation`` the command is marked as brought
+        for somebody who signed none.
+        """
 
     def listen(self, listener: NetworkListener) -> Callable[[], None]:
         """Hear what others say until the function that is returned is called."""
@@ -106,6 +116,13 @@ class InstanceContext(Protocol):
     @property
     def settings(self) -> Mapping[str, Any]:
         """The instance's configuration as it stands, by upper-case key."""
+
+    def delegation(self) -> Delegation | None:
+        """What its client lets this node have others do for it; None if it has signed nothing.
+
+        Raises:
+            DelegationRefused: it cannot be used here, or now; says why.
+        """
 
     @property
     def clock(self) -> Clock:

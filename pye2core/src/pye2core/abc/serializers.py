@@ -32,6 +32,8 @@ class SealedMessage(ABC):
             offers that looks at it, whoever sent it. Sent in the dialect that everybody speaks;
             others need not know of it.
         is_encrypted: whether only its receiver can read what it says.
+        delegation: of a command, what it says of in whose name it comes; known before it is opened,
+            as that decides whether it is.
     """
 
     sender: str
@@ -41,6 +43,7 @@ class SealedMessage(ABC):
     asks_for_sign_of_life: bool = False
     asks_to_pair: bool = False
     is_encrypted: bool = False
+    delegation: str | None = None
 
     @property
     def requester(self) -> Requester:

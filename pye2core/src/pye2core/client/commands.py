@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pye2core.client.transactions import Expectation, Outcome, Transaction, Transactions
     from pye2core.clock import Clock
     from pye2core.connection import Connection
+    from pye2core.identity import Identity
     from pye2core.messages import CommandBody
 
 _WITH_INBOX = frozenset({Capability.INBOX})
@@ -79,6 +80,11 @@ class Commands:
         self._show = show
         self._numbers = itertools.count(1)
         self._unsent: dict[Future[None], str] = {}
+
+    @property
+    def identity(self) -> Identity:
+        """Who gives them."""
+        return self._connection.identity
 
     def tell(
         self, node: str, action: Action, body: CommandBody, *, session_id: str | None = None

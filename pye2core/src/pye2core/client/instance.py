@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pye2core.client.differences import InstanceKey
     from pye2core.client.pipeline import Pipeline
     from pye2core.client.transactions import Outcome, Transaction
+    from pye2core.delegations import DelegatedWork
     from pye2core.errors import JobFailedError
     from pye2core.messages import Notification, PayloadMessage
 
@@ -128,6 +129,19 @@ class Instance:
             CodeError: code that was given cannot be read back or is refused.
         """
         return upper_keys(arguments)
+
+    @classmethod
+    def delegated(cls, settings: Mapping[str, Any]) -> DelegatedWork | None:
+        """What its node has other nodes do for it; None if nothing, or if that cannot be known.
+
+        To be overridden where a node hands work on: other nodes do it only if this client has
+        signed that they may, and is allowed there.
+
+        Args:
+            settings: all of the instance's.
+        """
+        del settings
+        return None
 
     def wrap_on_data(self, on_data: OnData | None) -> OnData | None:
         """The callback ``(pipeline, payload)`` by which the user's own is called.

@@ -19,6 +19,7 @@ from pye2core.client.arguments import (
     check_seconds,
     check_settings,
 )
+from pye2core.client.delegating import with_delegation
 from pye2core.client.differences import key_of
 from pye2core.client.instance import Instance
 from pye2core.client.signatures import (
@@ -95,6 +96,7 @@ class Pipeline(TemporaryInstances):
         self.check_on_node(signature_of(signature))
         given = upper_keys(config or {})
         settings = {**given, **kind.settings_from(**with_grants_of(given, kwargs))}
+        settings = with_delegation(self, kind, settings)
         wanted = InstanceConfig(signature_of(signature), instance_id, settings)
         with self._proposing() as proposed:
             if proposed.instance(*key_of(wanted)) is not None:
@@ -431,7 +433,9 @@ class Pipeline(TemporaryInstances):
             before = proposed.instance(*instance.key)
             if before is None:
                 raise self._no_instance(instance.key)
-            self.configurations.propose_instance(before.changed(changes))
+            changed = before.changed(changes)
+            settings = with_delegation(self, type(instance), changed.settings, before.settings)
+            self.configurations.propose_instance(evolve(changed, settings=settings))
 
     def replace_instance(self, instance: Instance) -> None:
         """Let an object take the place of the one for the same instance."""

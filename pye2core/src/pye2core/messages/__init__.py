@@ -30,6 +30,7 @@ from pye2core.messages.configuration import (
     upper_keys,
     with_grants_of,
 )
+from pye2core.messages.delegation import UNDELEGATED, Delegation
 from pye2core.messages.models import (
     EVERY_NODE,
     NOBODY,
@@ -72,12 +73,14 @@ __all__ = [
     "NOBODY",
     "OPEN_TO_ALL",
     "SIGNS_OF_LIFE",
+    "UNDELEGATED",
     "VOID",
     "Action",
     "Capability",
     "Circumstances",
     "Command",
     "CommandBody",
+    "Delegation",
     "Heartbeat",
     "InstanceConfig",
     "InstancePath",

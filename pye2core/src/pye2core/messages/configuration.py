@@ -23,6 +23,9 @@ FORMATTER = "EE_FORMATTER"
 """The setting of an instance that names the formatter of its payloads; its prefix keeps it apart
 from the settings of custom code."""
 
+DELEGATION = "DELEGATION"
+"""The setting of an instance with its client's signed word on what other nodes may do for it."""
+
 GRANTS = "GRANTS"
 """The setting of an instance that says what its code may do besides computing."""
 

@@ -118,7 +118,9 @@ class Command:
         target: the node's address, or its name where no address is known; ``EVERY_NODE`` for a
             question to all.
         requester: who asks.
-        delegation: reserved for a client's signed delegation of a job; None today.
+        delegation: of what a node brings for somebody else, that one's delegation as it was signed,
+            or ``UNDELEGATED``; None where the asker acts for itself. Receivers know it before they
+            open the command.
         introductions: further dialects that the asker speaks; set by the connection.
         origin: set on receipt.
         pairing: of a request to be paired, what it says; None for all other actions.
@@ -128,7 +130,7 @@ class Command:
     body: CommandBody
     target: str
     requester: Requester = NOBODY
-    delegation: dict[str, Any] | None = None
+    delegation: str | None = None
     introductions: tuple[Introduction, ...] = ()
     origin: Origin | None = None
     pairing: PairingRequest | None = field(default=None, kw_only=True)
@@ -207,6 +209,8 @@ class Heartbeat:
         address: the node's address.
         allowed: addresses whose commands it takes, with their prefix.
         secured: False says that it takes commands from anybody (PyE2's default).
+        may_delegate: those of them that may bring work for others without a delegation; None where
+            the node knows nothing of delegations, as PyE2's do not.
         pipelines: the pipelines it runs; None when the message did not say (only *online* then).
         presence: whether its node is there.
         is_brief: whether it only says that its node is there, and how busy: all else is as in the
@@ -239,6 +243,7 @@ class Heartbeat:
     address: str
     allowed: tuple[str, ...] = ()
     secured: bool = True
+    may_delegate: tuple[str, ...] | None = None
     pipelines: tuple[PipelineConfig, ...] | None = ()
     presence: Presence = Presence.ONLINE
     is_brief: bool = False

@@ -159,6 +159,15 @@ class TellsWhatItIsTold(DialectContract):
 
         assert evolve(self.opened(data), origin=None) == _COMMAND
 
+    @pytest.mark.parametrize("encrypt_for", [None, RECEIVER.address], ids=["clear", "encrypted"])
+    def test_in_whose_name_a_command_comes_is_known_before_it_is_opened(
+        self, encrypt_for: str | None
+    ) -> None:
+        data = self.seal(evolve(_COMMAND, delegation="signed"), encrypt_for)
+
+        assert self.parsed(data).delegation == self.opened(data).delegation == "signed"
+        assert self.parsed(self.seal(_COMMAND, encrypt_for)).delegation is None
+
     # --- who made a pipeline ---
 
     @pytest.mark.parametrize("zone", [UTC, _ELSEWHERE], ids=["UTC", "+05:30"])

@@ -95,7 +95,7 @@ commands = st.builds(
     _orders,
     names,
     _sessions,
-    st.none() | fields,
+    st.none() | st.text("abcXYZ019-_.", min_size=1, max_size=200),
     introductions,
 )
 payloads = st.builds(PayloadMessage, paths, fields, askers, _editors)
@@ -116,6 +116,8 @@ heartbeats = st.builds(
     address=st.just(SENDER.address),
     allowed=st.lists(st.sampled_from([SENDER.address, RECEIVER.address])).map(tuple),
     secured=st.booleans(),
+    may_delegate=st.none()
+    | st.lists(st.sampled_from([SENDER.address, RECEIVER.address])).map(tuple),
     pipelines=st.none() | st.lists(pipelines, max_size=2).map(tuple),
     load=st.none() | st.floats(0, 100),
     free_memory=st.none() | st.floats(0, 1e6),
