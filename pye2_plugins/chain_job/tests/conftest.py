@@ -16,10 +16,17 @@ import pytest
 from pye2_chain_job.runner import ChainJobRunner
 from pye2core.abc import CallResult, CodeFailure, FunctionSource, Peer, SandboxExit
 from pye2core.code import as_function, check_source, encode
-from pye2core.errors import CallTimedOut, CodeRefused, MessageTooLarge, SandboxDied
+from pye2core.errors import (
+    CallTimedOut,
+    CodeRefused,
+    DelegationRefused,
+    MessageTooLarge,
+    SandboxDied,
+)
 from pye2core.messages import (
     Action,
     Command,
+    Delegation,
     Heartbeat,
     InstancePath,
     Notification,
@@ -284,8 +291,14 @@ class FakeContext:
         self.payloads: list[dict[str, Any]] = []
         self.notified: list[tuple[NotificationKind, str, dict[str, Any]]] = []
         self.state: bytes | None = None
+        self.delegated: Delegation | DelegationRefused | None = None
         self.too_large: Callable[[Mapping[str, Any]], bool] = lambda fields: False
         self.saving: Callable[[bytes], float] = lambda state: 0.0
+
+    def delegation(self) -> Delegation | None:
+        if self.delegated is None or isinstance(self.delegated, Delegation):
+            return self.delegated
+        raise self.delegated
 
     async def open_sandbox(self) -> FakeSandbox:
         self.sandboxes.append(FakeSandbox(self.memory))

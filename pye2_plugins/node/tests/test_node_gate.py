@@ -26,6 +26,7 @@ class Sealed:
     asks_to_pair: bool = False
     is_encrypted: bool = False
     requester: Requester = ASKER
+    delegation: str | None = None
 
 
 @pytest.fixture

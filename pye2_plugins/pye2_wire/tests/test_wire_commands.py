@@ -211,7 +211,7 @@ def test_keys_of_a_body_may_be_lower_case() -> None:
         ({"ACTION": "PIPELINE_COMMAND", "PAYLOAD": {"NAME": "p"}}, "shape"),
         ({"ACTION": "ARCHIVE_CONFIG", "PAYLOAD": {"NAME": "p"}}, "shape"),
         ({"ACTION": "ARCHIVE_CONFIG", "PAYLOAD": ""}, "shape"),
-        ({"EE_DELEGATION": "x"}, "shape"),
+        ({"PYE2_DELEGATION": {}}, "shape"),
         ({"INITIATOR_ID": 5}, "shape"),
         ({"SESSION_ID": []}, "shape"),
         ({"EE_ID": None}, "shape"),

@@ -26,9 +26,7 @@ _SIGNATURES: Final = ("NODE_SIGNATURE", "NODE_PLUGIN_SIGNATURE")
 _USUAL_SIGNATURE: Final = "CUSTOM_EXEC_01"
 
 
-def delegated_work(
-    settings: Mapping[str, Any], registry: PluginRegistry
-) -> DelegatedWork | None:
+def delegated_work(settings: Mapping[str, Any], registry: PluginRegistry) -> DelegatedWork | None:
     """What a delegation for a job with these settings has to cover; None if it cannot be known.
 
     Raises:
@@ -51,9 +49,7 @@ def delegated_work(
     )
 
 
-def _code_in(
-    config: Mapping[str, Any], signature: str, registry: PluginRegistry
-) -> Iterator[Any]:
+def _code_in(config: Mapping[str, Any], signature: str, registry: PluginRegistry) -> Iterator[Any]:
     """What of the workers' own settings is code."""
     try:
         confidential = registry.signature(signature).confidential

@@ -36,11 +36,13 @@ class Requirements:
         signature: what it must be able to run, where it says what it can.
         named: names or addresses of the nodes to be chosen first.
         self_address: the main node's own address.
+        client: who has signed that the main node may have others do this; None if nobody has.
     """
 
     signature: str
     named: tuple[str, ...]
     self_address: str
+    client: str | None = None
 
 
 @frozen
@@ -87,13 +89,8 @@ def choose_node(
 
 def why_not(peer: Peer, requirements: Requirements, silent: Collection[str]) -> str | None:
     """Why a node cannot be a worker, with what to do about it; None if it can."""
-    if not peer.allows_me:
-        return (
-            f"{peer.name} does not take commands from this node: where it runs, `pye2 node allow"
-            f" {requirements.self_address} --name {peer.name}` (or the --home that it was started"
-            " with) lets it, without a restart; so does starting it with"
-            f" --allow {requirements.self_address}"
-        )
+    if not takes_work(peer, requirements):
+        return _refusal(peer, requirements)
     if peer.signatures is not None and requirements.signature.upper() not in peer.signatures:
         return f"{peer.name} cannot run {requirements.signature}: install the plugin there"
     if peer.is_lost:
@@ -106,8 +103,32 @@ def why_not(peer: Peer, requirements: Requirements, silent: Collection[str]) -> 
 def will_not(peer: Peer, requirements: Requirements) -> bool:
     """Whether a node says itself that it cannot be a worker: waiting does not change that."""
     stated = peer.signatures
-    return not peer.allows_me or (
+    return not takes_work(peer, requirements) or (
         stated is not None and requirements.signature.upper() not in stated
+    )
+
+
+def takes_work(peer: Peer, requirements: Requirements) -> bool:
+    """Whether a node takes the job's work from this one (PyE2 wire protocol, section 20).
+
+    One that knows of delegations takes it if it allows the client who signed one, or trusts this
+    node to bring work for others; another one if it allows this node.
+    """
+    if peer.lets_me_delegate is None:
+        return peer.allows_me
+    return peer.lets_me_delegate or requirements.client in peer.allowed
+
+
+def _refusal(peer: Peer, requirements: Requirements) -> str:
+    here = requirements.self_address
+    whom, option, who = here, "", "commands from this node"
+    if peer.lets_me_delegate is not None:
+        whom = requirements.client or here
+        option = "" if requirements.client else " --may-delegate"
+        who = f"work of {whom}" if requirements.client else "work for others from this node"
+    return (
+        f"{peer.name} does not take {who}: where it runs, `pye2 node allow {whom}{option} --name"
+        f" {peer.name}` (or the --home that it was started with) lets it, without a restart"
     )
 
 

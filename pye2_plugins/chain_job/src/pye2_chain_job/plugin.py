@@ -17,6 +17,7 @@ CHAIN_JOB = SignatureDescriptor(
         "CUSTOM_CODE_AGGREGATE_COLLECTED_DATA",
         "CUSTOM_CODE_PROGRESS",
         "CUSTOM_CODE_REMOTE_NODE",
+        "DELEGATION",
     ),
 )
 

@@ -23,6 +23,7 @@ from pye2_chain_job.worker_pipeline import requester_name
 from pye2_chain_job.workers import MOST_ERRORS, JobPlan
 from pye2_custom_code.settings import checked
 from pye2core.abc import InstanceContext, Runner
+from pye2core.errors import DelegationRefused
 from pye2core.messages import NotificationKind
 from pye2core.plugins import installed_plugins
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pye2_chain_job.stages import JobCode
+    from pye2core.messages import Delegation
 
 _TOKEN_DIGITS: Final = 8
 
@@ -52,10 +54,13 @@ class ChainJobRunner(Runner):
         path = self.context.path
         settings = checked(JobSettings, self.context.settings, path, OTHER_NAMES)
         code = code_of(settings, installed_plugins(), path.pipeline)
-        job = await self._take_up_job(settings, code)
+        delegation = self._delegation()
+        client = None if delegation is None else delegation.client
+        job = await self._take_up_job(settings, code, client)
         callbacks = Callbacks(self.context, code, settings, job.collector.collected)
         digest = _digest(settings, code)
-        running = RunningJob(self.context, settings, code, job, callbacks, digest)
+        signed = None if delegation is None else delegation.text
+        running = RunningJob(self.context, settings, code, job, callbacks, digest, signed)
         await running.open()
         self._running = running
 
@@ -76,10 +81,19 @@ class ChainJobRunner(Runner):
         status = self._running.status() if self._running is not None else {}
         await self.context.emit({**status, "COMMAND_PARAMS": dict(data)})
 
-    async def _take_up_job(self, settings: JobSettings, code: JobCode) -> Job:
+    def _delegation(self) -> Delegation | None:
+        """What the client has signed; the job goes on without, where that will do."""
+        try:
+            return self.context.delegation()
+        except DelegationRefused as error:
+            text = f"the workers are begun in nobody's name: {error}"
+            self.context.notify(NotificationKind.ABNORMAL, text)
+            return None
+
+    async def _take_up_job(self, settings: JobSettings, code: JobCode, client: str | None) -> Job:
         rng = random.Random()  # noqa: S311 - it decides between equal nodes
         clock = self.context.clock
-        plan, now = self._plan(settings, code), clock.monotonic()
+        plan, now = self._plan(settings, code, client), clock.monotonic()
         kept = await self.context.load()
         try:
             job = journal.restore(kept, _digest(settings, code), plan, rng, now)
@@ -92,14 +106,17 @@ class ChainJobRunner(Runner):
         started = clock.now().astimezone().replace(tzinfo=None)
         return Job(plan, rng, started=started.isoformat(" ", "microseconds"), now=now)
 
-    def _plan(self, settings: JobSettings, code: JobCode) -> JobPlan:
+    def _plan(self, settings: JobSettings, code: JobCode, client: str | None) -> JobPlan:
         return JobPlan(
             pipeline=self.context.path.pipeline or "",
             requester=requester_name(self.context.path),
             token=uuid.uuid4().hex[:_TOKEN_DIGITS],
             pieces=settings.pieces,
             requirements=Requirements(
-                settings.node_signature.upper(), settings.nodes, self.context.node_address
+                settings.node_signature.upper(),
+                settings.nodes,
+                self.context.node_address,
+                client,
             ),
             node_timeout=settings.node_timeout,
             node_wait_timeout=settings.node_wait_timeout,

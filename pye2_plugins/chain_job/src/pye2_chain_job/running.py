@@ -62,6 +62,7 @@ class RunningJob:
         job: what decides.
         callbacks: calls its functions.
         digest: identifies settings and code in what is kept.
+        delegation: what the client has signed for the workers, as text; None if it has not.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class RunningJob:
         job: Job,
         callbacks: Callbacks,
         digest: str,
+        delegation: str | None = None,
     ) -> None:
         self._context = context
         self._settings = settings
@@ -79,6 +81,7 @@ class RunningJob:
         self._job = job
         self._callbacks = callbacks
         self._digest = digest
+        self._delegation = delegation
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._outbox = Outbox()
         self._changed = asyncio.Event()
@@ -224,7 +227,8 @@ class RunningJob:
         requester = Requester(
             self._context.node_address, self._job.plan.requester, about.session_id
         )
-        await self._context.network.send(Command(action, body, about.node, requester))
+        command = Command(action, body, about.node, requester, self._delegation)
+        await self._context.network.send(command)
 
     async def _send_payloads(self) -> None:
         """Send the payloads, leaving out those that a newer one has overtaken."""

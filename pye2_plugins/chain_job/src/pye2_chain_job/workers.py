@@ -391,7 +391,8 @@ class Workers:
         reasons = [why_not(peer, requirements, self._silent) for peer in self._peers.values()]
         told = [reason for reason in reasons if reason is not None]
         if not self._peers:
-            return "no other node is online: start one that allows this node"
+            whom = requirements.client or "this node"
+            return f"no other node is online: start one that allows {whom}"
         return (
             "; ".join(told[:_MOST_OBSTACLES])
             or "all others are taken: start more nodes, or ask for fewer workers"

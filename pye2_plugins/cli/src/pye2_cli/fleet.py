@@ -77,7 +77,9 @@ class Fleet:
         home: the folder that holds a folder for each node, and the broker's.
         size: how many nodes.
         broker_url: an existing broker; None to start an embedded one.
-        allow: addresses whose commands the nodes take, besides each other's.
+        allow: addresses whose commands the nodes take.
+        may_delegate: whether they also take each other's work for clients that have signed no
+            delegation, as PyE2's cannot.
         root_topic: the root of all channel names; None for that of this environment.
     """
 
@@ -86,6 +88,7 @@ class Fleet:
     broker_url: str | None = None
     allow: Sequence[str] = ()
     root_topic: str | None = None
+    may_delegate: bool = False
     nodes: list[FleetNode] = field(factory=list, init=False)
     _processes: list[subprocess.Popen[str]] = field(factory=list, init=False)
     _stack: ExitStack = field(factory=ExitStack, init=False)
@@ -145,11 +148,13 @@ class Fleet:
             click.echo(f"the node {node.name} has ended ({how}); the others go on", err=True)
 
     def _start(self, node: FleetNode) -> subprocess.Popen[str]:
-        allowed = [each.address for each in self.nodes] + list(self.allow)
         command = [sys.executable, "-m", "pye2_node", "--name", node.name]
         command += ["--home", str(node.home), "--json", "--parent-death"]
-        for address in allowed:
+        for address in self.allow:
             command += ["--allow", address]
+        for other in self.nodes if self.may_delegate else ():
+            if other is not node:
+                command += ["--may-delegate", other.address]
         if logging.getLogger().isEnabledFor(logging.INFO):
             command += ["--verbose"]
         # The broker's URL can hold a password, which an argument would show to all users.

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     "--allow", multiple=True, metavar="ADDRESS", help="Whose commands the nodes take too."
 )
 @click.option(
+    "--may-delegate",
+    is_flag=True,
+    help="The nodes also take each other's work for clients that sign no delegation: PyE2's, whose"
+    " distributed jobs need it. Whoever may use one node can then use all of them.",
+)
+@click.option(
     "--env-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the EE_* lines for a client to this file instead of printing them; its other"
@@ -48,18 +54,21 @@ def up(
     root_topic: str | None,
     home: Path,
     allow: tuple[str, ...],
+    may_delegate: bool,
     env_file: Path | None,
     as_json: bool,
 ) -> None:
     """Run a broker and several nodes until Ctrl-C or SIGTERM.
 
-    The nodes take commands from each other, from the client key of this folder, and from whom
-    --allow names.
+    The nodes take commands from the client key of this folder, and from whom --allow names; work
+    that one of them brings for those as well.
     """
     check_broker(broker_url)
     client = load_or_create_key(client_key_path(), client_passphrases()).address
     stop = _until_told_to_stop()
-    with Fleet(home, size, broker_url, (client, *allow), root_topic) as fleet:
+    with Fleet(
+        home, size, broker_url, (client, *allow), root_topic, may_delegate=may_delegate
+    ) as fleet:
         environment = environment_lines(client_settings(broker=fleet.url, root_topic=root_topic))
         if env_file is not None:
             write_settings(env_file, environment)

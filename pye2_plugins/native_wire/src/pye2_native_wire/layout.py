@@ -202,8 +202,9 @@ def _read(data: bytes) -> tuple[Header, int]:
 def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, int]:
     asks, is_encrypted = bool(flags & SIGN_OF_LIFE), bool(flags & ENCRYPTED)
     is_delegated = bool(flags & DELEGATED)
-    contradict = asks and is_encrypted or (asks or is_delegated) and kind != Kind.COMMAND
-    if flags & ~_KNOWN_FLAGS or contradict:
+    is_for_commands = asks or is_delegated
+    contradict = is_for_commands and kind != Kind.COMMAND
+    if flags & ~_KNOWN_FLAGS or (asks and is_encrypted) or contradict:
         raise misshapen(f"its flags {flags:#04x} contradict each other or are unknown")
     place = _FIRST.size
     receiver = None

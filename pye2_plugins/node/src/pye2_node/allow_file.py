@@ -5,11 +5,13 @@
     [addresses."0xai_A081W9y3zAr3KO88zrlhXZBoS7Wyyl-FmrDwtwQHWHGq"]
     alias = "my laptop"
     added = 2026-01-31T12:00:00Z
+    may_delegate = true
     network = true
     folders = ["/srv/pictures"]
     modules = ["pandas"]
 
-A table for each address, with what it is granted (``pye2core.code.grants``). To a table with a key
+A table for each address, with what it is granted (``pye2core.code.grants``), and whether it is a
+node that may bring work for others without a delegation of theirs. To a table with a key
 that is not known, or that cannot be understood, nothing is granted, and that is said. A file that
 cannot be understood is reported and left as it is.
 """
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-_OTHER_KEYS = frozenset({"added", "alias"})
+_MAY_DELEGATE = "may_delegate"
+_OTHER_KEYS = frozenset({"added", "alias", _MAY_DELEGATE})
 """What a table may hold besides grants."""
 
 _HEADER = """\
@@ -51,11 +54,13 @@ class Guest:
         address: in its full form.
         alias: what the owner calls them.
         grants: what their code may do besides computing.
+        may_delegate: whether they are a node that may bring work for others without a delegation.
     """
 
     address: str
     alias: str | None = None
     grants: Grants = NO_GRANTS
+    may_delegate: bool = False
 
 
 @frozen
@@ -97,7 +102,7 @@ def read_allow_file(file: Path) -> AllowFile:
             problems.append(str(error))
             continue
         try:
-            guest = evolve(guest, grants=_grants_in(details))
+            guest = evolve(guest, grants=_grants_in(details), may_delegate=_may_delegate(details))
         except ValueError as error:
             problems.append(f"the table of {text} {error}; until that is mended nothing is granted")
         guests.append(guest)
@@ -108,11 +113,18 @@ def _grants_in(details: dict[str, Any]) -> Grants:
     return read_grants({key: value for key, value in details.items() if key not in _OTHER_KEYS})
 
 
+def _may_delegate(details: dict[str, Any]) -> bool:
+    value = details.get(_MAY_DELEGATE, False)
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"has a {_MAY_DELEGATE} that is neither true nor false: {str(value)[:80]!r}")
+
+
 def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
     """Add those who are not in the file yet.
 
-    Of those who are, an alias that is given replaces the one that is there, and grants are added to
-    what is granted already.
+    Of those who are, an alias that is given replaces the one that is there, grants are added to
+    what is granted already, and who is to be able to delegate is from then on.
 
     Returns:
         The addresses that were not allowed before.
@@ -136,12 +148,18 @@ def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
             if isinstance(tables[key], dict):
                 _lay_over(tables[key], guest, file)
         document["addresses"] = tables
-        if new or any(guest.alias is not None or any(guest.grants) for guest in wanted):
+        if new or any(map(_says_something, wanted)):
             _write(file, document)
     return new
 
 
+def _says_something(guest: Guest) -> bool:
+    return guest.alias is not None or any(guest.grants) or guest.may_delegate
+
+
 def _lay_over(table: dict[str, Any], guest: Guest, file: Path) -> None:
+    if guest.may_delegate:
+        table[_MAY_DELEGATE] = True
     if guest.alias is not None:
         table["alias"] = guest.alias
     if any(guest.grants):
@@ -162,8 +180,16 @@ def _set_grants(table: dict[str, Any], grants: Grants) -> None:
     table.update(grants.as_settings())
 
 
-def withdraw(file: Path, address: str, less: Grants) -> Grants | None:
+def withdraw(
+    file: Path, address: str, less: Grants, *, may_delegate: bool = False
+) -> Grants | None:
     """Take some of what an address is granted away from it, and leave it allowed.
+
+    Args:
+        file: the white list.
+        address: whose.
+        less: what is taken away.
+        may_delegate: whether it is to bring no more work for others without a delegation, too.
 
     Returns:
         What it is still granted; None if it is not allowed at all.
@@ -181,6 +207,8 @@ def withdraw(file: Path, address: str, less: Grants) -> Grants | None:
             return None
         table = tables[key]
         left = _present_grants(table, meant, file).without(less)
+        if may_delegate:
+            table.pop(_MAY_DELEGATE, None)
         _set_grants(table, left)
         _write(file, document)
     return left

@@ -57,6 +57,14 @@ class AllowList:
             return NO_GRANTS
         return next((each.grants for each in self.guests() if each.address == wanted), NO_GRANTS)
 
+    def may_delegate(self, address: str) -> bool:
+        """Whether this node's word that it works for somebody suffices; in full form."""
+        return address in self.delegates()
+
+    def delegates(self) -> tuple[str, ...]:
+        """The nodes that may bring work for others without a delegation."""
+        return tuple(each.address for each in self.guests() if each.may_delegate)
+
     def addresses(self) -> tuple[str, ...]:
         """All addresses that are allowed, the node's own first."""
         others = (guest.address for guest in self.guests())

@@ -61,6 +61,13 @@ _DEFAULTS = OwnersChoices()
 )
 @click.option("--allow", "allowed", metavar="ADDRESS", multiple=True, help="Allow an address too.")
 @click.option(
+    "--may-delegate",
+    "delegating",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Allow a node, and its work for clients that sign no delegation.",
+)
+@click.option(
     "--pair",
     is_flag=True,
     help="Show a one-time code with which one client can have itself allowed: `pye2 pair CODE`."
@@ -157,6 +164,7 @@ def node(
     broker: str | None,
     root_topic: str | None,
     allowed: Sequence[str],
+    delegating: Sequence[str],
     pair: bool,
     alias: str | None,
     as_json: bool,
@@ -198,6 +206,7 @@ def node(
         root=found.root_topic,
         home=home,
         allow=tuple(allowed),
+        may_delegate=tuple(delegating),
         choices=_owners_choices(choices, ctx),
         passphrase=_passphrases(found.environment),
     )
@@ -311,6 +320,7 @@ async def _run(settings: NodeSettings, say_ready: Callable[[Node], None]) -> Nod
 
     with Home.open(settings.home) as home:
         guests = [allow_file.Guest(address) for address in settings.allow]
+        guests += [allow_file.Guest(each, may_delegate=True) for each in settings.may_delegate]
         allow_file.allow(home.allow_file, guests, SYSTEM_CLOCK.now())
         running = Node(settings, home)
         loop = asyncio.get_running_loop()

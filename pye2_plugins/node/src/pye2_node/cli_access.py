@@ -97,6 +97,12 @@ def _absolute(path: str) -> str:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Allow all that PyE2's file authorized_addrs allows.",
 )
+@click.option(
+    "--may-delegate",
+    is_flag=True,
+    help="It is a node that you trust to bring work for others: its distributed jobs for clients"
+    " that sign no delegation, as PyE2's cannot. Whoever may use that node can then use this one.",
+)
 @_grant_options("Grant")
 @name_option
 @home_option
@@ -106,6 +112,8 @@ def allow(
     addresses: Sequence[str],
     alias: str | None,
     pye2_list: Path | None,
+    *,
+    may_delegate: bool,
     name: str | None,
     home: Path | None,
     grants: Grants,
@@ -119,7 +127,7 @@ def allow(
     if alias is not None and len(addresses) != 1:
         raise click.UsageError("an alias belongs to one address")
     refuse_home(grants, home)
-    guests = [allow_file.Guest(address, alias, grants) for address in addresses]
+    guests = [allow_file.Guest(address, alias, grants, may_delegate) for address in addresses]
     if pye2_list is not None:
         guests += allow_file.guests_of_pye2(pye2_list.read_text(encoding="utf-8"))
     if not guests:
@@ -131,10 +139,17 @@ def allow(
         click.echo(f"{address}: {'allowed' if address in added else 'was allowed already'}")
         if any(guest.grants):
             click.echo(f"{address}: granted {guest.grants}")
+        if guest.may_delegate:
+            click.echo(f"{address}: may bring work for others without a delegation")
 
 
 @click.command()
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@click.option(
+    "--may-delegate",
+    is_flag=True,
+    help="Take away that it may bring work for others without a delegation.",
+)
 @_grant_options("Take away")
 @name_option
 @home_option
@@ -142,18 +157,22 @@ def allow(
 def deny(
     node_home: Path,
     addresses: Sequence[str],
+    *,
+    may_delegate: bool,
     name: str | None,
     home: Path | None,
     grants: Grants,
 ) -> None:
     """Let them use this node no more; what they have running goes on.
 
-    But for what uses something that was granted: that ends. With options, only those grants are
+    But for what uses something that was granted: that ends. With options, only what they name is
     taken away.
     """
     home = home_meant(node_home, name, home)
+    told: Callable[[Path, str], str] = _denied
+    if may_delegate or any(grants):
+        told = functools.partial(_withdrawn, less=grants, may_delegate=may_delegate)
     for address in addresses:
-        told = _denied if not any(grants) else functools.partial(_withdrawn, less=grants)
         click.echo(f"{address}: {told(allow_file_of(home), address)}")
     ring(home)
 
@@ -162,8 +181,8 @@ def _denied(file: Path, address: str) -> str:
     return "not allowed any more" if allow_file.deny(file, address) else "was not allowed"
 
 
-def _withdrawn(file: Path, address: str, less: Grants) -> str:
-    left = allow_file.withdraw(file, address, less)
+def _withdrawn(file: Path, address: str, less: Grants, *, may_delegate: bool) -> str:
+    left = allow_file.withdraw(file, address, less, may_delegate=may_delegate)
     return "was not allowed" if left is None else f"allowed, and granted {left}"
 
 
@@ -183,6 +202,7 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
             "address": guest.address,
             "alias": guest.alias,
             "grants": guest.grants.as_settings(),
+            "may_delegate": guest.may_delegate,
         }
         click.echo(json.dumps(line) if as_json else shown(guest))
     if not content.guests and not as_json:
@@ -196,4 +216,6 @@ def shown(guest: allow_file.Guest) -> str:
     parts = [guest.address, guest.alias]
     if guest.grants != NO_GRANTS:
         parts.append(f"({guest.grants})")
+    if guest.may_delegate:
+        parts.append("(may bring work for others)")
     return "  ".join(part for part in parts if part)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pye2_node.changes import IsConfidential
     from pye2_node.commands import Plan, Work
+    from pye2_node.deputies import Authority
     from pye2_node.ledger import Ledger
     from pye2core.clock import Clock
     from pye2core.messages import Command, Notification, Requester
@@ -54,6 +55,13 @@ class DeskOwner(Protocol):
 
     def note_change(self) -> None:
         """Tell everybody soon how the node is: that changed."""
+
+    def authority_of(self, command: Command) -> Authority:
+        """Whose rights a command has.
+
+        Raises:
+            DelegationRefused: nobody's who is allowed.
+        """
 
     def report_replay(self, command: Command) -> None:
         """A command came that was taken before."""
@@ -117,9 +125,12 @@ class CommandDesk:
     async def _handle(self, command: Command, acknowledge: Acknowledge) -> None:
         self._owner.note_client(requester_of(command))
         try:
+            authority = self._owner.authority_of(command)
             plan = await self._ledger.take(
                 _id_of(command),
-                lambda known: planned(command, known, self._is_confidential, self._clock.now()),
+                lambda known: planned(
+                    command, known, self._is_confidential, self._clock.now(), authority
+                ),
             )
         except (InvalidConfiguration, NodeError) as error:
             _log.warning("the command %s is refused: %s", command.action.name, error)

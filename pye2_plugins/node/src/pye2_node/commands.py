@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from pye2_node.changes import instance_after, updated
 from pye2_node.credit import credited
+from pye2_node.deputies import Authority
 from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
 from pye2_node.keepable import require_keepable
 from pye2_node.notices import Answers
@@ -157,13 +158,22 @@ def planned(
     desired: Mapping[str, DesiredPipeline],
     is_confidential: IsConfidential,
     now: datetime,
+    authority: Authority | None = None,
 ) -> Plan:
     """What ``command`` comes to on a node that is to run ``desired``.
 
+    Args:
+        command: what was said.
+        desired: what the node is to run.
+        is_confidential: which settings are code.
+        now: dates changes.
+        authority: whose rights it has; None for those of who sent it.
+
     Raises:
         InvalidConfiguration: the command's body does not fit its action.
+        DelegationRefused: it is no such command as its authority covers.
     """
-    planner = _Planner(command, desired, is_confidential, now)
+    planner = _Planner(command, desired, is_confidential, now, authority)
     planner.look()
     return planner.plan
 
@@ -183,6 +193,7 @@ class _Planner:
         desired: Mapping[str, DesiredPipeline],
         is_confidential: IsConfidential,
         now: datetime,
+        authority: Authority | None,
     ) -> None:
         self.plan = Plan()
         self._command = command
@@ -191,8 +202,10 @@ class _Planner:
         self._now = now
         self._requester = requester_of(command)
         self._answers = Answers(self._requester)
+        self._authority = authority or Authority(self._requester.address or "")
 
     def look(self) -> None:
+        self._authority.require_action(self._command.action)
         match self._command.action, self._command.body:
             case Action.UPDATE_PIPELINE, PipelineConfig() as config:
                 self._update_pipeline(config)
@@ -233,6 +246,7 @@ class _Planner:
         self.plan.notices.append(self._answers.received(update.name, is_new=is_new))
         try:
             config = updated(current.config if current else None, update, self._is_confidential)
+            self._authority.require_covered(current, config, self._is_confidential)
         except InvalidConfiguration as error:
             self.plan.notices.append(self._answers.refused(InstancePath(update.name), str(error)))
             return
@@ -242,13 +256,13 @@ class _Planner:
 
     def _keep(self, config: PipelineConfig) -> DesiredPipeline:
         current = self._desired.get(config.name)
-        sender = self._requester.address or ""
         known = current.config if current is not None else None
         pipeline = DesiredPipeline(
-            credited(known, config, sender, self._is_confidential),
+            credited(known, config, self._authority.address, self._is_confidential),
             requester=current.requester if current is not None else self._requester,
             modified_by=self._requester,
             updated_at=self._now,
+            brought=current.brought if current is not None else self._authority.brought,
         )
         self._desired[config.name] = pipeline
         self.plan.changes.append(Put(pipeline))
@@ -268,6 +282,7 @@ class _Planner:
         self._drop(name, self._answers.deleted(name))
 
     def _drop(self, name: str, *notices: Notification) -> None:
+        self._authority.require_end(self._desired[name])
         del self._desired[name]
         self.plan.changes.append(Drop(name))
         self.plan.work.append(Close(name, notices))

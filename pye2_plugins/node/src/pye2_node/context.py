@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from pye2_node.code_events import CodeEvents
+from pye2_node.deputies import delegation_in
 from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
 from pye2_node.granting import granted_to
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from pye2core.clock import Clock
     from pye2core.code.grants import Grants
     from pye2core.messages import (
+        Delegation,
         InstanceConfig,
         InstancePath,
         NotificationCode,
@@ -164,6 +166,14 @@ class Context:
     def requester(self) -> Requester:
         """Who created the pipeline."""
         return self.pipeline.requester
+
+    def delegation(self) -> Delegation | None:
+        """What its client lets this node have others do for it; None if it has signed nothing.
+
+        Raises:
+            DelegationRefused: it cannot be used here, or now; says why.
+        """
+        return delegation_in(self.config, self.pipeline.config.name, self.node_address, self.clock)
 
     @property
     def settings(self) -> Mapping[str, Any]:

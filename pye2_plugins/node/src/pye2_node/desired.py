@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import astuple, evolve, frozen
 
 from pye2core.messages import (
     Capability,
@@ -18,6 +18,21 @@ from pye2core.messages import (
 
 
 @frozen
+class Brought:
+    """Who brought a pipeline that is for somebody else.
+
+    Attributes:
+        main_node: the address of the node that did.
+        client: in whose name; None where that one has signed nothing.
+        job: for which job of that one's.
+    """
+
+    main_node: str
+    client: str | None = None
+    job: str | None = None
+
+
+@frozen
 class DesiredPipeline:
     """A pipeline that the node is to run.
 
@@ -26,12 +41,14 @@ class DesiredPipeline:
         requester: who created it; its payloads name them, and are encrypted for them.
         modified_by: who changed it last.
         updated_at: when that was.
+        brought: whose work it is, where a node made it for somebody else.
     """
 
     config: PipelineConfig
     requester: Requester
     modified_by: Requester
     updated_at: datetime
+    brought: Brought | None = None
 
     def paths(self) -> tuple[InstancePath, ...]:
         """The paths of its instances."""
@@ -73,6 +90,7 @@ def to_json(desired: DesiredPipeline) -> str:
             "requester": _requester_to_json(desired.requester),
             "modified_by": _requester_to_json(desired.modified_by),
             "updated_at": desired.updated_at.isoformat(),
+            "brought": None if desired.brought is None else astuple(desired.brought),
         },
         separators=(",", ":"),
     )
@@ -108,6 +126,8 @@ def from_json(text: str) -> DesiredPipeline:
         requester=requester,
         modified_by=modified_by,
         updated_at=datetime.fromisoformat(found["updated_at"]),
+        # What an earlier version wrote does not say.
+        brought=Brought(*found["brought"]) if found.get("brought") else None,
     )
 
 

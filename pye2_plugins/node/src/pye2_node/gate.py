@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from pye2_node.allow_file import full_address
 from pye2_node.store import CommandId
-from pye2core.errors import InvalidAddress, MessageRejected
+from pye2core.errors import DelegationRefused, InvalidAddress, MessageRejected
 from pye2core.identity import same_address
 from pye2core.messages import EVERY_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pye2_node.deputies import Deputies
     from pye2_node.refusals import Refusals
     from pye2core.abc import SealedMessage
     from pye2core.messages import Requester
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
 def _does_not_pair() -> bool:
     return False
+
+
+def _nobody_is_told(requester: Requester, why: str) -> None:
+    del requester, why
 
 
 class Gate:
@@ -37,6 +44,8 @@ class Gate:
         on_refused: called with the address of a sender who is to be told that it is not allowed.
         refusals: sees that such answers are not too many.
         pairs: whether requests of anybody to be paired are looked at now.
+        deputies: knows what nodes may do that bring work for others; None where there are none.
+        on_not_delegated: called with who brought such work that is refused, and why.
         on_unencrypted: called with who is to be told that their commands have to be encrypted; None
             where commands in clear are taken as well.
     """
@@ -51,6 +60,8 @@ class Gate:
         on_refused: Callable[[str], None],
         refusals: Refusals,
         pairs: Callable[[], bool] = _does_not_pair,
+        deputies: Deputies | None = None,
+        on_not_delegated: Callable[[Requester, str], None] = _nobody_is_told,
         on_unencrypted: Callable[[Requester], None] | None = None,
     ) -> None:
         self._name = name
@@ -61,6 +72,8 @@ class Gate:
         self._on_unencrypted = on_unencrypted
         self._refusals = refusals
         self._pairs = pairs
+        self._deputies = deputies
+        self._on_not_delegated = on_not_delegated
 
     def __call__(self, sealed: SealedMessage) -> None:
         """Let a command through, or not.
@@ -79,7 +92,10 @@ class Gate:
         if self._has_seen(CommandId(sender, sealed.digest)):
             message = "this very command was taken before"
             raise MessageRejected(message, reason="replay", sender=sender)
-        if not self._allows(sender):
+        deputies, said = self._deputies, sealed.delegation
+        if deputies is not None and deputies.acts_for_others(sender, said):
+            self._require_authority(deputies, sender, sealed)
+        elif not self._allows(sender):
             self._refusals.tell(sender, lambda: self._tell_stranger(sender))
             message = "its sender is not allowed here; `pye2 node allow` changes that"
             raise MessageRejected(message, reason="not-allowed", sender=sender)
@@ -89,6 +105,15 @@ class Gate:
             self._refusals.tell(sender, lambda: on_unencrypted(requester))
             message = "it is in clear, and this node takes encrypted commands only"
             raise MessageRejected(message, reason="unencrypted", sender=sender)
+
+    def _require_authority(self, deputies: Deputies, sender: str, sealed: SealedMessage) -> None:
+        """Let in what a node brings for somebody who is allowed; how far is looked at later."""
+        try:
+            deputies.authority_of(sender, sealed.delegation)
+        except DelegationRefused as error:
+            requester, why = evolve(sealed.requester, address=sender), str(error)
+            self._refusals.tell(sender, lambda: self._on_not_delegated(requester, why))
+            raise MessageRejected(why, reason="not-allowed", sender=sender) from error
 
     def _tell_stranger(self, sender: str) -> None:
         """Say that a sender is not allowed, unless that has changed before there was time for it.

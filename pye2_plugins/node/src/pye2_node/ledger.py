@@ -41,6 +41,11 @@ class Ledger:
         """All pipelines by name."""
         return self._pipelines
 
+    def is_brought_by(self, main_node: str) -> bool:
+        """Whether a node has brought something that is still to run; from any thread."""
+        brought = [each.brought for each in list(self._pipelines.values())]
+        return any(each is not None and each.main_node == main_node for each in brought)
+
     async def take(
         self, command: CommandId | None, plan: Callable[[Mapping[str, DesiredPipeline]], Plan]
     ) -> Plan | None:

@@ -18,6 +18,7 @@ from pye2core.errors import NodeNotOnline, NotConnected
 from pye2core.identity import is_address, with_prefix
 from pye2core.messages import (
     EVERY_NODE,
+    UNDELEGATED,
     Action,
     Capability,
     Command,
@@ -113,7 +114,18 @@ class NodeNetwork:
             pipelines=len(heartbeat.pipelines or ()),
             signatures=frozenset(signatures) if signatures is not None else None,
             is_lost=self._peers.is_lost(heartbeat.address),
+            allowed=frozenset(heartbeat.allowed),
+            lets_me_delegate=self._may_delegate_on(heartbeat),
         )
+
+    def _may_delegate_on(self, heartbeat: Heartbeat) -> bool | None:
+        if heartbeat.may_delegate is None:
+            return None
+        return not heartbeat.secured or self._address in heartbeat.may_delegate
+
+    def is_node(self, address: str) -> bool:
+        """Whether an address was heard of as a node's; from any thread."""
+        return self._peers.name_of(address) is not None
 
     def hear_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Take in a verified heartbeat; called by the transport's thread.
@@ -154,6 +166,8 @@ class NodeNetwork:
     async def send(self, command: Command) -> None:
         """Send a command, encrypted for its target; done when the broker has it.
 
+        Without a delegation it says that nobody signed one: a node has no wishes of its own.
+
         Raises:
             NodeNotOnline: its target is the name of a node that was never heard from.
             NotConnected: the connection was closed.
@@ -162,7 +176,11 @@ class NodeNetwork:
             # Answers to the command must be heard.
             await asyncio.shield(self._opening_ears())
         understood = _WITH_INBOX if self._hears_inbox() else _WITHOUT_INBOX
-        command = evolve(command, requester=evolve(command.requester, capabilities=understood))
+        command = evolve(
+            command,
+            requester=evolve(command.requester, capabilities=understood),
+            delegation=command.delegation or UNDELEGATED,
+        )
         address = self._address_of(command.target)
         if address == self._address:
             origin = Origin(self._address, name=self._name)

@@ -12,11 +12,13 @@ import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from pye2_node.allow_file import full_address
 from pye2_node.allow_list import AllowList
 from pye2_node.audience import Audience, has_inbox
 from pye2_node.command_desk import CommandDesk
 from pye2_node.commands import Apply, NodeAction, UnreadableCommand, requester_of
 from pye2_node.context import Facilities
+from pye2_node.deputies import Deputies
 from pye2_node.doorbell import Doorbell
 from pye2_node.failure_log import FailureLog
 from pye2_node.gate import Gate
@@ -33,7 +35,7 @@ from pye2_node.ledger import Ledger
 from pye2_node.machine import Machine
 from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2_node.node_clock import NodeClock
-from pye2_node.notices import Answers, not_allowed, not_encrypted
+from pye2_node.notices import Answers, not_allowed, not_delegated, not_encrypted
 from pye2_node.pairing_door import PairingDoor
 from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
@@ -47,7 +49,13 @@ from pye2_node.store import CommandId, Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects, memory_of
-from pye2core.errors import MessageRejected, NodeError, Pye2Error
+from pye2core.errors import (
+    DelegationRefused,
+    InvalidAddress,
+    MessageRejected,
+    NodeError,
+    Pye2Error,
+)
 from pye2core.identity import load_or_create_key
 from pye2core.messages import SIGNS_OF_LIFE, Action, Command, Heartbeat
 from pye2core.peers import PeerBook
@@ -57,6 +65,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2_node.commands import Work
+    from pye2_node.deputies import Authority
     from pye2_node.desired import DesiredPipeline
     from pye2_node.home import Home
     from pye2_node.settings import NodeSettings
@@ -131,6 +140,14 @@ class Node:
         self._ledger = Ledger(self._store)
         self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
         self._pool = pool or SandboxPool(limits_chosen(settings.choices))
+        self._deputies = Deputies(
+            self.allow_list,
+            self.address,
+            settings.name,
+            is_node=self._is_node,
+            brings=self._ledger.is_brought_by,
+            clock=clock,
+        )
         self._main = self._make_main_connection()
         self._pipelines = Pipelines(self)
         self._desk = CommandDesk(
@@ -197,6 +214,8 @@ class Node:
             on_refused=lambda sender: self.announce(not_allowed(sender, self.settings.name)),
             refusals=Refusals(self._clock, self._call_later),
             pairs=self.pairing.hears,
+            deputies=self._deputies,
+            on_not_delegated=lambda requester, why: self.announce(not_delegated(requester, why)),
             on_unencrypted=None if accepts_unencrypted else self._refuse_unencrypted,
         )
         settings = ConnectionSettings(
@@ -235,6 +254,7 @@ class Node:
             clock=self._clock,
             clock_trouble=self._clock.look,
             allowed=self.allow_list.addresses,
+            may_delegate=self.allow_list.delegates,
             pipelines=lambda: shown_pipelines(
                 self._ledger.pipelines.values(), self._is_shown_as_digest
             ),
@@ -394,12 +414,19 @@ class Node:
 
     def _on_unreadable(self, sealed: SealedMessage, error: MessageRejected) -> None:
         """Answer those whose commands this node would carry out if it could read them."""
-        if not sealed.is_command or not self.allow_list.allows(sealed.sender):
+        if not sealed.is_command or not self._takes_commands_of(sealed):
             return
         command = UnreadableCommand(
             CommandId(sealed.sender, sealed.digest), sealed.requester, error.pipeline, str(error)
         )
         self._desk.receive(command, _nothing_to_acknowledge)
+
+    def _takes_commands_of(self, sealed: SealedMessage) -> bool:
+        try:
+            self._deputies.authority_of(full_address(sealed.sender), sealed.delegation)
+        except (DelegationRefused, InvalidAddress):
+            return False
+        return True
 
     def _on_roll_call(self, message: Message, acknowledge: Callable[[], None]) -> None:
         self._roll_calls.note()
@@ -473,6 +500,18 @@ class Node:
             self._restore()
         else:
             self._finish(action)
+
+    def _is_node(self, address: str) -> bool:
+        return self._network.is_node(address)
+
+    def authority_of(self, command: Command) -> Authority:
+        """Whose rights a command has.
+
+        Raises:
+            DelegationRefused: nobody's who is allowed.
+        """
+        sender = full_address(requester_of(command).address or self.address)
+        return self._deputies.authority_of(sender, command.delegation)
 
     def report_replay(self, command: Command) -> None:
         """Count a command that came again while it was being taken."""

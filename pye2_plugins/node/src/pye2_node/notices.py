@@ -217,6 +217,17 @@ def not_allowed(sender: str, node: str) -> Notification:
     )
 
 
+def not_delegated(requester: Requester, why: str) -> Notification:
+    """The answer to a node that brings work for somebody who is not allowed, or has not signed."""
+    return Notification(
+        NotificationKind.ABNORMAL,
+        why,
+        code=NotificationCode.COMM_RECEIVED_BAD_COMMAND,
+        info=f"{why} (with the --home or --name that the node was started with)",
+        requester=requester,
+    )
+
+
 def not_encrypted(requester: Requester, node: str) -> Notification:
     """The answer to a command in clear where the node takes only those that others cannot read."""
     text = (

@@ -43,6 +43,7 @@ class Presence:
         clock: where to read the time.
         clock_trouble: tells why that cannot be right.
         allowed: tells the addresses whose commands it takes.
+        may_delegate: tells those of them that may bring work for others without a delegation.
         pipelines: tells its pipelines as they are shown.
         instances: tells what runs.
         life: which connection to the broker it is, and how often the node has changed.
@@ -59,6 +60,7 @@ class Presence:
     clock: Clock
     clock_trouble: Callable[[], str | None]
     allowed: Callable[[], tuple[str, ...]]
+    may_delegate: Callable[[], tuple[str, ...]]
     pipelines: Callable[[], tuple[PipelineConfig, ...]]
     instances: Callable[[], Iterable[RunningInstance]]
     life: Life = field(factory=Life)
@@ -70,6 +72,7 @@ class Presence:
             self.name,
             self.address,
             allowed=self.allowed(),
+            may_delegate=self.may_delegate(),
             pipelines=self.pipelines(),
             load=self.machine.load(),
             free_memory=self.machine.free_memory(),

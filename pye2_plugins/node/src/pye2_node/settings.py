@@ -108,6 +108,7 @@ class NodeSettings:
         broker: where to connect.
         home: the folder with the node's key, its white list and its state.
         allow: addresses to add to the white list when the node starts.
+        may_delegate: the same of nodes that may bring work for others without a delegation.
         root: the root of all channel names.
         choices: what else its owner chose.
         passphrase: what the node's key is protected with, or where that is to be looked for; None
@@ -118,6 +119,7 @@ class NodeSettings:
     broker: BrokerAddress
     home: Path
     allow: tuple[str, ...] = ()
+    may_delegate: tuple[str, ...] = ()
     root: str = "naeural"
     choices: OwnersChoices = OwnersChoices()
     passphrase: str | Passphrases | None = field(default=None, repr=False)

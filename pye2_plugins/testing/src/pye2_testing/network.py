@@ -85,12 +85,10 @@ class MemoryNetwork:
             homes = [
                 at_the_end.enter_context(Home.open(self._folder / name)) for name in self._names
             ]
-            keys = [self._client_key, *(home.key_file for home in homes)]
-            # A node that gives a job to others commands them.
-            everybody = [allow_file.Guest(load_or_create_key(key).address) for key in keys]
+            client = allow_file.Guest(load_or_create_key(self._client_key).address)
             at_the_end.callback(self._stop_nodes)
             for name, home in zip(self._names, homes, strict=True):
-                allow_file.allow(home.allow_file, everybody, SYSTEM_CLOCK.now())
+                allow_file.allow(home.allow_file, [client], SYSTEM_CLOCK.now())
                 self._start_node(name, home)
             for running in self._running:
                 running.ready.result(_PATIENCE)
