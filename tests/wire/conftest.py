@@ -72,9 +72,11 @@ def fleet(
     our_key_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Fleet]:
-    """Three nodes of ours that allow both clients."""
+    """Three nodes of ours that allow both clients, and take each other's word for PyE2's."""
     allowed = (wire_key.address, load_or_create_key(our_key_file).address)
-    with Fleet(tmp_path_factory.mktemp("fleet"), 3, broker_url, allowed) as running:
+    with Fleet(
+        tmp_path_factory.mktemp("fleet"), 3, broker_url, allowed, may_delegate=True
+    ) as running:
         yield running
 
 

@@ -17,7 +17,7 @@ def test_the_signature_is_offered_with_both_sides() -> None:
     assert descriptor.name == "PROCESS_REAL_TIME_COLLECTED_DATA_CUSTOM_EXEC_CHAIN_DIST"
     assert issubclass(registry.load(descriptor, descriptor.client), Instance)
     assert issubclass(registry.load(descriptor, descriptor.runner), Runner)
-    assert len(descriptor.confidential) == 5
+    assert len(descriptor.confidential) == 6
 
 
 def test_neither_side_imports_the_other() -> None:

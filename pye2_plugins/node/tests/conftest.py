@@ -103,10 +103,12 @@ def start(broker, tmp_path, registry):
     """Starts a node that allows the friend; its home is named after it."""
     running = []
 
-    def start_node(name="n1", guests=(FRIEND.address,), **options):
+    def start_node(name="n1", guests=(FRIEND.address,), delegating=(), **options):
         home = tmp_path / name
         home.mkdir(exist_ok=True)
-        allow(home / "allow.toml", [Guest(guest) for guest in guests], LONG_AGO)
+        listed = [Guest(guest) for guest in guests]
+        listed += [Guest(each, may_delegate=True) for each in delegating]
+        allow(home / "allow.toml", listed, LONG_AGO)
         running.append(RunningNode(broker.url, home, registry, name, **options))
         return running[-1].__enter__()
 

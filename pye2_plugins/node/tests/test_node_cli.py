@@ -70,8 +70,8 @@ def test_the_list_can_be_had_for_programs(run):
     lines = [json.loads(line) for line in run("who", "--json").stdout.splitlines()]
 
     assert lines == [
-        {"address": LAPTOP, "alias": None, "grants": {}},
-        {"address": PHONE, "alias": None, "grants": {}},
+        {"address": LAPTOP, "alias": None, "grants": {}, "may_delegate": False},
+        {"address": PHONE, "alias": None, "grants": {}, "may_delegate": False},
     ]
 
 

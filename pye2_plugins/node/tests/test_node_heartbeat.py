@@ -233,6 +233,7 @@ def presence(home, clock):
         clock=clock,
         clock_trouble=NodeClock(clock, home).look,
         allowed=lambda: (CLIENT.address,),
+        may_delegate=lambda: (NODE.address,),
         pipelines=lambda: (pipeline("p"),),
         instances=list,
     )

@@ -347,7 +347,7 @@ def test_nodes_know_each_other_without_waiting_for_the_next_heartbeat(start, fri
 def test_a_node_deploys_on_another_one_and_hears_its_answers(start, friend):
     first = start("n1")
     friend.heartbeat("n1")
-    second = start("n2", guests=(first.address,))
+    second = start("n2", guests=(), delegating=(first.address,))
     friend.heartbeat("n1")
     heard = queue.Queue()
 

@@ -120,15 +120,16 @@ def takes_work(peer: Peer, requirements: Requirements) -> bool:
 
 
 def _refusal(peer: Peer, requirements: Requirements) -> str:
-    here = requirements.self_address
-    whom, option, who = here, "", "commands from this node"
-    if peer.lets_me_delegate is not None:
-        whom = requirements.client or here
-        option = "" if requirements.client else " --may-delegate"
-        who = f"work of {whom}" if requirements.client else "work for others from this node"
+    whom, option, who = requirements.self_address, "--allow", "commands from this node"
+    if peer.lets_me_delegate is not None and requirements.client is not None:
+        whom, who = requirements.client, f"work of {requirements.client}"
+    elif peer.lets_me_delegate is not None:
+        option, who = "--may-delegate", "work for others from this node"
+    more = "" if option == "--allow" else f" {option}"
     return (
-        f"{peer.name} does not take {who}: where it runs, `pye2 node allow {whom}{option} --name"
-        f" {peer.name}` (or the --home that it was started with) lets it, without a restart"
+        f"{peer.name} does not take {who}: where it runs, `pye2 node allow {whom}{more} --name"
+        f" {peer.name}` (or the --home that it was started with) lets it, without a restart; so"
+        f" does starting it with {option} {whom}"
     )
 
 
