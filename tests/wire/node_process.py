@@ -54,9 +54,10 @@ class NodeProcess:
         self.process.kill()
         self.process.communicate(timeout=30)
 
-    def allow_too(self, address: str) -> None:
+    def allow_too(self, address: str, *options: str) -> None:
         """Have its owner let somebody else use it."""
         command = [sys.executable, "-m", "pye2_node", "allow", address, "--home", str(self.home)]
+        command += options
         subprocess.run(command, check=True, capture_output=True, timeout=60)
 
     def wait_until_ready(self) -> None:

@@ -239,7 +239,6 @@ def test_the_results_of_workers_go_to_their_main_node_alone(
 ) -> None:
     main = start_node()
     worker = start_node()
-    worker.allow_too(main.address)
     session = open_session()
     done: queue.Queue[list[int]] = queue.Queue()
     assert session.wait_for_node(main.address, timeout=PATIENCE, verbose=False)

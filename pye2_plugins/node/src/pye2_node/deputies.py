@@ -145,8 +145,8 @@ def _is_delegated_code(value: object, delegation: Delegation) -> bool:
 
 def _not_covered(what: str, delegation: Delegation, name: str) -> DelegationRefused:
     return DelegationRefused(
-        f"the delegation of {delegation.client} for its job {delegation.job!r} does not cover this:"
-        f" {what}",
+        f"{what}, which the delegation of {delegation.client} for its job {delegation.job!r} does"
+        " not cover",
         pipeline=name,
     )
 
@@ -245,9 +245,8 @@ class Deputies:
 
     def _nobody_signed(self, sender: str) -> str:
         return (
-            f"{sender} is a node, and brings work for somebody who has signed no delegation, as"
-            f" clients of PyE2's cannot; {self._name} takes that only from nodes that its owner"
-            f" trusts with it: on the node run: pye2 node allow {sender} --may-delegate"
+            f"it brings work for which no client has signed; to trust its word, on {self._name} run:"
+            f" pye2 node allow {sender} --may-delegate"
         )
 
 
