@@ -113,6 +113,41 @@ def test_it_is_told_why_a_node_is_not_used_and_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("client", "more", "command"),
+    [
+        (None, {"allows_me": True}, None),
+        ("0xai_you", {"allows_me": True}, None),
+        ("0xai_you", {"allows_me": False}, f"pye2 node allow {ME} --name a"),
+        ("0xai_you", {"lets_me_delegate": False, "allowed": frozenset({"0xai_you"})}, None),
+        ("0xai_you", {"lets_me_delegate": True, "allows_me": True}, None),
+        (None, {"lets_me_delegate": True, "allows_me": True}, None),
+        ("0xai_you", {"lets_me_delegate": False}, "pye2 node allow 0xai_you --name a"),
+        (None, {"lets_me_delegate": False}, f"pye2 node allow {ME} --may-delegate --name a"),
+    ],
+    ids=[
+        "one of PyE2's that allows me",
+        "the same, for somebody who has signed",
+        "one of PyE2's that does not",
+        "one of ours that allows the client",
+        "one that trusts my word, though it does not",
+        "one that trusts my word",
+        "one that allows me and not the client",
+        "one that allows me, and nobody has signed",
+    ],
+)
+def test_whom_a_worker_would_have_to_allow_depends_on_what_it_knows_of_delegations(
+    client: str | None, more: dict[str, Any], command: str | None
+) -> None:
+    requirements = Requirements("CUSTOM_EXEC_01", (), ME, client)
+    there = peer("a", **{"allowed": frozenset({ME}), **more})
+
+    told = why_not(there, requirements, ())
+
+    assert told is None if command is None else f"`{command}`" in str(told)
+    assert will_not(there, requirements) is (command is not None)
+
+
+@pytest.mark.parametrize(
     ("more", "is_final"),
     [
         ({}, False),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
 from pye2core.code import decode, encode
-from pye2core.errors import CodeError, CodeRefused, InvalidConfiguration
-from pye2core.messages import Action, NotificationKind
+from pye2core.errors import CodeError, CodeRefused, DelegationRefused, InvalidConfiguration
+from pye2core.messages import Action, Delegation, NotificationKind
 
 PROCESS = "CUSTOM_CODE_PROCESS_REAL_TIME_COLLECTED_DATA"
 FINISH = "CUSTOM_CODE_FINISH_CONDITION"
 AGGREGATE = "CUSTOM_CODE_AGGREGATE_COLLECTED_DATA"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SIGNED = Delegation("job", "0xai_main", "0xai_you", (), (), {}, NOON, NOON, "as signed")
 
 
 # --- a job that succeeds --------------------------------------------------------------------------
@@ -90,6 +93,34 @@ def test_workers_get_their_piece_in_the_form_of_pye2(in_no_time, world_for) -> N
         assert deploys[1].delegation is None
         sessions = {each.requester.session_id for each in deploys}
         assert len(sessions) == 2
+
+    in_no_time(main)
+
+
+def test_what_the_client_has_signed_goes_with_every_command(in_no_time, world_for) -> None:
+    async def main() -> None:
+        world = world_for()
+        world.context.delegated = SIGNED
+        await world.to_the_end()
+        assert {each.action for each in world.context.network.commands} == {
+            Action.UPDATE_PIPELINE,
+            Action.ARCHIVE_PIPELINE,
+        }
+        assert {each.delegation for each in world.context.network.commands} == {"as signed"}
+
+    in_no_time(main)
+
+
+def test_what_it_has_signed_and_is_of_no_use_is_told_and_the_job_goes_on(
+    in_no_time, world_for
+) -> None:
+    async def main() -> None:
+        world = world_for()
+        world.context.delegated = DelegationRefused("it was good until noon", pipeline=None)
+        last = await world.to_the_end()
+        assert last["PROGRESS"] == 100
+        assert {each.delegation for each in world.context.network.commands} == {None}
+        assert any("good until noon" in text for _, text, _ in world.context.notified)
 
     in_no_time(main)
 

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from node_support import FRIEND
 
+from pye2_node.allow_file import read_allow_file
 from pye2_node.cli import node
 from pye2core.errors import NodeError
 
@@ -158,3 +159,37 @@ def test_the_doctor_tells_of_mistakes_in_the_list(owner, tmp_path, monkeypatch):
 
     assert "netwrok" in words
     assert len(told["problems"]) == 1
+
+
+# --- nodes that bring work for others -------------------------------------------------------------
+
+
+def test_a_main_nodes_word_is_trusted_when_its_owner_says_so(owner, tmp_path):
+    said = owner("allow", ALICE, "--may-delegate", "--network")
+
+    assert "may bring work for others without a delegation" in said
+    (guest,) = read_allow_file(tmp_path / "home" / "allow.toml").guests
+    assert guest.may_delegate
+    assert "(may bring work for others)" in owner("who")
+    assert json.loads(owner("who", "--json"))["may_delegate"] is True
+
+
+def test_it_stays_so_until_that_is_taken_away_and_no_more_than_that(owner, tmp_path):
+    owner("allow", ALICE, "--may-delegate", "--network")
+    owner("allow", ALICE, "--alias", "attic")
+
+    owner("deny", ALICE, "--may-delegate")
+
+    (guest,) = read_allow_file(tmp_path / "home" / "allow.toml").guests
+    assert not guest.may_delegate
+    assert guest.grants.network
+
+
+def test_what_is_neither_true_nor_false_is_said_and_counts_as_no(tmp_path):
+    file = tmp_path / "allow.toml"
+    file.write_text(f'[addresses."{ALICE}"]\nmay_delegate = "yes"\n')
+
+    content = read_allow_file(file)
+
+    assert not content.guests[0].may_delegate
+    assert "neither true nor false" in content.problems[0]

@@ -245,8 +245,8 @@ class Deputies:
 
     def _nobody_signed(self, sender: str) -> str:
         return (
-            f"it brings work for which no client has signed; to trust its word, on {self._name} run:"
-            f" pye2 node allow {sender} --may-delegate"
+            "it brings work for which no client has signed; to trust its word, on"
+            f" {self._name} run: pye2 node allow {sender} --may-delegate"
         )
 
 
