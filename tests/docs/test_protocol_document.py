@@ -45,6 +45,14 @@ from pye2core.code.rules import (
     NAMES_REFUSED_BY_PYE2,
 )
 from pye2core.connection.proofs import Proofs
+from pye2core.delegations import (
+    DAYS,
+    LONGEST,
+    MOST_CHARACTERS,
+    code_digest,
+    read_delegation,
+    require_signed,
+)
 from pye2core.identity import decrypt
 from pye2core.messages import (
     Action,
@@ -92,6 +100,30 @@ def opened(name: str, reader: str) -> Any:
     sealed = parse(NAMED[name].encode())
     sealed.verify()
     return sealed.open(keys()[reader])
+
+
+# --- section 20 ---------------------------------------------------------------------------------
+
+
+def test_the_delegation_is_what_the_client_of_the_page_has_signed() -> None:
+    delegation = read_delegation(NAMED["delegation as it is carried"].strip())
+
+    require_signed(delegation)
+    said = shown("delegation")
+    assert (delegation.client, delegation.main_node) == (
+        keys()["client"].address,
+        keys()["node"].address,
+    )
+    assert (said["job"], said["code"]) == (delegation.job, list(delegation.code))
+    assert delegation.code == (code_digest(encode("return 6 * 7")),)
+    assert said["grants"] == delegation.grants
+    signed = delegation.text.partition(".")[0]
+    assert json.loads(base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4))) == said
+
+
+def test_the_bounds_of_delegations_are_ours() -> None:
+    assert f"{MOST_CHARACTERS:,}" in PAGE
+    assert f"at most {LONGEST.days} days after it; ours {DAYS:g} days" in PAGE
 
 
 # --- the page itself ------------------------------------------------------------------------------
