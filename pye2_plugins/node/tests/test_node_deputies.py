@@ -14,12 +14,13 @@ from pye2_node.desired import Brought, DesiredPipeline, from_json, to_json
 from pye2_node.gate import Gate
 from pye2_node.refusals import Refusals
 from pye2core.abc import Channel
-from pye2core.clock import ManualClock
+from pye2core.clock import SYSTEM_CLOCK, ManualClock
 from pye2core.code import Grants
 from pye2core.delegations import DelegatedWork, code_digest, delegation_for
 from pye2core.errors import DelegationRefused, MessageRejected
 from pye2core.identity import Identity
 from pye2core.messages import (
+    DELEGATION,
     UNDELEGATED,
     Action,
     Command,
@@ -27,8 +28,8 @@ from pye2core.messages import (
     Origin,
     PipelineCommand,
     Requester,
+    digest_of,
 )
-from pye2core.messages.configuration import DELEGATION
 
 MAIN = Identity.from_words(["main node"])
 WORKER = Identity.from_words(["worker"]).address
@@ -191,6 +192,7 @@ class Sealed:
     digest = "d1"
     is_command = True
     asks_for_sign_of_life = False
+    asks_to_pair = False
     is_encrypted = True
     sender = MAIN.address
     requester = Requester(MAIN.address, "job", "session-9")
@@ -315,8 +317,6 @@ def test_what_is_somebody_elses_is_not_changed(authority, brought):
 
 
 def test_code_that_is_kept_by_its_digest_must_be_the_delegated_one(authority):
-    from pye2core.messages.digests import digest_of
-
     brought = Brought(MAIN.address, FRIEND.address, "job")
     known = there(worker_pipeline(SECRET="return 2"), brought)
     keeps = worker_pipeline(SECRET=digest_of("return 2"))
@@ -402,8 +402,6 @@ def bring(connect):
 
 
 def test_a_node_that_allows_the_client_takes_its_work_from_a_main_node(start, bring):
-    from pye2core.clock import SYSTEM_CLOCK
-
     node = start()
 
     main = bring(node, worker_pipeline(), signed(SYSTEM_CLOCK.now()).text)
@@ -412,8 +410,6 @@ def test_a_node_that_allows_the_client_takes_its_work_from_a_main_node(start, br
 
 
 def test_a_node_that_allows_the_main_node_only_does_not(start, bring):
-    from pye2core.clock import SYSTEM_CLOCK
-
     node = start(guests=(MAIN.address,))
 
     main = bring(node, worker_pipeline(), signed(SYSTEM_CLOCK.now()).text)
@@ -425,8 +421,6 @@ def test_a_node_that_allows_the_main_node_only_does_not(start, bring):
 
 
 def test_a_main_node_that_exchanges_the_code_is_refused_and_told_why(start, bring):
-    from pye2core.clock import SYSTEM_CLOCK
-
     node = start()
 
     main = bring(node, worker_pipeline(SECRET="return 2"), signed(SYSTEM_CLOCK.now()).text)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pye2core.code import read_grants
 from pye2core.delegations import DAYS, LONGEST, DelegatedWork, code_digest
 from pye2core.errors import NotProvided, PluginError, SettingsError
-from pye2core.messages.configuration import GRANTS, upper_keys
-from pye2core.messages.digests import is_digest
+from pye2core.messages import GRANTS, is_digest, upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

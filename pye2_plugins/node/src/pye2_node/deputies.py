@@ -17,8 +17,7 @@ from pye2_node.allow_file import full_address
 from pye2_node.desired import Brought
 from pye2core.code.grants import read_grants
 from pye2core.errors import DelegationRefused, InvalidAddress
-from pye2core.messages import UNDELEGATED, Action
-from pye2core.messages.configuration import DELEGATION, GRANTS
+from pye2core.messages import DELEGATION, GRANTS, UNDELEGATED, Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable

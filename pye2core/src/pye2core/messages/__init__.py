@@ -18,6 +18,7 @@ from pye2core.messages.codes import (
     Presence,
 )
 from pye2core.messages.configuration import (
+    DELEGATION,
     FORMATTER,
     GRANTS,
     INSTANCE_COMMAND,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from pye2core.messages.typed import resolve_types
 
 __all__ = [
+    "DELEGATION",
     "EVERY_NODE",
     "FORMATTER",
     "GRANTS",
