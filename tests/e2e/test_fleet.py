@@ -132,6 +132,30 @@ def test_whom_allow_names_may_use_the_nodes(tmp_path: Path) -> None:
     assert allowed == [node]
 
 
+def test_the_nodes_trust_each_others_word_only_where_the_user_says_so(
+    up: Up, tmp_path: Path
+) -> None:
+    (tmp_path / "trusting").mkdir()
+    trusting = Up(tmp_path / "trusting", "--nodes", "2", "--may-delegate")
+
+    def trusted(running: Up) -> list[set[str]]:
+        """By node, the others that it allows, and those whose word it trusts, too."""
+        addresses = {node["address"] for node in running.said["nodes"]}
+        with Session(broker=running.said["broker"], silent=True) as session:
+            for address in addresses:
+                session.wait_for_node(address, verbose=False)
+            found = [session.peers.heartbeat(address) for address in sorted(addresses)]
+        listed = [set(each.allowed) & (addresses - {each.address}) for each in found if each]
+        return [*listed, *(set(each.may_delegate or ()) for each in found if each)]
+
+    of_trusting, of_others = trusted(trusting), trusted(up)
+    first, second = sorted({node["address"] for node in trusting.said["nodes"]})
+    trusting.stop()
+
+    assert of_trusting == [{second}, {first}, {second}, {first}]
+    assert of_others == [set(), set(), set(), set()]
+
+
 def test_nodes_lists_who_is_online_for_programs(fleet: Fleet, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pye2_cli", "nodes", "--once", "--json"]
 
