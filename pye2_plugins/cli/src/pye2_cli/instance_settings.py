@@ -50,6 +50,11 @@ COMMON_SETTINGS = (
     ),
     CommonSetting("TAGS", "''", "copied into payloads"),
     CommonSetting("ID_TAGS", "[]", "copied into payloads"),
+    CommonSetting(
+        GRANTS,
+        "None",
+        'what its code asks for besides computing: {"network": true, "modules": ["pandas"]}, …',
+    ),
     CommonSetting("FORCED_PAUSE", "False", "it does not run; it still takes settings and commands"),
     CommonSetting(
         "WORKING_HOURS",
