@@ -66,7 +66,7 @@ def text_of(said: Any, signer: Identity = CLIENT, domain: bytes = DOMAIN) -> str
 def accepted(text: str) -> Delegation:
     delegation = read_delegation(text)
     require_signed(delegation)
-    require_in_time(delegation, NOW)
+    require_in_time(delegation, ManualClock(NOW))
     return delegation
 
 
@@ -188,21 +188,21 @@ def test_text_without_end_is_refused_unread() -> None:
 
 
 def test_it_expires() -> None:
-    require_in_time(GOOD, GOOD.not_after - timedelta(seconds=1))
+    require_in_time(GOOD, ManualClock(GOOD.not_after - timedelta(seconds=1)))
 
     with pytest.raises(DelegationRefused, match="deployed again"):
-        require_in_time(GOOD, GOOD.not_after)
+        require_in_time(GOOD, ManualClock(GOOD.not_after))
 
 
 def test_clocks_may_be_a_day_apart_at_its_beginning() -> None:
-    require_in_time(GOOD, GOOD.not_before - timedelta(days=1))
+    require_in_time(GOOD, ManualClock(GOOD.not_before - timedelta(days=1)))
 
     with pytest.raises(DelegationRefused, match="clocks"):
-        require_in_time(GOOD, GOOD.not_before - timedelta(days=1, seconds=1))
+        require_in_time(GOOD, ManualClock(GOOD.not_before - timedelta(days=1, seconds=1)))
 
 
 def test_who_does_not_know_the_time_does_not_look_at_it() -> None:
-    require_in_time(GOOD, EARLIEST - timedelta(days=1))
+    require_in_time(GOOD, ManualClock(EARLIEST - timedelta(days=1)))
 
 
 def test_one_that_would_be_good_for_too_long_is_not_even_signed() -> None:

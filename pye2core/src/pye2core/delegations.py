@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from attrs import evolve, frozen
 
-from pye2core.clock import is_set
 from pye2core.code.grants import NO_GRANTS, Grants, read_grants
 from pye2core.errors import BadSignature, DelegationRefused, InvalidAddress
 from pye2core.identity import address_of, public_key_of, verify
@@ -25,6 +24,7 @@ from pye2core.messages.digests import digest_of, is_digest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pye2core.clock import Clock
     from pye2core.identity import Identity
 
 DAYS: Final = 7.0
@@ -121,14 +121,15 @@ def require_signed(delegation: Delegation) -> None:
         raise _unusable(reason, delegation.job) from error
 
 
-def require_in_time(delegation: Delegation, now: datetime) -> None:
+def require_in_time(delegation: Delegation, clock: Clock) -> None:
     """See that it is good at this moment, where that can be known.
 
     Raises:
         DelegationRefused: it is not.
     """
-    if not is_set(now):
+    if not clock.is_set():
         return
+    now = clock.now()
     if now >= delegation.not_after:
         until, job = f"{delegation.not_after:%Y-%m-%d %H:%M} UTC", delegation.job
         reason = f"it was good until {until}; have the job {job!r} deployed again"

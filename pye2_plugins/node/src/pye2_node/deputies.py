@@ -235,7 +235,7 @@ class Deputies:
         if not self._allow_list.allows(delegation.client):
             message = self._let_in(delegation.client, f"{delegation.client}, whose job this is,")
             raise DelegationRefused(message, pipeline=delegation.job)
-        require_in_time(delegation, self._clock.now())
+        require_in_time(delegation, self._clock)
         require_signed(delegation)
         return delegation
 
@@ -289,7 +289,7 @@ def delegation_in(
             f" {', '.join(others)}, too; have one client deploy it as its own"
         )
         raise DelegationRefused(message, pipeline=pipeline)
-    require_in_time(delegation, clock.now())
+    require_in_time(delegation, clock)
     return delegation
 
 
