@@ -43,11 +43,6 @@ COMMON_SETTINGS = (
     CommonSetting(
         FORMATTER, "None", "the formatter of its payloads: `pye2 plugins` lists formatters"
     ),
-    CommonSetting(
-        GRANTS,
-        "None",
-        'what its code may do besides computing, where that is granted: {"network": true, …}',
-    ),
     CommonSetting("TAGS", "''", "copied into payloads"),
     CommonSetting("ID_TAGS", "[]", "copied into payloads"),
     CommonSetting(
