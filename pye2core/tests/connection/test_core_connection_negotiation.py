@@ -12,7 +12,7 @@ from attrs import evolve
 from pye2core.abc import SealedMessage, Serializer
 from pye2core.connection import Dialects, VolatileMemory
 from pye2core.connection.rejections import MOST_WARNINGS
-from pye2core.connection.speakers import MOST_SPEAKERS, Speakers, forget_speaker
+from pye2core.connection.speakers import Speakers, forget_speaker
 from pye2core.errors import DialectUnusable, MessageRejected
 from pye2core.identity import Identity
 from pye2core.messages import (
@@ -522,10 +522,73 @@ def test_what_is_only_just_being_written_is_waited_for(monkeypatch: pytest.Monke
     waiting.join()  # an exception there is a warning, and fails this test
 
 
-def test_nobody_is_forgotten_to_make_room() -> None:
-    speakers = Speakers(VolatileMemory())
-    for number in range(MOST_SPEAKERS):
-        assert speakers.of(f"0xai_{number}") is not None
+# --- crowds ---------------------------------------------------------------------------------------
 
-    assert speakers.of("0xai_one_more") is None
-    assert speakers.get("0xai_0") is not None
+
+def crowd(side: Side) -> None:
+    """Four who make up their keys introduce themselves, where there is room for two."""
+    for number in range(4):
+        told = heartbeat(Introduction("strong", "made up"))
+        said = evolve(told, origin=Origin(f"0xai_{number}", sent_at=NOON))
+        side.dialects.take_in(said, 0)
+
+
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pye2core.connection.speakers.MOST_STRANGERS", 2)
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_newcomer_is_spoken_to_as_it_asks_for_however_many_came_before(side: Side) -> None:
+    crowd(side)
+
+    side.meet()
+
+    assert side.sent(STOP) == b"strong"
+
+
+@pytest.mark.usefixtures("_small")
+def test_nobody_whom_we_have_spoken_with_is_forgotten_to_make_room(side: Side) -> None:
+    side.be_confided_in()
+    side.meet()
+    side.sent(STOP)
+
+    crowd(side)
+
+    assert side.sent(STOP) == b"strong"
+    assert side.refuses(COMMANDS)
+    again = side.restarted()
+    crowd(again)
+    assert again.sent(STOP) == b"strong"
+
+
+@pytest.mark.usefixtures("_small")
+def test_whoever_was_heard_last_stays(side: Side) -> None:
+    side.meet()
+    for number in range(4):
+        side.dialects.heard(f"0xai_{number}", 1)
+        side.hear(heartbeat(Introduction("strong", f"key {number}")))
+
+    assert side.sent(STOP) == b"strong"
+
+
+@pytest.mark.usefixtures("_small")
+def test_of_whom_makes_room_nothing_is_kept_by_any_dialect_and_that_is_told_once(
+    side: Side, caplog: pytest.LogCaptureFixture
+) -> None:
+    crowd(side)
+
+    assert side.strong.known == {"0xai_2": "made up", "0xai_3": "made up"}
+    assert [name for name, _ in side.dialects._speakers] == ["0xai_2", "0xai_3"]
+    (warning,) = (each for each in caplog.records if each.levelname == "WARNING")
+    assert "makes up keys" in warning.getMessage()
+
+
+@pytest.mark.usefixtures("_small")
+def test_who_makes_room_while_we_speak_to_it_is_not_kept(side: Side) -> None:
+    side.meet()
+    crowd(side)
+
+    side.dialects._speakers.keep(PEER)
+
+    assert not side.dialects._speakers.is_kept(PEER)

@@ -165,7 +165,8 @@ class PeerKeys:
                 is not good now.
         """
         owner = in_one_spelling(address)
-        if self._texts.get(owner) == introduction and self._is_good(self._keys[owner]):
+        known = self._keys.get(owner)
+        if known is not None and self._texts.get(owner) == introduction and self._is_good(known):
             return
         key = announced_key(owner, introduction)
         if not self._is_good(key):
@@ -176,7 +177,6 @@ class PeerKeys:
                 reason="introduction",
                 sender=address,
             )
-        known = self._keys.get(owner)
         if known is None or known.not_before <= key.not_before:
             self._keys[owner], self._texts[owner] = key, introduction
 

@@ -10,7 +10,7 @@ from attrs import evolve
 from pye2core.abc import Serializer
 from pye2core.connection.dialect_memory import VolatileMemory
 from pye2core.connection.rejections import MOST_WARNINGS
-from pye2core.connection.speakers import Speakers
+from pye2core.connection.speakers import MOST_STRANGERS, Speakers
 from pye2core.errors import DialectUnusable, MessageRejected, PluginBroken
 from pye2core.identity import is_address
 from pye2core.messages import OPEN_TO_ALL, Command, Heartbeat, Introduction, Presence
@@ -54,7 +54,8 @@ class Dialects:
         self._reported: set[int] = set()
         self._in_vain: set[str] = set()
         self._names = tuple(names) or tuple(str(place) for place in range(len(serializers)))
-        self._speakers = Speakers(VolatileMemory() if memory is None else memory)
+        self._is_crowded = False
+        self._speakers = Speakers(VolatileMemory() if memory is None else memory, self._let_go)
         for address, speaker in self._speakers:
             self._remind(address, speaker)
 
@@ -66,6 +67,20 @@ class Dialects:
                     self._serializers[self._names.index(name)].learn(address, text)
                 except MessageRejected as error:
                     _log.info("what is remembered of %s is of no use now: %s", address, error)
+
+    def _let_go(self, stranger: str) -> None:
+        """Forget what a peer told of itself that had to make room, and say so the first time."""
+        for each in self._serializers:
+            each.forget(stranger)
+        if not self._is_crowded:
+            self._is_crowded = True
+            _log.warning(
+                "more than %s peers that we never spoke with have told how they are spoken to:"
+                " those heard from longest ago are forgotten, and spoken to in PyE2's dialect until"
+                " they tell it again. Perhaps somebody makes up keys: see who may publish on this"
+                " broker (told once)",
+                f"{MOST_STRANGERS:,}",
+            )
 
     @classmethod
     def installed(
@@ -285,7 +300,7 @@ class Dialects:
         if not place:
             return
         speaker = self._speakers.of(sender)
-        if speaker is not None and place > self._place_of(speaker.heard):
+        if place > self._place_of(speaker.heard):
             speaker.heard = self._names[place]
 
     def take_in(self, message: Message, place: int) -> None:
@@ -320,8 +335,6 @@ class Dialects:
         if known is not None and said_at is not None and said_at < known.introduced_at:
             return
         speaker = self._speakers.of(origin.sender)
-        if speaker is None:
-            return
         for name, text in told.items():
             if name in self._names and self._believes(origin.sender, name, text):
                 speaker.introductions[name] = text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,13 +18,14 @@ from attrs import define, field
 from pye2core.identity import with_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pye2core.abc import DialectMemory
 
-MOST_SPEAKERS: Final = 65_536
-"""Peers that are remembered. Keys cost nothing: without a bound, whoever reaches the broker could
-fill our memory. Nobody is forgotten to make room, or that would be a way to weaken a dialect."""
+MOST_STRANGERS: Final = 65_536
+"""Peers that are known besides those that are kept. Keys cost nothing: without a bound, whoever
+reaches the broker could fill our memory. Who was met longest ago makes room, so that newcomers are
+spoken to as they ask for; never one that is kept, or that would be a way to weaken a dialect."""
 
 _KIND = "speaker"
 _FORGOTTEN = b"forgotten"
@@ -31,6 +33,10 @@ _FORGOTTEN = b"forgotten"
 that cannot be read just now, for want of a file descriptor, finds nothing either."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _nobody_minds(_: str) -> None:
+    """What is told where nothing is lost with a peer that makes room."""
 
 
 @define
@@ -58,12 +64,17 @@ class Speakers:
 
     Args:
         memory: where it is kept of whom we have spoken with.
+        on_crowded_out: told of each peer that had to make room.
     """
 
-    def __init__(self, memory: DialectMemory) -> None:
+    def __init__(
+        self, memory: DialectMemory, on_crowded_out: Callable[[str], None] = _nobody_minds
+    ) -> None:
         self._memory = memory
+        self._on_crowded_out = on_crowded_out
         self._lock = threading.RLock()
         self._known: dict[str, Speaker] = {}
+        self._strangers: OrderedDict[str, None] = OrderedDict()
         self._written: dict[str, bytes] = {}
         self._unwritten: dict[str, None] = {}
         self._writing: threading.Thread | None = None
@@ -81,13 +92,25 @@ class Speakers:
         """All peers, with what is known of them."""
         return iter(list(self._known.items()))
 
-    def of(self, address: str) -> Speaker | None:
-        """What is known of a peer, to be changed; None if there is no room for another one."""
+    def of(self, address: str) -> Speaker:
+        """What is known of a peer, to be changed; another one may have to make room for it."""
+        name = with_prefix(address)
         with self._lock:
-            name = with_prefix(address)
-            if name not in self._known and len(self._known) >= MOST_SPEAKERS:
-                return None
-            return self._known.setdefault(name, Speaker())
+            speaker = self._known.setdefault(name, Speaker())
+            crowded_out = None if name in self._written else self._crowded_out_by(name)
+        if crowded_out is not None:
+            self._on_crowded_out(crowded_out)
+        return speaker
+
+    def _crowded_out_by(self, stranger: str) -> str | None:
+        """Who makes room for one that is not kept: the one of these that was met longest ago."""
+        self._strangers[stranger] = None
+        self._strangers.move_to_end(stranger)
+        if len(self._strangers) <= MOST_STRANGERS:
+            return None
+        oldest, _ = self._strangers.popitem(last=False)
+        del self._known[oldest]
+        return oldest
 
     def is_kept(self, address: str) -> bool:
         """Whether a peer is one that is remembered for good."""
@@ -97,10 +120,14 @@ class Speakers:
         """Remember for good what is known of a peer, soon: nobody waits here for a disk."""
         with self._lock:
             name = with_prefix(address)
-            value = _to_json(self._known[name])
+            speaker = self._known.get(name)
+            if speaker is None:  # it was forgotten, or made room, while we spoke
+                return
+            value = _to_json(speaker)
             if self._written.get(name) == value:
                 return
             self._written[name] = value
+            self._strangers.pop(name, None)
             self._unwritten[name] = None
             if self._writing is None or not self._writing.is_alive():
                 self._writing = threading.Thread(target=self._write, name="pye2-speakers")
