@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,9 @@ from pye2_native_wire.settings import NativeWireSettings
 from pye2core.clock import ManualClock
 from pye2core.connection import VolatileMemory
 from pye2core.errors import DialectUnusable, MessageRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WEEK = timedelta(days=7)
 
@@ -182,6 +186,48 @@ def test_a_clock_that_was_reset_destroys_nothing(pair: Pair) -> None:
     unset.introduction(BOB)
 
     assert pair.refused(data) == ""
+
+
+class CountingMemory(VolatileMemory):
+    """It knows how often it was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def read(self, kind: str) -> Mapping[str, bytes]:
+        self.reads += 1
+        return super().read(kind)
+
+
+def test_keys_that_never_were_have_the_memory_read_once_a_second(pair: Pair) -> None:
+    memory = CountingMemory()
+    other = pair.speaker(BOB, memory).dialect
+    asked = [pair.sealed(COMMAND) for _ in range(10)]
+
+    for data in asked:
+        with pytest.raises(MessageRejected):
+            other.parse(data).open(BOB)
+    assert memory.reads == 1
+    pair.clock.advance(1)
+    with pytest.raises(MessageRejected):
+        other.parse(asked[0]).open(BOB)
+    assert memory.reads == 2
+
+
+def test_a_key_that_another_process_made_is_found_within_a_second(pair: Pair) -> None:
+    shared = VolatileMemory()
+    other = pair.speaker(BOB, shared).dialect
+    with pytest.raises(MessageRejected):
+        other.parse(pair.sealed(COMMAND)).open(BOB)
+    pair.bob = pair.speaker(BOB, shared)
+    pair.alice = pair.speaker(ALICE)
+    pair.introduce()
+    data = pair.sealed(COMMAND)
+
+    pair.clock.advance(1)
+
+    assert other.parse(data).open(BOB).body == "p1"
 
 
 # --- the keys of peers ----------------------------------------------------------------------------

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _KIND = "native private key"
 _ADDRESSES_REMEMBERED = 1024
+_RELOAD_SECONDS = 1.0
+"""So seldom is the disk asked for keys that other processes of the identity may have made: they
+make one a day, and whoever signs at all can name keys that never were."""
 
 
 class OwnKeys:
@@ -61,6 +64,7 @@ class OwnKeys:
         self._lock = threading.Lock()
         self._introductions: dict[str, tuple[datetime, str]] = {}
         self._known: dict[tuple[str, bytes], X25519PrivateKey] = {}
+        self._reloaded: dict[str, float] = {}
 
     def introduction(self, identity: Identity) -> str:
         """Today's key of ``identity``, as it is announced."""
@@ -92,6 +96,7 @@ class OwnKeys:
             self._memory.erase(_KIND, name)
         if names or self._known:
             self._known.clear()
+            self._reloaded.clear()
             self._on_destroyed()
 
     def private_key(self, address: str, key_id: bytes) -> X25519PrivateKey:
@@ -102,7 +107,7 @@ class OwnKeys:
         """
         with self._lock:
             found = self._known.get((address, key_id))
-            if found is None:
+            if found is None and self._may_reload(address):
                 self._read_all(address)
                 found = self._known.get((address, key_id))
         if found is None:
@@ -113,6 +118,14 @@ class OwnKeys:
                 reason="decryption",
             )
         return found
+
+    def _may_reload(self, address: str) -> bool:
+        now = self._clock.monotonic()
+        reloaded = self._reloaded.get(address)
+        if reloaded is not None and now - reloaded < _RELOAD_SECONDS:
+            return False
+        self._reloaded[address] = now
+        return True
 
     def _read_all(self, address: str) -> None:
         for name, private in self._memory.read(_KIND).items():
