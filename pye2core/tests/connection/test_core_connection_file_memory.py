@@ -117,6 +117,7 @@ def test_where_it_cannot_be_kept_it_lives_as_long_as_the_process_and_that_is_tol
 
     assert memory.read("a") == {"one": b"1", "two": b"2"}
     assert [each.args[0] for each in caplog.records if each.args] == [path]
+    assert "not known which peers spoke pye2's own dialect" in caplog.text
 
 
 def test_an_identity_that_is_in_no_file_has_one_memory_in_this_process() -> None:

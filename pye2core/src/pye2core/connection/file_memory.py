@@ -86,7 +86,10 @@ class FileMemory:
                 self._warned = True
                 _log.warning(
                     "%s cannot be used (%s): what is encrypted for this process can be read by no"
-                    " other of the same identity, and not after its end",
+                    " other of the same identity, and not after its end; and it is not known which"
+                    " peers spoke pye2's own dialect before, so that they are spoken to, and"
+                    " believed, in PyE2's weaker one until they are heard from. Mend or remove the"
+                    " file, and start again",
                     self.path,
                     error,
                 )
