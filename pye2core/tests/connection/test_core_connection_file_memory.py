@@ -36,6 +36,15 @@ def test_what_is_kept_is_there_by_kind_and_name(memory: DialectMemory) -> None:
     )
 
 
+def test_one_thing_is_found_by_its_name(memory: DialectMemory) -> None:
+    memory.write("a", "one", b"1")
+    memory.write("a", "empty", b"")
+
+    found = [memory.get("a", "one"), memory.get("a", "empty"), memory.get("b", "one")]
+
+    assert found == [b"1", b"", None]
+
+
 def test_what_is_added_takes_nobodys_place(memory: DialectMemory) -> None:
     assert memory.add("a", "one", b"1") == b"1"
     assert memory.add("a", "one", b"2") == b"1"
@@ -68,7 +77,9 @@ def test_a_file_that_others_can_read_is_made_its_owners_alone(tmp_path: Path) ->
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
-    assert FileMemory(tmp_path / "key.dialects").read("a") == {}
+    memory = FileMemory(tmp_path / "key.dialects")
+
+    assert (memory.read("a"), memory.get("a", "one")) == ({}, None)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -116,6 +127,7 @@ def test_where_it_cannot_be_kept_it_lives_as_long_as_the_process_and_that_is_tol
         memory.write("a", "two", b"2")
 
     assert memory.read("a") == {"one": b"1", "two": b"2"}
+    assert memory.get("a", "two") == b"2"
     assert [each.args[0] for each in caplog.records if each.args] == [path]
     assert "not known which peers spoke pye2's own dialect" in caplog.text
 

@@ -472,6 +472,19 @@ def test_who_is_forgotten_is_met_anew_even_by_a_process_that_runs(side: Side) ->
     assert not forget_speaker(side.memory, PEER)
 
 
+def test_one_peer_alone_is_looked_up_to_see_whether_it_was_forgotten(side: Side) -> None:
+    side.be_confided_in()
+
+    def read_all(kind: str) -> dict[str, bytes]:
+        raise AssertionError(f"all of {kind} was read")
+
+    side.memory.read = read_all  # type: ignore[method-assign]  # there may be thousands of rows
+
+    assert side.refuses(COMMANDS)
+    assert forget_speaker(side.memory, PEER)
+    assert not side.refuses(COMMANDS)
+
+
 def test_a_process_that_runs_takes_again_what_it_refused(side: Side) -> None:
     side.be_confided_in()
     side.dialects._speakers.settle()
@@ -487,7 +500,7 @@ def test_nobody_is_forgotten_because_the_memory_cannot_be_read_just_now(side: Si
     side.dialects._speakers.settle()
     side.hear(heartbeat(), at=NOON + timedelta(days=1))
 
-    side.memory.read = lambda kind: {}  # type: ignore[method-assign]  # as of a file without a descriptor
+    side.memory.get = lambda kind, name: None  # type: ignore[method-assign]  # as of a file without a descriptor
 
     assert side.refuses(COMMANDS)
     with pytest.raises(DialectUnusable):

@@ -100,6 +100,9 @@ class DialectMemory(Protocol):
     def read(self, kind: str) -> Mapping[str, bytes]:
         """All that is kept of a kind, by name."""
 
+    def get(self, kind: str, name: str) -> bytes | None:
+        """What is kept of a kind under a name; None for nothing."""
+
     def write(self, kind: str, name: str, value: bytes) -> None:
         """Keep something, in the place of what has that name."""
 

@@ -32,6 +32,11 @@ class VolatileMemory:
         with self._lock:
             return dict(self._kept.get(kind, {}))
 
+    def get(self, kind: str, name: str) -> bytes | None:
+        """What is kept of a kind under a name; None for nothing."""
+        with self._lock:
+            return self._kept.get(kind, {}).get(name)
+
     def write(self, kind: str, name: str, value: bytes) -> None:
         """Keep something, in the place of what has that name."""
         with self._lock:

@@ -57,6 +57,17 @@ class FileMemory:
         rows = self._rows("SELECT name, value FROM kept WHERE kind = ?", kind)
         return {**self._instead.read(kind), **dict(rows or ())}
 
+    def get(self, kind: str, name: str) -> bytes | None:
+        """What is kept of a kind under a name; None for nothing."""
+        found = self._in_file(kind, name)
+        return self._instead.get(kind, name) if found is None else found
+
+    def _in_file(self, kind: str, name: str) -> bytes | None:
+        if not self.path.exists():
+            return None
+        rows = self._rows("SELECT value FROM kept WHERE kind = ? AND name = ?", kind, name)
+        return rows[0][0] if rows else None
+
     def write(self, kind: str, name: str, value: bytes) -> None:
         """Keep something, in the place of what has that name."""
         if self._rows("REPLACE INTO kept VALUES (?, ?, ?)", kind, name, value) is None:
@@ -65,11 +76,8 @@ class FileMemory:
     def add(self, kind: str, name: str, value: bytes) -> bytes:
         """Keep something, unless something has that name; gives what is kept."""
         self._rows("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", kind, name, value)
-        rows = self._rows("SELECT value FROM kept WHERE kind = ? AND name = ?", kind, name)
-        if not rows:
-            return self._instead.add(kind, name, value)
-        kept: bytes = rows[0][0]
-        return kept
+        kept = self._in_file(kind, name)
+        return self._instead.add(kind, name, value) if kept is None else kept
 
     def erase(self, kind: str, name: str) -> None:
         """Keep something no longer: it is overwritten in the file."""

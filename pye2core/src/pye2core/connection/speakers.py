@@ -160,7 +160,7 @@ class Speakers:
         self.settle()
         with self._lock:
             name = with_prefix(address)
-            if name not in self._written or self._memory.read(_KIND).get(name) != _FORGOTTEN:
+            if name not in self._written or self._memory.get(_KIND, name) != _FORGOTTEN:
                 return False
             del self._written[name]
             self._known.pop(name, None)
@@ -170,7 +170,7 @@ class Speakers:
 def forget_speaker(memory: DialectMemory, address: str) -> bool:
     """Have a peer forgotten, also by a process that runs; whether it was known."""
     name = with_prefix(address)
-    if memory.read(_KIND).get(name, _FORGOTTEN) == _FORGOTTEN:
+    if memory.get(_KIND, name) in (None, _FORGOTTEN):
         return False
     memory.write(_KIND, name, _FORGOTTEN)
     return True

@@ -40,6 +40,10 @@ class BorrowedMemory(VolatileMemory):
             found |= lender.read(kind)
         return {**found, **super().read(kind)}
 
+    def get(self, kind: str, name: str) -> bytes | None:
+        """What is kept of a kind under a name by any of them; None for nothing."""
+        return self.read(kind).get(name)
+
 
 @frozen
 class Keys:
