@@ -155,7 +155,7 @@ def test_a_key_is_destroyed_when_all_that_was_encrypted_to_it_has_expired(pair: 
     data, bob = pair.sealed(PAYLOAD), pair.bob
     kept = set(bob.memory.read("native private key"))
 
-    pair.clock.advance(14 * DAY)
+    pair.clock.advance(15 * DAY)
     bob.dialect.introduction(BOB)
     assert pair.refused(data) == ""
     pair.clock.advance(1 * DAY)
@@ -170,11 +170,39 @@ def test_the_keys_of_others_in_the_same_memory_stay(pair: Pair) -> None:
     bob, mallory = pair.speaker(BOB, shared), pair.speaker(MALLORY, shared)
     mallory.dialect.introduction(MALLORY)
 
-    pair.clock.advance(20 * DAY)
-    bob.dialect.introduction(BOB)
+    for _ in range(20):
+        pair.clock.advance(DAY)
+        bob.dialect.introduction(BOB)
 
     names = shared.read("native private key")
     assert sum(name.startswith(MALLORY.address) for name in names) == 1
+
+
+def test_a_clock_that_jumps_ahead_and_is_set_right_destroys_nothing(pair: Pair) -> None:
+    data, shared = pair.sealed(COMMAND), pair.bob.memory
+    ahead = ManualClock(NOON + timedelta(days=400))
+    process = NativeSerializer(clock=ahead, memory=shared)
+
+    process.introduction(BOB)
+    ahead.advance(60)
+    NativeSerializer(clock=ahead, memory=shared).introduction(BOB)
+    pair.clock.advance(DAY)
+    again = pair.speaker(BOB, shared)
+    again.dialect.introduction(BOB)
+
+    assert again.dialect.parse(data).open(BOB).body == "p1"
+
+
+def test_a_clock_that_stays_ahead_is_believed(pair: Pair) -> None:
+    data, shared = pair.sealed(COMMAND), pair.bob.memory
+    ahead = ManualClock(NOON + timedelta(days=400))
+
+    NativeSerializer(clock=ahead, memory=shared).introduction(BOB)
+    ahead.advance(3600)
+    NativeSerializer(clock=ahead, memory=shared).introduction(BOB)
+
+    with pytest.raises(MessageRejected, match="destroyed because of its age"):
+        pair.speaker(BOB, shared).dialect.parse(data).open(BOB)
 
 
 def test_a_clock_that_was_reset_destroys_nothing(pair: Pair) -> None:

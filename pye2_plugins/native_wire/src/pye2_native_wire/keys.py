@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pye2core.identity import Identity
 
 _KIND = "native private key"
+_READING = "native clock reading"
+_BETWEEN_READINGS = timedelta(hours=1)
 _ADDRESSES_REMEMBERED = 1024
 _RELOAD_SECONDS = 1.0
 """So seldom is the disk asked for keys that other processes of the identity may have made: they
@@ -88,9 +90,16 @@ class OwnKeys:
         return introduction_of(AnnouncedKey(public, day, day + SEALABLE), identity)
 
     def _destroy_old(self, address: str) -> None:
+        """Destroy what had its time already when the clock was read before.
+
+        A clock that jumps ahead, and is set right again, has cost no key then.
+        """
         if not self._clock.is_set():
             return
-        limit = self._clock.now() - KEPT
+        before = self._reading_before(address)
+        if before is None:
+            return
+        limit = before - KEPT
         names = [each for each in self._memory.read(_KIND) if _is_older(each, address, limit)]
         for name in names:
             self._memory.erase(_KIND, name)
@@ -98,6 +107,15 @@ class OwnKeys:
             self._known.clear()
             self._reloaded.clear()
             self._on_destroyed()
+
+    def _reading_before(self, address: str) -> datetime | None:
+        """What the clock said a while ago; None if that is not known, or was later than now."""
+        now, noted = self._clock.now(), self._memory.get(_READING, address)
+        before = None if noted is None else datetime.fromisoformat(noted.decode())
+        if before is not None and before <= now < before + _BETWEEN_READINGS:
+            return None
+        self._memory.write(_READING, address, now.isoformat().encode())
+        return before if before is not None and before < now else None
 
     def private_key(self, address: str, key_id: bytes) -> X25519PrivateKey:
         """The key of ``address`` with that id.

@@ -15,8 +15,8 @@ LONGEST_COMMAND: Final = timedelta(days=30)
 """No command is good for longer: nodes remember for so long which ones they took."""
 
 KEPT: Final = SEALABLE + timedelta(days=8)
-"""For so long after its day has begun a private key is there; then nothing that was encrypted to it
-can be read, by nobody."""
+"""For so long after its day has begun a private key is there. It is destroyed on the day after,
+if the clock still says so; then nothing that was encrypted to it can be read, by nobody."""
 
 CLOCK_SKEW: Final = timedelta(days=1)
 """So far ahead of ours may the clock of who announces a key be."""
