@@ -59,6 +59,15 @@ class Tap:
             if fits(message):
                 return where, message
 
+    def until_now(self) -> list[tuple[str, Message]]:
+        """What has passed and was not taken yet."""
+        marker = uuid.uuid4().hex
+        self._connection.publish(f"{self._root}/marker", json.dumps({"MARKER": marker}))
+        passed = []
+        while (seen := self._seen.get(timeout=PATIENCE))[1].get("MARKER") != marker:
+            passed.append(seen)
+        return passed
+
     def close(self) -> None:
         self._connection.close()
 
@@ -242,18 +251,21 @@ def test_the_results_of_workers_go_to_their_main_node_alone(
     session = open_session()
     done: queue.Queue[list[int]] = queue.Queue()
     assert session.wait_for_node(main.address, timeout=PATIENCE, verbose=False)
+    places: set[str] = set()
 
-    session.create_job(
-        "primes",
-        node=main.address,
-        upto=1000,
-        workers=1,
-        on_data=lambda _pipeline, each: each["PROGRESS"] == 100 and done.put(each["DATA"]),
-    )
+    while not places:  # a main node that hears of nobody for two seconds does the work itself
+        session.create_job(
+            "primes",
+            node=main.address,
+            upto=1000,
+            workers=1,
+            on_data=lambda _pipeline, each: each["PROGRESS"] == 100 and done.put(each["DATA"]),
+        )
+        assert len(done.get(timeout=PATIENCE)) == 168
+        results = [each for each in tap.until_now() if is_result(each[1])]
+        places = {where for where, each in results if each["EE_SENDER"] == worker.address}
 
-    assert len(done.get(timeout=PATIENCE)) == 168
-    where, _ = tap.next_of(lambda each: is_result(each) and each["EE_SENDER"] == worker.address)
-    assert where == f"{main.address}/payloads"
+    assert places == {f"{main.address}/payloads"}
 
 
 # --- heartbeats -----------------------------------------------------------------------------------
