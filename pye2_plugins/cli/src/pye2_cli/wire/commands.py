@@ -202,6 +202,9 @@ def forget(*, address: str, key_file: Path | None) -> None:
     from pye2core.settings import client_key_path
 
     path = key_file or client_key_path()
+    if not path.is_file():
+        message = f"there is no client key here ({path}); name one with --key FILE"
+        raise click.ClickException(message)
     own = load_key(path, client_passphrases()).address
     peer = address_of(public_key_of(address))
     if not forget_speaker(memory_of(own, path), peer):
