@@ -279,6 +279,9 @@ def _tell(line: str) -> None:
 
 def _writer(names: NameBook, *, as_json: bool) -> Callable[[Reading, datetime | None], None]:
     from pye2_cli.wire import telling
+    from pye2_cli.wire.noticing import Hints
+
+    hints = Hints()
 
     def write_object(reading: Reading, heard_at: datetime | None) -> None:
         click.echo(json.dumps(telling.as_object(reading, heard_at)))
@@ -286,7 +289,8 @@ def _writer(names: NameBook, *, as_json: bool) -> Callable[[Reading, datetime | 
     def write_line(reading: Reading, heard_at: datetime | None) -> None:
         doubtful = "yellow" if reading.remarks else None
         click.secho(
-            telling.as_line(reading, names, heard_at), fg="red" if reading.problems else doubtful
+            telling.as_line(hints.shortened(reading), names, heard_at),
+            fg="red" if reading.problems else doubtful,
         )
 
     return write_object if as_json else write_line
