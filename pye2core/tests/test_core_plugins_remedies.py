@@ -43,7 +43,14 @@ def test_the_author_of_a_broken_plugin_is_told_where_to_mend_it(
 
 @pytest.mark.parametrize(
     "said",
-    [None, origin(editable=False), "{", "[]", '{"dir_info": 1}', '{"dir_info": {"editable": true}}'],
+    [
+        None,
+        origin(editable=False),
+        "{",
+        "[]",
+        '{"dir_info": 1}',
+        '{"dir_info": {"editable": true}}',
+    ],
 )
 def test_whoever_has_it_from_elsewhere_is_told_to_upgrade(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from attrs import evolve
 from click.testing import CliRunner
 
@@ -16,6 +15,8 @@ from pye2core.plugins import installed_plugins
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 PEER = Identity.generate()
 

@@ -2,7 +2,8 @@
 
 ``records`` says what became of each plugin, ``discovery`` finds them without importing anything,
 ``loader`` takes one through its phases, ``registry`` answers who offers what, ``known`` says what
-to install for names that nobody offers, ``remedies`` what to do about a defect, ``whole_jobs`` makes presets into jobs.
+to install for names that nobody offers, ``remedies`` what to do about a defect, ``whole_jobs``
+makes presets into jobs.
 """
 
 from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from
