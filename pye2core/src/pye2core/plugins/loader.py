@@ -32,7 +32,7 @@ from pye2core.descriptors import (
 from pye2core.plugins.interrupts import CtrlC
 from pye2core.plugins.mistakes import mistaken_hooks
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
-from pye2core.plugins.remedies import edited_at, remedy
+from pye2core.plugins.remedies import remedy
 from pye2core.plugins.requirements import unmet
 
 if TYPE_CHECKING:
@@ -279,8 +279,6 @@ def _imported(candidate: Candidate) -> Any:
 def against_a_missing_module(candidate: Candidate, module: str) -> str:
     """What to do about a module that a plugin imports and that is not there."""
     if module.partition(".")[0] == candidate.package:
-        if edited_at(candidate.distribution) is not None:
-            return against_a_defect(candidate)
         return (
             f"`pip install --force-reinstall {candidate.distribution}` brings back what is missing"
             " of it; if that does not help, tell its makers"

@@ -11,13 +11,13 @@ from importlib.metadata import Distribution, PackageNotFoundError
 
 def remedy(distribution: str) -> str:
     """What to do about a defect of a distribution, as a part of a sentence."""
-    sources = edited_at(distribution)
+    sources = _edited_at(distribution)
     if sources is not None:
         return f"mend it: it is installed from {sources}"
     return f"`pip install --upgrade {distribution}` or tell its makers"
 
 
-def edited_at(distribution: str) -> str | None:
+def _edited_at(distribution: str) -> str | None:
     """The folder that a distribution is installed from to be edited; None if it is not."""
     import json
     from urllib.parse import unquote, urlsplit
