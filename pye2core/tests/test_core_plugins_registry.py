@@ -362,6 +362,15 @@ def test_what_a_broken_plugin_offers_is_an_error_with_its_name_and_phase() -> No
     assert (caught.value.plugin, caught.value.phase) == ("mqtt", "import")
 
 
+def test_a_broken_plugin_of_the_name_that_is_asked_for_is_named_first() -> None:
+    registry = PluginRegistry([broken("crows"), broken("pigeons"), broken("starlings")])
+
+    with pytest.raises(UnknownTransport, match=r"broken \(pigeons, crows, starlings\)"):
+        registry.transport("pigeons")
+    with pytest.raises(UnknownPreset, match=r"broken \(starlings, crows, pigeons\)"):
+        registry.preset("STARLINGS")
+
+
 def test_what_may_be_in_a_broken_plugin_is_an_error_that_names_the_plugin() -> None:
     registry = PluginRegistry([broken("pigeons")])
 

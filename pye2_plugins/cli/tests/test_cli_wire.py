@@ -13,6 +13,7 @@ from pye2_cli.wire.names import NameBook
 from pye2_cli.wire.reading import Reader, Reading
 from pye2_cli.wire.selecting import Selection
 from pye2_cli.wire.telling import as_line, as_object
+from pye2_native_wire.serializer import NativeSerializer
 from pye2_wire.serializer import Pye2Serializer
 from pye2core import Identity, installed_plugins
 from pye2core.abc import Channel
@@ -61,6 +62,17 @@ def command(encrypt_for: str | None = None, pipeline: str = "p1") -> bytes:
     return CLIENT_SPEAKS.seal(said, CLIENT, encrypt_for=encrypt_for)
 
 
+def native_command() -> bytes:
+    """A command in our own dialect, to a node that has introduced itself."""
+    ours = NativeSerializer()
+    ours.learn(NODE.address, NativeSerializer(node_name="attic").introduction(NODE))
+    said = Command(Action.ARCHIVE_PIPELINE, "p1", target=NODE.address)
+    return ours.seal(said, CLIENT, encrypt_for=NODE.address)
+
+
+NATIVE_COMMAND = native_command()
+
+
 def forged(data: bytes) -> bytes:
     return data.replace(b'"p1"', b'"p2"')
 
@@ -94,6 +106,18 @@ def test_a_good_message_of_each_kind_is_told_on_one_line(
     assert title in told
     assert told.endswith("verified")
     assert "\n" not in told
+
+
+def test_a_message_in_our_own_dialect_is_marked_and_one_in_everybodys_is_not() -> None:
+    ours, plain = READER.read(NATIVE_COMMAND), READER.read(command())
+
+    assert "  native  verified" in line(ours)
+    assert "  native" not in line(plain)
+    assert [as_object(each, None)["dialect"] for each in (ours, plain)] == ["native", "pye2"]
+
+
+def test_what_is_no_message_is_in_no_dialect() -> None:
+    assert as_object(READER.read(b"{}"), None)["dialect"] is None
 
 
 def test_a_changed_message_is_shown_with_what_is_wrong() -> None:

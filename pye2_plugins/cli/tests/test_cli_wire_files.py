@@ -183,6 +183,19 @@ def test_decode_reads_with_a_key_what_it_cannot_without(tmp_path: Path) -> None:
     assert b"archive pipeline" in with_key.stdout
 
 
+def test_decode_tells_at_length_once_whose_key_is_needed_and_programs_each_time(
+    tmp_path: Path,
+) -> None:
+    data = command(encrypt_for=NODE.address) + b"\n" + command(encrypt_for=NODE.address)
+
+    first, second = pye2_wire("decode", "-", cwd=tmp_path, data=data).stdout.decode().splitlines()
+    objects = lines_of(pye2_wire("decode", "-", "--json", cwd=tmp_path, data=data))
+
+    assert "give one of these files with --key" in first
+    assert second.endswith(f"NOT READ (decryption: as before, for {NODE.address})")
+    assert all("--key" in each["problems"][0]["text"] for each in objects)
+
+
 def test_decode_reads_what_was_kept_and_says_where_it_was_sent(tmp_path: Path) -> None:
     reading = Reader(installed_plugins()).read(command()).heard_on(Channel.config(OTHER.address))
     (tmp_path / "heard.jsonl").write_text(json.dumps(saved_object(reading, HEARD_AT)) + "\n")

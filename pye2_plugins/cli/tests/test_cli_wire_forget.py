@@ -16,6 +16,8 @@ from pye2core.plugins import installed_plugins
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 PEER = Identity.generate()
 
 
@@ -57,3 +59,15 @@ def test_who_is_not_known_is_told_in_one_line(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "remembers nothing" in done.output
     assert "--key" in done.output
+
+
+def test_without_a_client_key_it_asks_for_the_file_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(wire, ["forget", PEER.address])
+
+    assert done.exit_code == 1
+    assert "there is no client key here" in done.output
+    assert "name one with --key FILE" in done.output

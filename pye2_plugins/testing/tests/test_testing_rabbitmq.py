@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 
 import psutil
 import pytest
 
 from pye2_testing import fixtures, rabbitmq
-from pye2_testing.child import free_port
+from pye2_testing.child import Child, free_port
 from pye2_testing.rabbitmq import RabbitMq, RabbitMqFailed
 
 PATIENCE = 30.0
@@ -141,6 +142,25 @@ def test_a_port_that_was_taken_meanwhile_is_left_to_whoever_has_it(tmp_path, mon
 
     assert len(tried) == 2
     assert broker.port == tried[1]
+
+
+def test_a_port_that_another_name_server_has_is_left_to_it(tmp_path, monkeypatch):
+    fixtures.require_rabbitmq()
+    ports = [free_port() for _ in range(6)]
+    monkeypatch.setenv("ERL_EPMD_PORT", str(ports[0]))
+    other = Child(
+        [rabbitmq.find_program("epmd"), "-d", "-d", "-address", "127.0.0.1"],
+        lambda line: b"main select() loop" in line,
+    )
+    assert other.failure(PATIENCE) is None
+    handed_out = iter(ports)
+    monkeypatch.setattr(rabbitmq, "free_port", lambda: next(handed_out))
+    try:
+        with RabbitMq(tmp_path) as running:
+            assert greet(running.port) == b"\x01\x00\x00"
+            assert "epmd" in {each.name() for each in processes_of(tmp_path)}
+    finally:
+        other.end([signal.SIGKILL])
 
 
 def test_ports_are_none_that_connections_are_given():

@@ -162,7 +162,7 @@ def _not_there(name: str, registry: PluginRegistry) -> str:
         return f"{message}; `pip install {brings}` brings it"
     known = ", ".join(record.name for record in registry.records) or "none"
     listed = f"installed are: {known} (`pye2 plugins` lists what they offer)"
-    return f"{message}; {listed}{registry.suspects()}"
+    return f"{message}; {listed}{registry.suspects(name)}"
 
 
 def _whole_object(record: PluginRecord, registry: PluginRegistry) -> dict[str, object]:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _READY: Final = b"completed with"
-_NAMES_READY: Final = b"epmd running"
+_NAMES_READY: Final = b"entering the main select() loop"
+"""It says that it is running before it knows whether the port is free."""
+
+_NAMES_TAKEN: Final = "already a epmd running"
 _UNWRAPPED: Final = "/usr/lib/rabbitmq/bin"
 """Where Debian has the script that does not become another user."""
 
@@ -65,7 +68,7 @@ class RabbitMq(PrivateServer):
 
     title = "RabbitMQ"
     failed = RabbitMqFailed
-    says_taken = ("eaddrinuse", "in_use")
+    says_taken = ("eaddrinuse", "in_use", _NAMES_TAKEN)
     answer_timeout = 60.0
     end_timeout = 20.0
     goodbye = (signal.SIGTERM, signal.SIGKILL)
@@ -143,7 +146,7 @@ class RabbitMq(PrivateServer):
     def _start_names(self) -> str | None:
         """Start Erlang's name server, which RabbitMQ would otherwise start and leave behind."""
         names = Child(
-            [_required("epmd"), "-d", "-address", "127.0.0.1"],
+            [_required("epmd"), "-d", "-d", "-address", "127.0.0.1"],
             lambda line: _NAMES_READY in line,
             environment=self._environment,
         )

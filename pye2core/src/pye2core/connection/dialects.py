@@ -229,6 +229,10 @@ class Dialects:
         """Whether any dialect takes these bytes for a message of its own."""
         return any(each.recognises(data) for each in self._serializers)
 
+    def name_of(self, place: int) -> str:
+        """What the dialect at a place, as :meth:`parse` gives it, is called."""
+        return self._names[place]
+
     def parse(self, data: bytes) -> tuple[int, SealedMessage]:
         """Read the shape of a message with the dialect that recognises it.
 

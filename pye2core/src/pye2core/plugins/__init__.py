@@ -2,7 +2,8 @@
 
 ``records`` says what became of each plugin, ``discovery`` finds them without importing anything,
 ``loader`` takes one through its phases, ``registry`` answers who offers what, ``known`` says what
-to install for names that nobody offers, ``whole_jobs`` makes presets into jobs.
+to install for names that nobody offers, ``remedies`` what to do about a defect, ``whole_jobs``
+makes presets into jobs.
 """
 
 from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from
@@ -10,6 +11,7 @@ from pye2core.plugins.known import distribution_for
 from pye2core.plugins.loader import PLUGIN_API, told
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
 from pye2core.plugins.registry import PluginRegistry, installed_plugins
+from pye2core.plugins.remedies import remedy
 from pye2core.plugins.whole_jobs import stages_of
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "installed_candidates",
     "installed_plugins",
     "policy_from",
+    "remedy",
     "stages_of",
     "told",
 ]

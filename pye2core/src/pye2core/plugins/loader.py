@@ -32,6 +32,7 @@ from pye2core.descriptors import (
 from pye2core.plugins.interrupts import CtrlC
 from pye2core.plugins.mistakes import mistaken_hooks
 from pye2core.plugins.records import Phase, PluginRecord, PluginState
+from pye2core.plugins.remedies import remedy
 from pye2core.plugins.requirements import unmet
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def against_a_defect(candidate: Candidate | PluginRecord) -> str:
     """What to do about a plugin that does what none may do."""
     return (
         f"this is a defect of {candidate.distribution} {candidate.version}:"
-        f" `pip install --upgrade {candidate.distribution}` or tell its makers; until then"
+        f" {remedy(candidate.distribution)}; until then"
         f" PYE2_DISABLE_PLUGINS={candidate.name} switches it off"
     )
 

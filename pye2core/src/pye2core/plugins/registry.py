@@ -461,11 +461,14 @@ class PluginRegistry:
         elif distribution is not None:
             message += f"; `pip install {distribution}` brings it"
         else:
-            message += _nearest(name, list(known)) + self.suspects()
+            message += _nearest(name, list(known)) + self.suspects(name)
         return _ERRORS.get(what, NotProvided)(message, kind=what, name=name)
 
-    def suspects(self) -> str:
+    def suspects(self, name: str) -> str:
         """Whose a name may be that nobody offers: broken plugins, and those switched off.
+
+        Args:
+            name: what was asked for; a plugin that is called so is named first.
 
         Returns:
             What an error's text goes on with; nothing if all plugins are well.
@@ -473,7 +476,7 @@ class PluginRegistry:
         suspects = [
             f"{where} ({names}): see {see}"
             for state, where, see in _SUSPICIOUS
-            if (names := ", ".join(self._named(state)))
+            if (names := ", ".join(_namesake_first(name, self._named(state))))
         ]
         return f"; it may be in {', or in '.join(suspects)}" if suspects else ""
 
@@ -524,6 +527,10 @@ def _nearest(name: str, known: list[str]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; installed are: {', '.join(sorted(known)) or 'none'}"
+
+
+def _namesake_first(asked: str, names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda each: canonical(each) != canonical(asked))
 
 
 @functools.cache

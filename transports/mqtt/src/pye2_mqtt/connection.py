@@ -319,6 +319,8 @@ class Connection:
             except Exception:  # noqa: BLE001 - a handler's fault must not deafen the connection
                 _log.exception("A message at %r could not be handled", topic)
         if is_batch:
+            # Also where this was silenced meanwhile, by a loss or by a handler that closes: it is
+            # what wakes those who were handed the first of the batch, and brings nothing new.
             self._on_batch_end()
 
     def _write(self, connected: BufferedSocket) -> None:

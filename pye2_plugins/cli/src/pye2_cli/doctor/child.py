@@ -30,6 +30,7 @@ from pye2core.plugins import (
     PluginState,
     installed_candidates,
     policy_from,
+    remedy,
     told,
 )
 
@@ -159,8 +160,8 @@ def _unmet(candidate: Candidate) -> Iterator[Problem]:
             yield _lacking(f"it requires {line}, which is not installed", line)
             continue
         except (InvalidRequirement, ValueError) as error:
-            advice = f"`pip install --upgrade {candidate.distribution}`, or tell its makers"
-            yield Problem("requirements", _NEEDS, f"{line!r} cannot be read: {error}", advice)
+            told = f"{line!r} cannot be read: {error}"
+            yield Problem("requirements", _NEEDS, told, remedy(candidate.distribution))
             continue
         if not needed.specifier.contains(there, prereleases=True):
             yield _lacking(f"it requires {line}, and {there} is installed", line)

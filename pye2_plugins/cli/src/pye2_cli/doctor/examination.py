@@ -15,7 +15,7 @@ from attrs import define, field
 
 from pye2_cli.doctor.findings import Finding, Problem
 from pye2core.errors import PluginError
-from pye2core.plugins import PluginState
+from pye2core.plugins import PluginState, remedy
 
 
 def examine(seconds: float) -> list[Finding]:
@@ -97,7 +97,7 @@ class _Examination:
             error=f"the process that loaded it {how}; it does the same to every process of pye2",
             advice=(
                 f"PYE2_DISABLE_PLUGINS={culprit['name']} switches it off;"
-                f" `pip install --upgrade {culprit['distribution']}`, or tell its makers"
+                f" {remedy(culprit['distribution'])}"
             ),
         )
         self.ended[finding.name, finding.distribution] = finding

@@ -202,6 +202,9 @@ def forget(*, address: str, key_file: Path | None) -> None:
     from pye2core.settings import client_key_path
 
     path = key_file or client_key_path()
+    if not path.is_file():
+        message = f"there is no client key here ({path}); name one with --key FILE"
+        raise click.ClickException(message)
     own = load_key(path, client_passphrases()).address
     peer = address_of(public_key_of(address))
     if not forget_speaker(memory_of(own, path), peer):
@@ -276,6 +279,9 @@ def _tell(line: str) -> None:
 
 def _writer(names: NameBook, *, as_json: bool) -> Callable[[Reading, datetime | None], None]:
     from pye2_cli.wire import telling
+    from pye2_cli.wire.noticing import Hints
+
+    hints = Hints()
 
     def write_object(reading: Reading, heard_at: datetime | None) -> None:
         click.echo(json.dumps(telling.as_object(reading, heard_at)))
@@ -283,7 +289,8 @@ def _writer(names: NameBook, *, as_json: bool) -> Callable[[Reading, datetime | 
     def write_line(reading: Reading, heard_at: datetime | None) -> None:
         doubtful = "yellow" if reading.remarks else None
         click.secho(
-            telling.as_line(reading, names, heard_at), fg="red" if reading.problems else doubtful
+            telling.as_line(hints.shortened(reading), names, heard_at),
+            fg="red" if reading.problems else doubtful,
         )
 
     return write_object if as_json else write_line

@@ -1,4 +1,4 @@
-"""What only all that was heard together tells: messages that came again, commands never heard.
+"""What only all that was heard together tells: what came again or was told before, what never came.
 
 You are in ``pye2 wire``. Nothing is asked; whoever listens sees no more than the broker shows.
 """
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pye2_cli.wire.names import NameBook
-    from pye2_cli.wire.reading import Reading
+    from pye2_cli.wire.reading import Problem, Reading
 
 MOST_COMMANDS = 10_000
-"""Commands that are remembered, and nodes that were sent some."""
+"""Commands that are remembered, nodes that were sent some, and hints that were given."""
 
 SETTLING = timedelta(seconds=3)
 """What is confirmed sooner than this after the beginning was most likely asked before it."""
@@ -60,6 +60,30 @@ class Repetitions:
             reading,
             remarks=(*reading.remarks, f"the same as {when}; nodes ignore what comes again"),
         )
+
+
+@define
+class Hints:
+    """Whose key opens what is encrypted: told at length once for each receiver, not each time."""
+
+    _told: dict[str, None] = field(factory=dict, init=False)
+
+    def shortened(self, reading: Reading) -> Reading:
+        """The message, with what was told before about reading it made brief."""
+        if reading.recipient is None:
+            return reading
+        problems = [self._brief(each, reading.recipient) for each in reading.problems]
+        return evolve(reading, problems=tuple(problems))
+
+    def _brief(self, problem: Problem, receiver: str) -> Problem:
+        if problem.reason != "decryption":
+            return problem
+        if problem.text in self._told:
+            return evolve(problem, text=f"as before, for {receiver}")
+        self._told[problem.text] = None
+        if len(self._told) > MOST_COMMANDS:
+            del self._told[next(iter(self._told))]
+        return problem
 
 
 @define

@@ -80,6 +80,7 @@ class Reading:
         problems: why it was not verified or could not be read; none if all is well.
         channel: where it was heard, if it was.
         remarks: what else is worth knowing; for none of it the message is refused.
+        dialect: the name of the dialect it is in; None if it has no shape that is known.
     """
 
     data: bytes
@@ -89,6 +90,7 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     channel: Channel | None = None
     remarks: tuple[str, ...] = ()
+    dialect: str | None = None
 
     @property
     def kind(self) -> str | None:
@@ -123,6 +125,8 @@ class Reading:
     @property
     def encrypted(self) -> bool:
         """Whether it is encrypted for one receiver."""
+        if self.is_proof:
+            return True
         origin = self.message.origin if self.message is not None else None
         if origin is not None:
             return origin.encrypted
@@ -222,7 +226,7 @@ class Reader:
     def read(self, data: bytes) -> Reading:
         """Read one message as far as it goes; never raises."""
         try:
-            sealed = self._parsed(data)
+            dialect, sealed = self._parsed(data)
         except Exception as error:  # noqa: BLE001 - whatever it provokes is what is to be shown
             return Reading(data, problems=(_problem(error),))
         unverified = _problem_of_signature(sealed)
@@ -233,9 +237,10 @@ class Reader:
             message,
             verified=unverified is None,
             problems=tuple(problem for problem in (unverified, unread) if problem is not None),
+            dialect=dialect,
         )
 
-    def _parsed(self, data: bytes) -> SealedMessage:
+    def _parsed(self, data: bytes) -> tuple[str, SealedMessage]:
         if len(data) > MAX_MESSAGE:
             raise MessageRejected(
                 f"it has {len(data):,} bytes and a message may have {MAX_MESSAGE:,}", reason="size"
@@ -244,8 +249,8 @@ class Reader:
             raise MessageRejected(
                 f"no installed wire dialect recognises it: {_looks_of(data)}", reason="shape"
             )
-        _, sealed = self._dialects.parse(data)
-        return sealed
+        place, sealed = self._dialects.parse(data)
+        return self._dialects.name_of(place), sealed
 
     def _opened(self, sealed: SealedMessage) -> tuple[Message | None, Problem | None]:
         told = ""

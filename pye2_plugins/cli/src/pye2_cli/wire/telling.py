@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _LONGEST_WHY = 1000
 
+_EVERYBODYS = "pye2"
+"""The dialect that is not marked: nearly all speak it."""
+
 _PROOF = "proof: a client finds out whether its own inbox is heard; nobody else reads it"
 
 
@@ -50,6 +53,7 @@ def as_line(reading: Reading, names: NameBook, heard_at: datetime | None) -> str
         _about(reading),
         _title(reading),
         f"{len(reading.data):,} B",
+        _dialect(reading),
         verdict(reading),
         *(f"note: {remark}" for remark in reading.remarks),
     )
@@ -58,6 +62,10 @@ def as_line(reading: Reading, names: NameBook, heard_at: datetime | None) -> str
 
 def _title(reading: Reading) -> str:
     return _PROOF if reading.is_proof else title(reading.message, reading.own_fields)
+
+
+def _dialect(reading: Reading) -> str:
+    return "" if reading.dialect in (None, _EVERYBODYS) else reading.dialect
 
 
 def verdict(reading: Reading) -> str:
@@ -131,6 +139,7 @@ def as_object(reading: Reading, heard_at: datetime | None) -> dict[str, Any]:
     return {
         **saved_object(reading, heard_at),
         "sent_at": sent_at.isoformat() if sent_at is not None else None,
+        "dialect": reading.dialect,
         "kind": reading.kind,
         "action": action(reading.message),
         "node": reading.node_name,
