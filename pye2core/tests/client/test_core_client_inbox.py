@@ -206,6 +206,10 @@ def test_the_inbox_of_another_client_is_asked_for_until_it_is_heard(
     assert asked == [Channel.inbox("0xai_other")] * 2
 
 
+def is_called_once(published: list[Any]) -> bool:
+    return [each.channel for each in published].count(Channel.roll_call()) == 1
+
+
 def is_called_twice(published: list[Any]) -> bool:
     return [each.channel for each in published].count(Channel.roll_call()) == 2
 
@@ -227,6 +231,7 @@ def test_after_a_reconnection_the_roll_is_called_again(
     open_session: Callable[..., Session], broker: MemoryBroker
 ) -> None:
     session = open_session()
+    assert broker.wait_until(is_called_once, PATIENCE)
 
     broker.drop(session._connection.settings.client_id)
 
