@@ -94,6 +94,7 @@ def _nodes(
             clock=clock,
             clock_trouble=lambda: None,
             allowed=lambda: allowed,
+            may_delegate=tuple,
             pipelines=lambda: shown,
             instances=list,
         )
