@@ -50,6 +50,9 @@ acknowledges as fast as it can. With a limit, paho searches all waiting messages
 _READ_TOGETHER = 20
 """Packets that are read before any is answered: as many as brokers send before they wait."""
 
+_SHARE_A_FUTURE = 64
+"""Messages of QoS 0 to one topic, at most: one for each took a third of the time of sending."""
+
 _LOST = "the connection was lost"
 _LEFT = "the connection is closed"
 
@@ -184,21 +187,37 @@ class Connection:
         return granted
 
     def publish(self, topic: str, data: bytes, qos: int) -> Future[None]:
-        """Send ``data``; the future is done when it is confirmed (QoS 1) or written (QoS 0)."""
-        published = _pending()
+        """Send ``data``; the future is done when it is confirmed (QoS 1) or written (QoS 0).
+
+        Messages of QoS 0 to one topic in a row may share a future.
+        """
         with self._lock:
             if self._ended is not None:
-                return self._refuse(published, f"A message to {topic!r}", self._ended)
+                return self._refuse(_pending(), f"A message to {topic!r}", self._ended)
             info = self._client.publish(topic, data, qos)
             if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-                published.set_exception(self._too_many())
-                return published
+                refused = _pending()
+                refused.set_exception(self._too_many())
+                return refused
             if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return self._refuse(published, f"A message to {topic!r}", _LOST)
-            waiting = self._unconfirmed if qos else self._unwritten
-            waiting.append(_Published(topic, info, published))
+                return self._refuse(_pending(), f"A message to {topic!r}", _LOST)
+            published = self._noted_confirmed(topic, info) if qos else self._noted(topic, info)
         self._wake.wake()
         return published
+
+    def _noted_confirmed(self, topic: str, info: paho.MQTTMessageInfo) -> Future[None]:
+        self._unconfirmed.append(_Published(topic, info, _pending()))
+        return self._unconfirmed[-1].future
+
+    def _noted(self, topic: str, info: paho.MQTTMessageInfo) -> Future[None]:
+        """The future of a message that waits to be written, with those before it where it can."""
+        waiting = self._unwritten
+        if waiting and waiting[-1].topic == topic and waiting[-1].messages < _SHARE_A_FUTURE:
+            last = waiting[-1]
+            waiting[-1] = _Published(topic, info, last.future, last.messages + 1)
+        else:
+            waiting.append(_Published(topic, info, _pending()))
+        return waiting[-1].future
 
     def outstanding(self) -> list[Future[None]]:
         """The futures of what was published and is not confirmed or written yet."""
@@ -492,9 +511,12 @@ class _Client(paho.Client):
 
 
 class _Published(NamedTuple):  # a frozen class of attrs takes longer to make
+    """One message, or several of QoS 0 in a row, of which ``info`` is the last one's."""
+
     topic: str
     info: paho.MQTTMessageInfo
     future: Future[None]
+    messages: int = 1
 
 
 def _pending() -> Future[None]:
