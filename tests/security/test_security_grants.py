@@ -15,6 +15,7 @@ import pytest
 from escape_layers import CHECK, LAYERS, pool_without
 from grants_network import PATIENCE, GrantsNetwork, strict_pool_without
 
+from pye2core.code.grants import WORK_FOLDER
 from pye2core.errors import CodeRefused, DeployFailed
 
 if TYPE_CHECKING:
@@ -126,8 +127,8 @@ def test_a_worker_has_a_folder_of_its_own_for_what_passes(
     network: GrantsNetwork, ground: Path
 ) -> None:
     network.grant("--folder", str(ground))
-    code = "open('note', 'w').write('mine')\nreturn open('/work/note').read()"
-    gone = "return open('/work/note').read()"
+    gone = f"return open('{WORK_FOLDER}/note').read()"
+    code = f"open('note', 'w').write('mine')\n{gone}"
     asked = {"folders": [str(ground)]}
 
     assert network.run_once(code, asked) == ("mine", None)

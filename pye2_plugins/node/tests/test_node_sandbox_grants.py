@@ -16,7 +16,7 @@ from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.sandbox.granted_zygotes import MOST_SETS
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2core.abc import FunctionSource
-from pye2core.code.grants import Grants
+from pye2core.code.grants import WORK_FOLDER, Grants
 from pye2core.errors import CodeRefused, NodeError
 
 TIMEOUT = 30
@@ -348,8 +348,10 @@ def test_what_is_written_is_limited_and_the_limit_is_told(places):
 def test_no_worker_sees_anothers_own_folder(places):
     async def use(pool):
         first, second = [await pool.spawn(Owner(), grants=everything(places)) for _ in range(2)]
-        await first.define({"w": FunctionSource("open('/work/a', 'w').write('x')\nreturn 1")})
-        await second.define({"r": FunctionSource("return open('/work/a').read()")})
+        await first.define(
+            {"w": FunctionSource(f"open('{WORK_FOLDER}/a', 'w').write('x')\nreturn 1")}
+        )
+        await second.define({"r": FunctionSource(f"return open('{WORK_FOLDER}/a').read()")})
         written = await first.call("w", timeout=TIMEOUT)
         return written, await second.call("r", timeout=TIMEOUT)
 
