@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,29 @@ def test_after_a_loss_what_was_under_way_goes_first_in_its_order() -> None:
     box.renew()
 
     assert list(taken(box)) == ["a", "c", "d"]
+
+
+def test_what_the_broker_confirmed_is_not_sent_again_though_its_sender_was_not_told_yet() -> None:
+    box, (first, second) = filled("a", "b")
+    list(taken(box))
+    first.published, second.published = Future(), Future()
+    first.published.set_result(None)
+    second.published.set_exception(RuntimeError("lost"))
+
+    box.renew()
+
+    assert list(taken(box)) == ["b"]
+    assert box.remove(first)
+
+
+def test_what_the_broker_confirmed_is_not_among_what_is_given_up() -> None:
+    box, (first, second) = filled("a", "b")
+    list(taken(box))
+    first.published = Future()
+    first.published.set_result(None)
+
+    assert box.clear() == [second]
+    assert len(box) == 1
 
 
 def test_a_confirmation_that_comes_after_the_renewal_counts() -> None:

@@ -82,9 +82,9 @@ class Outbound:
         how things were before.
         """
         with self._changed:
+            self._outbox.renew()
             outdated = self._outbox.drop_outdated() if self._was_lost else []
             self._was_lost = False
-            self._outbox.renew()
             self._flowing = True
         self._fail(outdated, "the connection was lost, and what it says may be outdated")
         self._publish_waiting()
@@ -136,16 +136,23 @@ class Outbound:
             return entry
 
     def _publish(self, entry: Entry) -> Future[None]:
+        published = None
+        try:
+            published = self._give_to_transport(entry)
+            return published
+        finally:
+            with self._changed:
+                entry.published = published
+                self._publisher = None
+                self._changed.notify_all()
+
+    def _give_to_transport(self, entry: Entry) -> Future[None]:
         try:
             return self._transport_publish(entry.channel, entry.data)
         except Exception as error:  # noqa: BLE001 - the entry's future tells it
             failed: Future[None] = Future()
             failed.set_exception(error)
             return failed
-        finally:
-            with self._changed:
-                self._publisher = None
-                self._changed.notify_all()
 
     def _published(self, entry: Entry, published: Future[None]) -> None:
         error = None if published.cancelled() else published.exception()

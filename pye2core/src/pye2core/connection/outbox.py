@@ -30,6 +30,7 @@ class Entry:
             What can be replaced tells how things are at this moment, and is of no use later.
         done: resolved when the broker has it.
         number: its place among all entries.
+        published: what the transport says of it; None before the transport was given it.
     """
 
     channel: Channel
@@ -37,6 +38,15 @@ class Entry:
     conflate: str | None = None
     done: Future[None] = field(factory=Future)
     number: int = 0
+    published: Future[None] | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the broker has it, although its sender may not have been told so yet."""
+        published = self.published
+        if published is None or not published.done() or published.cancelled():
+            return False
+        return published.exception() is None
 
     def claim(self) -> bool:
         """Whether its sender still wants it; from now on its future cannot be cancelled."""
@@ -107,23 +117,23 @@ class Outbox:
         return True
 
     def renew(self) -> None:
-        """Let everything wait again, in its order: the connection that it was given to is gone."""
-        everything = sorted({**self._under_way, **self._waiting}.items())
-        self._under_way = {}
-        self._waiting = OrderedDict(everything)
+        """Let what is not confirmed wait again, in its order, as its connection is gone."""
+        unconfirmed = {n: each for n, each in self._under_way.items() if not each.confirmed}
+        self._waiting = OrderedDict(sorted({**unconfirmed, **self._waiting}.items()))
+        for number in unconfirmed:
+            del self._under_way[number]
 
     def drop_outdated(self) -> list[Entry]:
         """Forget what tells how things were on a connection that is gone; what that was."""
-        entries = [*self._under_way.values(), *self._waiting.values()]
-        outdated = [each for each in entries if each.conflate is not None]
+        outdated = [each for each in self._waiting.values() if each.conflate is not None]
         for each in outdated:
             self.remove(each)
         return outdated
 
     def clear(self) -> list[Entry]:
-        """Forget everything; what that was, in order."""
+        """Forget everything that is not confirmed; what that was, in order."""
         self.renew()
         everything = list(self._waiting.values())
         self._waiting = OrderedDict()
-        self._bytes = 0
+        self._bytes = sum(len(each.data) for each in self._under_way.values())
         return everything
