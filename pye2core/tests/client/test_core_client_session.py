@@ -758,8 +758,8 @@ def test_a_session_without_callbacks_starts_no_thread_for_them(
 class _BrokenAtTheEnd(Session):
     """A session whose closing goes wrong, though it closes."""
 
-    def _end_callbacks(self) -> None:
-        super()._end_callbacks()
+    def close(self, **how: bool) -> None:
+        super().close(**how)
         raise ValueError("the second error")
 
 
