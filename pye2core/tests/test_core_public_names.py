@@ -112,6 +112,11 @@ def test_every_error_is_a_pye2error_and_stands_in_the_tree(error: type[Exception
     assert _tree()[error.__name__] == parent.__name__
 
 
+def test_an_error_is_known_by_the_name_to_import_it_by() -> None:
+    assert {error.__module__ for error in ERRORS} == {"pye2core.errors"}
+    assert {error.__name__ for error in ERRORS} == {*errors.__all__} - {"Pye2Error"}
+
+
 def _tree() -> dict[str, str]:
     """Each error's parent, as the docstring of ``pye2core.errors`` draws it."""
     parents: dict[str, str] = {}

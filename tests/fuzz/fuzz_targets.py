@@ -29,9 +29,9 @@ from pye2_node.sandbox.events import EventDesk
 from pye2_node.sandbox.limits import SandboxLimits
 from pye2_wire.canonical import canonical
 from pye2_wire.ciphertext import encrypted_text
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields, signed_part
+from pye2_wire.unsendable import UnsendableValue
 from pye2core import installed_plugins
 from pye2core.code import transfer
 from pye2core.errors import CodeError, MessageRejected

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 
+SMALL_JOB = {
+    "main_node_process_real_time_collected_data": "return data",
+    "main_node_finish_condition": "return True",
+    "main_node_finish_condition_kwargs": {"X": 1},
+    "main_node_aggregate_collected_data": "return collected_data",
+    "nr_remote_worker_nodes": 2,
+    "worker_node_code": "return [1, 2]",
+}
+"""What ``create_chain_dist_custom_job`` needs for a job."""
+
 
 class Heard:
     """What a callback was given last; to be waited for."""

@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from our_client import PATIENCE, Heard, Rejections
+from our_client import PATIENCE, SMALL_JOB, Heard, Rejections
 from wire_format import LEGACY_PREFIX, unpacked, without_prefix
 from wire_node import CHAIN_DIST, REST_CUSTOM_EXEC, Habits, WireNode
 
@@ -84,12 +84,7 @@ def test_a_distributed_job_lives_through_all_commands(session: Session, node: Wi
 
     pipeline, instance = session.create_chain_dist_custom_job(
         node=node.name,
-        main_node_process_real_time_collected_data="return data",
-        main_node_finish_condition="return True",
-        main_node_finish_condition_kwargs={"X": 1},
-        main_node_aggregate_collected_data="return collected_data",
-        nr_remote_worker_nodes=2,
-        worker_node_code="return [1, 2]",
+        **SMALL_JOB,
         on_data=lambda _pipeline, payload: payloads(payload),
         deploy=True,
     )

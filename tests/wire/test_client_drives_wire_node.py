@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from our_client import PATIENCE, Heard, Rejections
+from our_client import PATIENCE, SMALL_JOB, Heard, Rejections
 from wire_format import WireKey, wire_time
 from wire_node import CHAIN_DIST, NOWHERE, Habits, WireNode
 from wire_voice import Asker
@@ -177,12 +177,7 @@ def test_a_distributed_job_gives_its_last_payload(session: Session, node: WireNo
 
     pipeline, instance = session.create_chain_dist_custom_job(
         node=node.name,
-        main_node_process_real_time_collected_data="return data",
-        main_node_finish_condition="return True",
-        main_node_finish_condition_kwargs={"X": 1},
-        main_node_aggregate_collected_data="return collected_data",
-        nr_remote_worker_nodes=2,
-        worker_node_code="return [1, 2]",
+        **SMALL_JOB,
         on_data=lambda _pipeline, payload: payloads(payload),
         deploy=True,
     )

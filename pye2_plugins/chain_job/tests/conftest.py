@@ -5,15 +5,14 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
-import selectors
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pye2_chain_job.runner import ChainJobRunner
+from pye2_testing.jumping_time import JumpingLoop, LoopClock
 from pye2core.abc import CallResult, CodeFailure, FunctionSource, Peer, SandboxExit
 from pye2core.code import as_function, check_source, encode
 from pye2core.errors import (
@@ -41,40 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
 SIGNATURE = "PROCESS_REAL_TIME_COLLECTED_DATA_CUSTOM_EXEC_CHAIN_DIST"
-
-
-# --- time -----------------------------------------------------------------------------------------
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Waits for a moment at most; the loop's time jumps over the rest."""
-
-    jumped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(timeout if not timeout else min(timeout, 0.001))
-        if not ready and timeout:
-            self.jumped += timeout
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop on which hours pass in no time."""
-
-    def __init__(self) -> None:
-        self.selector = JumpingSelector()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        return self.selector.jumped
-
-
-class LoopClock:
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
 
 # --- the sandbox ----------------------------------------------------------------------------------

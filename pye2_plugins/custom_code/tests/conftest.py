@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import selectors
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pye2_testing.jumping_time import JumpingLoop, LoopClock
 from pye2core.abc import CallResult, CodeFailure, FunctionSource, SandboxExit
 from pye2core.code import as_function, check_source, encode
 from pye2core.errors import CallTimedOut, CodeRefused, NodeError, SandboxDied
@@ -23,37 +22,6 @@ if TYPE_CHECKING:
 
 # pytest imports test modules by their path, so that this folder is on no other path.
 sys.path.append(str(Path(__file__).parent))
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Waits for a moment at most; the loop's time jumps over the rest."""
-
-    jumped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(timeout if not timeout else min(timeout, 0.001))
-        if not ready and timeout:
-            self.jumped += timeout
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop on which hours pass in no time."""
-
-    def __init__(self) -> None:
-        self.selector = JumpingSelector()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        return self.selector.jumped
-
-
-class LoopClock:
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
 
 class Dies(Exception):

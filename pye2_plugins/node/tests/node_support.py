@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_node.desired import DesiredPipeline
 from pye2_node.home import Home
-from pye2_node.instances import InstanceState, Patience, RunningInstance
+from pye2_node.instances import InstanceState, RunningInstance
 from pye2_node.node import Node
 from pye2_node.settings import NodeSettings, OwnersChoices
 from pye2_wire.serializer import Pye2Serializer
@@ -35,6 +35,7 @@ from pye2core.plugins import installed_plugins
 from pye2core.settings import parse_broker_url
 
 if TYPE_CHECKING:
+    from pye2_node.attendant import Patience
     from pye2_node.context import Facilities
 
 SECONDS = 30

@@ -2,23 +2,19 @@
 
 import functools
 import re
-import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_verdicts import instructions_of, verdict_of
 
 from pye2_node.sandbox.layers import granted_calls
 from pye2_node.sandbox.layers.openings import Openings, Place
 from pye2_node.sandbox.layers.seccomp import (
     ALLOW,
     DENY,
-    JUMP_IF_ANY_BIT,
-    JUMP_IF_EQUAL,
     KILL_PROCESS,
-    LOAD,
-    RETURN,
     WorkerFilter,
 )
 from pye2_node.sandbox.layers.syscalls import ARCHITECTURES
@@ -52,30 +48,15 @@ def numbers(machine):
 
 
 @functools.cache
-def instructions_of(machine, openings):
+def filter_of(machine, openings):
     granted = granted_calls.calls_for(openings, machine)
     program = WorkerFilter(ARCHITECTURES[machine], CHANNEL, granted).program(PID)
-    return list(struct.iter_unpack("HBBI", program))
+    return instructions_of(program)
 
 
 def verdict_on(machine, openings, number, *arguments, architecture=None):
-    """What the kernel does with a call, by reading the filter as ``linux/filter.h`` says."""
-    known = ARCHITECTURES[machine]
-    words = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
-    audit = known.audit if architecture is None else architecture
-    data = struct.pack("<IIQ6Q", number, audit, 0, *words)
-    instructions = instructions_of(machine, openings)
-    at, word = 0, 0
-    while True:
-        code, if_true, if_false, value = instructions[at]
-        at += 1
-        if code == LOAD:
-            word = struct.unpack_from("<I", data, value)[0]
-        elif code == RETURN:
-            return value
-        else:
-            holds = {JUMP_IF_EQUAL: word == value, JUMP_IF_ANY_BIT: bool(word & value)}[code]
-            at += if_true if holds else if_false
+    filter_ = filter_of(machine, openings)
+    return verdict_of(filter_, machine, number, *arguments, architecture=architecture)
 
 
 def named(machine, openings, name, *arguments):

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from node_support import CLIENT, InstanceStage, puppet
 
+from pye2_node.attendant import Patience
 from pye2_node.context import UNDER_WAY
-from pye2_node.instances import InstanceState, Patience
+from pye2_node.instances import InstanceState
 from pye2_node.pace import Pace
 from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
 from pye2core.messages import InstancePath, NotificationKind, Requester, Speaker, digest_of

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from node_support import CLIENT, InstanceStage, puppet
 
+from pye2_node.attendant import Patience
 from pye2_node.heartbeat import report_on
-from pye2_node.instances import InstanceState, Patience
+from pye2_node.instances import InstanceState
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
 from pye2core.errors import InvalidConfiguration, NodeError
 from pye2core.messages import InstancePath, NotificationKind

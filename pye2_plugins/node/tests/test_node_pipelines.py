@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
 
+from pye2_node.attendant import Patience
 from pye2_node.commands import Apply, Close, Tell
 from pye2_node.desired import path_of
-from pye2_node.instances import Patience, RunningInstance
+from pye2_node.instances import RunningInstance
 from pye2_node.notices import Answers
 from pye2_node.pipelines import Pipelines, steps_between
 from pye2core.messages import InstancePath, Requester

@@ -2,22 +2,18 @@
 
 import ctypes
 import re
-import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_verdicts import instructions_of, verdict_of
 
 from pye2_node.sandbox.layers.seccomp import (
     ALLOW,
     DENY,
-    JUMP_IF_ANY_BIT,
-    JUMP_IF_EQUAL,
     KILL_PROCESS,
-    LOAD,
     NOT_THERE,
-    RETURN,
     WorkerFilter,
 )
 from pye2_node.sandbox.layers.syscalls import ARCHITECTURES
@@ -33,24 +29,8 @@ architectures = pytest.mark.parametrize("machine", ARCHITECTURES)
 
 
 def verdict_on(machine, number, *arguments, architecture=None):
-    """What the kernel does with a call, by reading the filter as ``linux/filter.h`` says."""
-    known = ARCHITECTURES[machine]
-    given_words = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
-    audit = known.audit if architecture is None else architecture
-    data = struct.pack("<IIQ6Q", number, audit, 0, *given_words)
-    program = WorkerFilter(known, CHANNEL).program(PID)
-    instructions = list(struct.iter_unpack("HBBI", program))
-    at, word = 0, 0
-    while True:
-        code, if_true, if_false, value = instructions[at]
-        at += 1
-        if code == LOAD:
-            word = struct.unpack_from("<I", data, value)[0]
-        elif code == RETURN:
-            return value
-        else:
-            holds = {JUMP_IF_EQUAL: word == value, JUMP_IF_ANY_BIT: bool(word & value)}[code]
-            at += if_true if holds else if_false
+    filter_ = instructions_of(WorkerFilter(ARCHITECTURES[machine], CHANNEL).program(PID))
+    return verdict_of(filter_, machine, number, *arguments, architecture=architecture)
 
 
 def named(machine, name, *arguments):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pye2_wire.canonical import canonical, compact, mended, spaced
-from pye2_wire.plain import NESTING_LIMIT, UnsendableValue, as_plain
+from pye2_wire.plain import NESTING_LIMIT, as_plain
 from pye2_wire.signing import signed_part
+from pye2_wire.unsendable import UnsendableValue
 
 DATA = Path(__file__).parents[3] / "tests/data/vectors"
 VECTORS = json.loads((DATA / "hash_sign_verify.json").read_text("utf-8"))["vectors"]

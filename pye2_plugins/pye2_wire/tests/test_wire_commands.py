@@ -7,9 +7,9 @@ import pytest
 
 from pye2_wire.canonical import canonical
 from pye2_wire.commands import ACTIONS
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.clock import ManualClock
 from pye2core.errors import InvalidAddress, MessageRejected
 from pye2core.identity import Identity

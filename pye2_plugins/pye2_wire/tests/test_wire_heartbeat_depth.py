@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from pye2_wire.canonical import canonical
 from pye2_wire.heartbeats import STATUS_NESTING_LIMIT
-from pye2_wire.plain import NESTING_LIMIT, UnsendableValue
+from pye2_wire.plain import NESTING_LIMIT
 from pye2_wire.sealed import parse
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.settings import HeartbeatVersion, WireSettings
 from pye2_wire.signing import signature_fields, signed_part
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity
 from pye2core.messages import (

@@ -9,9 +9,9 @@ import pytest
 
 from pye2_wire.canonical import canonical
 from pye2_wire.ciphertext import encrypted_text
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields, signed_part
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.clock import ManualClock
 from pye2core.errors import InvalidAddress, MessageRejected, NotProvided
 from pye2core.identity import Identity, with_prefix, without_prefix

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2_wire.canonical import canonical
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity
 from pye2core.messages import (

@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pye2_wire.canonical import canonical, compact, mended, spaced
-from pye2_wire.plain import UnsendableValue, as_plain
+from pye2_wire.plain import as_plain
 from pye2_wire.sealed import parse
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import check_signature, digest_of, signature_fields, signed_part
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.identity import Identity
 from pye2core.messages import InstancePath, PayloadMessage
 

@@ -17,6 +17,7 @@ from pye2core import Session
 from pye2core.abc import Channel
 from pye2core.client import happenings
 from pye2core.clock import ManualClock
+from pye2core.connection import Connection
 from pye2core.errors import (
     BrokerUnreachable,
     ConfirmationTimeout,
@@ -655,6 +656,26 @@ def test_a_callback_may_close_the_session(
     assert closed.next() == (False,)
 
 
+def test_a_callback_may_close_the_session_before_the_constructor_returns(
+    open_session: Callable[..., Session], node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = Calls()
+    start = Connection.start
+
+    def start_and_linger(connection: Connection) -> None:
+        start(connection)
+        node.say(SOMEWHERE, VALUE=1)
+        assert closed.next() == (False,)
+
+    def on_payload(session: Session, *_: Any) -> None:
+        session.close()
+        closed(session.connected)
+
+    monkeypatch.setattr(Connection, "start", start_and_linger)
+
+    assert not open_session(on_payload=on_payload).connected
+
+
 SCRIPT = """
 import sys
 from pye2_testing import MemoryBroker
@@ -758,8 +779,8 @@ def test_a_session_without_callbacks_starts_no_thread_for_them(
 class _BrokenAtTheEnd(Session):
     """A session whose closing goes wrong, though it closes."""
 
-    def _end_callbacks(self) -> None:
-        super()._end_callbacks()
+    def close(self, **how: bool) -> None:
+        super().close(**how)
         raise ValueError("the second error")
 
 

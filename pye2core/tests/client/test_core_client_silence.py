@@ -28,9 +28,7 @@ SHORT = 0.05
 def lose(broker: MemoryBroker, session: Session) -> None:
     """Stop the broker, and wait until the session knows."""
     broker.stop()
-    connection = session._connection
-    with connection._changed:
-        assert connection._changed.wait_for(lambda: not connection.connected, PATIENCE)
+    assert session._connection._lifeline.wait_until_over(PATIENCE)
 
 
 @pytest.fixture

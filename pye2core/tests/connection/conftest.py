@@ -262,13 +262,11 @@ class Bench:
 
     def wait_until_connected(self) -> None:
         """Wait until the connection is there."""
-        connection = self.made[-1]
-        with connection._changed:
-            assert connection._changed.wait_for(lambda: connection.connected, PATIENCE)
+        assert self.made[-1]._lifeline.wait_until_there(PATIENCE)
 
     def wait_until_ended(self, work: threading.Thread | None = None) -> None:
         """Wait for a thread; without one, for the connection's own."""
-        thread = work or self.made[-1]._supervisor
+        thread = work or self.made[-1]._reconnecting._thread
         thread.join(PATIENCE)
         assert not thread.is_alive()
 
@@ -286,4 +284,4 @@ def bench() -> Iterator[Bench]:
     yield made
     for connection in made.made:
         connection.close()
-        assert not connection._supervisor.is_alive()
+        assert not connection._reconnecting.is_running

@@ -247,7 +247,7 @@ def delays_of(bench: Any, lasting: float, monkeypatch: pytest.MonkeyPatch) -> li
         return False
 
     bench.clock.advance(1000.0)
-    monkeypatch.setattr(bench.started(jitter=1.0), "_closes_within", note)
+    monkeypatch.setattr(bench.started(jitter=1.0)._lifeline, "_closes_within", note)
     for _ in range(4):
         bench.wait_until_connected()
         bench.clock.advance(lasting)

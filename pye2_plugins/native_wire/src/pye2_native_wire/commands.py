@@ -22,7 +22,8 @@ from pye2_native_wire.reading import (
     required,
     settings_at,
 )
-from pye2_native_wire.values import UnsendableValue, misshapen
+from pye2_native_wire.values import misshapen
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
 from pye2core.messages import (
     SIGNS_OF_LIFE,

@@ -17,7 +17,8 @@ from pye2_native_wire.node_messages import heartbeat_map, notification_map, payl
 from pye2_native_wire.sealed import parsed
 from pye2_native_wire.sealing import IncomingKeys, OutgoingKeys, encrypted
 from pye2_native_wire.signing import FOR_MESSAGE, signature_of
-from pye2_native_wire.values import UnsendableValue, packed
+from pye2_native_wire.values import packed
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.messages import (
     SIGNS_OF_LIFE,
     Command,

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from pye2core.errors import MessageRejected, Pye2Error
+from pye2_wire.unsendable import (
+    Unsendable,
+    UnsendableValue,
+    number_of_numpy,
+    refusal,
+    too_deep,
+    type_name,
+)
+from pye2core.errors import MessageRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,19 +46,7 @@ _DECIMAL = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]+)?(?:E[+-][0-9]+)?|Infinity)|NaN"
 
 _AS_THEY_ARE = frozenset({str, float, bool, type(None), bytes})
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
-_LONGEST_PATH = 20
-
-
-class UnsendableValue(Pye2Error, TypeError):
-    """A message holds what this dialect cannot carry.
-
-    Attributes:
-        path: where in the message, as in ``fields.EXEC_RESULT[3].x``.
-    """
-
-    def __init__(self, message: str, *, path: str) -> None:
-        super().__init__(message)
-        self.path = path
+_CARRIED = "Messages hold text, bytes, numbers, true, false, None, moments, lists and dictionaries"
 
 
 def unsendable(problem: str, steps: list[str | int]) -> UnsendableValue:
@@ -60,23 +56,7 @@ def unsendable(problem: str, steps: list[str | int]) -> UnsendableValue:
         problem: what is wrong with it, as "it is a set".
         steps: the way to it from the outside: keys and places in lists.
     """
-    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps]
-    if len(parts) > _LONGEST_PATH:
-        parts[_LONGEST_PATH:] = [" …"]
-    path = "".join(parts).removeprefix(".")
-    return UnsendableValue(
-        f"{path or 'The message'} cannot be sent: {problem}. Messages hold text, bytes, numbers,"
-        " true, false, None, moments, lists and dictionaries; convert the value to these.",
-        path=path,
-    )
-
-
-class _Unsendable(Exception):
-    """On its way up to where the path is known; ``steps`` grows from the inside."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.steps: list[str | int] = []
+    return refusal(problem, steps, _CARRIED)
 
 
 # --- to bytes -------------------------------------------------------------------------------------
@@ -94,14 +74,14 @@ def packed(body: dict[str, Any]) -> bytes:
     """
     try:
         data: bytes = msgpack.packb(_carried_map(body, NESTING_LIMIT), datetime=True)
-    except _Unsendable as problem:
-        raise unsendable(str(problem), problem.steps[::-1]) from problem.__cause__
+    except Unsendable as problem:
+        raise problem.refusal(_CARRIED) from problem.__cause__
     return data
 
 
 def _carried_map(value: dict[Any, Any], levels: int) -> dict[str, Any]:
     if levels <= 0:
-        raise _too_deep()
+        raise too_deep(NESTING_LIMIT)
     carried = {}
     text = ""
     try:
@@ -109,22 +89,22 @@ def _carried_map(value: dict[Any, Any], levels: int) -> dict[str, Any]:
             text = key if type(key) is str else _key_text(key)
             carried[text] = _carried(item, levels - 1)
             _require_unicode(text)
-    except _Unsendable as problem:
+    except Unsendable as problem:
         problem.steps.append(text)
         raise
     if len(carried) != len(value):
-        raise _Unsendable("two of its keys are the same text, such as 1 and '1'")
+        raise Unsendable("two of its keys are the same text, such as 1 and '1'")
     return carried
 
 
 def _carried_list(value: Iterable[Any], levels: int) -> list[Any]:
     if levels <= 0:
-        raise _too_deep()
+        raise too_deep(NESTING_LIMIT)
     carried: list[Any] = []
     try:
         for item in value:
             carried.append(_carried(item, levels - 1))  # noqa: PERF401 - a failure names the place that it got to
-    except _Unsendable as problem:
+    except Unsendable as problem:
         problem.steps.append(len(carried))
         raise
     return carried
@@ -164,14 +144,14 @@ def _carried_other(value: Any) -> Any:
         return _carried_moment(value)
     if isinstance(value, Decimal):
         return _carried_decimal(value)
-    return _numpy_number(value)
+    return number_of_numpy(value)
 
 
 def _require_unicode(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _Unsendable("its text is no Unicode, it has a lone surrogate") from error
+        raise Unsendable("its text is no Unicode, it has a lone surrogate") from error
     return text
 
 
@@ -180,7 +160,7 @@ def _carried_integer(value: int) -> int | msgpack.ExtType:
         return value
     data = value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
     if len(data) > LONGEST_INTEGER:
-        raise _Unsendable(f"its number has more than {LONGEST_INTEGER} bytes")
+        raise Unsendable(f"its number has more than {LONGEST_INTEGER} bytes")
     return msgpack.ExtType(INTEGER_TYPE, data)
 
 
@@ -190,23 +170,14 @@ def _carried_moment(value: datetime) -> datetime | str:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
-        raise _Unsendable("its moment is beyond the calendar in UTC") from error
+        raise Unsendable("its moment is beyond the calendar in UTC") from error
 
 
 def _carried_decimal(value: Decimal) -> msgpack.ExtType:
     text = b"NaN" if value.is_nan() else str(value).encode()
     if len(text) > LONGEST_DECIMAL:
-        raise _Unsendable(f"its number has more than {LONGEST_DECIMAL} digits")
+        raise Unsendable(f"its number has more than {LONGEST_DECIMAL} digits")
     return msgpack.ExtType(DECIMAL_TYPE, text)
-
-
-def _numpy_number(value: Any) -> float:
-    kind = getattr(getattr(value, "dtype", None), "kind", None)
-    if kind in ("i", "u"):
-        return int(value)
-    if kind == "f":
-        return float(value)
-    raise _Unsendable(f"it is a {_type_name(value)}")
 
 
 def _key_text(key: Any) -> str:
@@ -216,18 +187,7 @@ def _key_text(key: Any) -> str:
         return str.__str__(key)
     if key is None or isinstance(key, bool | int | float):
         return json.dumps(key)
-    raise _Unsendable(f"one of its keys is a {_type_name(key)}, which cannot be written as text")
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    if kind.__module__ == "builtins":
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _too_deep() -> _Unsendable:
-    return _Unsendable(f"it contains itself, or has more than {NESTING_LIMIT} levels")
+    raise Unsendable(f"one of its keys is a {type_name(key)}, which cannot be written as text")
 
 
 # --- from bytes -----------------------------------------------------------------------------------

@@ -67,6 +67,10 @@ class DeskOwner(Protocol):
         """A command came that was taken before."""
 
 
+def _nothing_to_acknowledge() -> None:
+    """Nobody would deliver it again."""
+
+
 class CommandDesk:
     """Takes commands that were let in.
 
@@ -96,10 +100,19 @@ class CommandDesk:
             asyncio.Queue()
         )
 
-    def receive(self, command: Command | UnreadableCommand, acknowledge: Acknowledge) -> None:
+    def receive(
+        self,
+        command: Command | UnreadableCommand,
+        acknowledge: Acknowledge = _nothing_to_acknowledge,
+    ) -> None:
         """Take a command of somebody who is allowed; from any thread.
 
         How many wait here is limited by who acknowledges, but for those that cannot be read.
+
+        Args:
+            command: what to do.
+            acknowledge: called when it need not be delivered again; does nothing for what came over
+                no network, and for what has been acknowledged.
         """
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, (command, acknowledge))
 

@@ -1,24 +1,22 @@
 """One running instance: a runner from its start to its stop, begun anew when it fails.
 
 On the node's loop. A runner is a plugin's: whatever it raises costs only its own instance, and
-whatever it does not end by itself is ended for it. While an instance is paused there is no runner
-at work, and perhaps none at all; one is made when there is something to be told to it.
+whatever it does not end by itself the ``attendant`` ends. While an instance is paused there is no
+runner at work, and perhaps none at all; one is made when there is something to be told to it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import traceback
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
-
+from pye2_node.attendant import PATIENCE, Attendant, Patience
 from pye2_node.changes import unknown_code_in
 from pye2_node.context import Context
 from pye2_node.formatters import refuse_unknown_formatter
-from pye2_node.pausing import LOOK_AGAIN, PAUSE_KEYS, Pausing, pause_rules
+from pye2_node.pausing import PAUSE_KEYS, Pausing, pause_rules
 from pye2core.abc import Runner
 from pye2core.errors import (
     CallTimedOut,
@@ -35,15 +33,13 @@ from pye2core.errors import (
 from pye2core.messages import GRANTS, NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from pye2_node.changes import IsConfidential
     from pye2_node.context import Facilities
     from pye2_node.desired import DesiredPipeline
     from pye2core.messages import InstanceConfig, InstancePath
-
-_log = logging.getLogger("pye2_node")
 
 
 class InstanceState(Enum):
@@ -54,35 +50,6 @@ class InstanceState(Enum):
     FAILED = "failed"
     STOPPED = "stopped"
 
-
-@frozen
-class Patience:
-    """How long a runner is waited for, and how soon it is begun anew; all in seconds.
-
-    Attributes:
-        to_start: for starting, reconfiguring and commands.
-        to_stop: for each of the two: ending its work, and releasing what it took.
-        first_pause: before it is begun anew for the first time.
-        longest_pause: at most, however often it fails.
-        settled: after so long without failing, the next failure is the first again.
-        look_again: until the clock is looked at again, where there are working hours.
-    """
-
-    to_start: float = 60.0
-    to_stop: float = 2.0
-    first_pause: float = 1.0
-    longest_pause: float = 60.0
-    settled: float = 60.0
-    look_again: float = LOOK_AGAIN
-
-    def pause_after(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row."""
-        if failures == 0:
-            return 0.0
-        return min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 16))
-
-
-PATIENCE: Final = Patience()
 
 _LONGEST_TRACEBACK: Final = 8000
 
@@ -121,6 +88,7 @@ class RunningInstance:
         self._is_confidential = is_confidential
         self._on_state = on_state
         self._patience = patience
+        self._attendant = Attendant(self.path, patience)
         self._runner: Runner | None = None
         self._work: asyncio.Task[None] | None = None
         self._wants_work = False
@@ -219,7 +187,7 @@ class RunningInstance:
             return
         self._refuse_unusable_settings()
         try:
-            await self._in_time(runner.reconfigure(changes), "take over its settings")
+            await self._attendant.in_time(runner.reconfigure(changes), "take over its settings")
         except Exception as error:
             if not _is_final(error):
                 # Nobody knows in which state it is: the old settings get a runner of their own.
@@ -250,7 +218,9 @@ class RunningInstance:
             if self._runner is None:
                 message = f"the instance {self.path.instance_id!r} is not running; deploy it again"
                 raise NodeError(message)
-            await self._in_time(self._runner.on_command(data, parameters), "answer the command")
+            await self._attendant.in_time(
+                self._runner.on_command(data, parameters), "answer the command"
+            )
 
     async def stop(self) -> None:
         """End its work and release all that it took, soon, whatever its runner does."""
@@ -325,9 +295,9 @@ class RunningInstance:
         self._refuse_unusable_settings()
         runner = self._new_runner()
         try:
-            await self._in_time(runner.start(), "start")
+            await self._attendant.in_time(runner.start(), "start")
         except BaseException:
-            await self._end(runner)
+            await self._attendant.end(runner)
             raise
         self._runner = runner
         self.started_at = self.context.clock.now()
@@ -416,40 +386,14 @@ class RunningInstance:
     async def _halt(self) -> None:
         """End the work and let go of the runner."""
         work, self._work = self._work, None
-        if work is not None and not work.done():
-            work.cancel()
-            _, unfinished = await asyncio.wait({work}, timeout=self._patience.to_stop)
-            if unfinished:
-                _log.error("the runner of %s does not end when cancelled; left behind", self.path)
+        if work is not None:
+            await self._attendant.end_work(work)
         await self._release()
 
     async def _release(self) -> None:
         runner, self._runner = self._runner, None
         if runner is not None:
-            await self._end(runner)
-
-    async def _end(self, runner: Runner) -> None:
-        stopping = asyncio.ensure_future(runner.stop())
-        try:
-            await asyncio.wait({stopping}, timeout=self._patience.to_stop)
-        finally:
-            if not stopping.done():
-                stopping.cancel()
-                _log.error("the runner of %s did not stop in time; it is ended", self.path)
-            elif not stopping.cancelled() and (error := stopping.exception()) is not None:
-                _log.error("the runner of %s failed to stop", self.path, exc_info=error)
-
-    async def _in_time(self, doing: Coroutine[Any, Any, None], what: str) -> None:
-        try:
-            async with asyncio.timeout(self._patience.to_start) as limit:
-                await doing
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise NodeError(
-                f"the instance {self.path.instance_id!r} did not {what} within"
-                f" {self._patience.to_start:g} s"
-            ) from error
+            await self._attendant.end(runner)
 
     def _become(self, state: InstanceState) -> None:
         if state is not self.state:

@@ -1,8 +1,8 @@
 """The node: puts its parts together, begins, and stops in order.
 
-One loop. Messages come from the transport's threads and are handed to the loop; each part says what
-it does there. Whatever a message, a plugin or the disk does, the node goes on; it ends when it is
-told to.
+One loop. Messages come from the transport's threads through ``reception`` and are handed to the
+loop; each part says what it does there. Whatever a message, a plugin or the disk does, the node
+goes on; it ends when it is told to.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_node.allow_file import full_address
 from pye2_node.allow_list import AllowList
-from pye2_node.audience import Audience, has_inbox
+from pye2_node.audience import Audience
+from pye2_node.caretaker import Caretaker
 from pye2_node.command_desk import CommandDesk
-from pye2_node.commands import Apply, NodeAction, UnreadableCommand, requester_of
+from pye2_node.commands import Apply, NodeAction, requester_of
 from pye2_node.context import Facilities
 from pye2_node.deputies import Deputies
 from pye2_node.doorbell import Doorbell
@@ -30,7 +31,6 @@ from pye2_node.heartbeat import (
     shown_pipelines,
     signatures_of,
 )
-from pye2_node.instances import RunningInstance
 from pye2_node.ledger import Ledger
 from pye2_node.machine import Machine
 from pye2_node.network import LOST_SECONDS, NodeNetwork
@@ -40,24 +40,18 @@ from pye2_node.pairing_door import PairingDoor
 from pye2_node.pipelines import Pipelines
 from pye2_node.presence import Presence
 from pye2_node.pulse import Pulse
+from pye2_node.reception import Reception
 from pye2_node.refusals import Refusals
 from pye2_node.results import Results
 from pye2_node.roll_calls import RollCalls
 from pye2_node.sandbox import SandboxPool
 from pye2_node.sandbox.limits import limits_chosen
-from pye2_node.store import CommandId, Store
+from pye2_node.store import Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection import Connection, ConnectionSettings, Dialects, memory_of
-from pye2core.errors import (
-    DelegationRefused,
-    InvalidAddress,
-    MessageRejected,
-    NodeError,
-    Pye2Error,
-)
+from pye2core.errors import MessageRejected, NodeError, Pye2Error
 from pye2core.identity import load_or_create_key
-from pye2core.messages import SIGNS_OF_LIFE, Action, Command, Heartbeat
 from pye2core.peers import PeerBook
 from pye2core.plugins import installed_plugins
 
@@ -66,18 +60,12 @@ if TYPE_CHECKING:
 
     from pye2_node.commands import Work
     from pye2_node.deputies import Authority
-    from pye2_node.desired import DesiredPipeline
     from pye2_node.home import Home
+    from pye2_node.instances import RunningInstance
     from pye2_node.settings import NodeSettings
     from pye2core.abc import SealedMessage
     from pye2core.clock import Clock
-    from pye2core.messages import (
-        InstanceConfig,
-        InstancePath,
-        Message,
-        Notification,
-        Requester,
-    )
+    from pye2core.messages import Command, Notification, Requester
     from pye2core.plugins import PluginRegistry
 
 _log = logging.getLogger("pye2_node")
@@ -149,7 +137,6 @@ class Node:
             clock=clock,
         )
         self._main = self._make_main_connection()
-        self._pipelines = Pipelines(self)
         self._desk = CommandDesk(
             self._ledger,
             self,
@@ -172,8 +159,8 @@ class Node:
             speaks_stronger=self._dialects.speaks_stronger,
             clock=clock,
         )
-        self._grants_watch = GrantsWatch(self.allow_list, self._pipelines.instances, self._loop)
-        self._facilities = Facilities(
+        self._grants_watch = GrantsWatch(self.allow_list, self._instances, self._loop)
+        facilities = Facilities(
             settings=settings,
             address=self.address,
             clock=clock,
@@ -191,6 +178,25 @@ class Node:
                 home.path,
                 on_asked=self._grants_watch.look_soon,
             ),
+        )
+        self._caretaker = Caretaker(
+            facilities,
+            self._ledger,
+            is_confidential=self._is_confidential,
+            signatures=self._presence.signatures,
+            on_change=self.note_change,
+        )
+        self._pipelines = Pipelines(self._caretaker)
+        self._reception = Reception(
+            self.name,
+            self.address,
+            desk=self._desk,
+            deputies=self._deputies,
+            pairing=self.pairing,
+            roll_calls=self._roll_calls,
+            audience=self._audience,
+            pulse=self._pulse,
+            network=self._network,
         )
 
     @property
@@ -258,7 +264,7 @@ class Node:
             pipelines=lambda: shown_pipelines(
                 self._ledger.pipelines.values(), self._is_shown_as_digest
             ),
-            instances=self._pipelines.instances,
+            instances=self._instances,
             pairing=self.pairing.offer,
         )
 
@@ -278,7 +284,7 @@ class Node:
             send=lambda command, channel, receiver: self._main.send(
                 command, channel, encrypt_for=receiver
             ),
-            take=lambda command: self._desk.receive(command, _nothing_to_acknowledge),
+            take=self._desk.receive,
             new_ears=self._make_ears,
             on_new_peer=lambda: self._pulse.asked_by(None),
             loop=self._loop,
@@ -334,7 +340,7 @@ class Node:
         await self._connect(at_the_end)
         if self._roll_calls.may_be_heard:
             self._network.call_roll()
-        await asyncio.to_thread(self._clean_up)
+        await asyncio.to_thread(self._caretaker.remove_leftovers)
         at_the_end.push_async_callback(self._say_goodbye)
         at_the_end.push_async_callback(self._network.close)
         at_the_end.push_async_callback(self._pipelines.stop)
@@ -372,29 +378,13 @@ class Node:
         self.note_change()
 
     async def _connect(self, at_the_end: AsyncExitStack) -> None:
-        for owner in (self.address, self.settings.name):
-            self._main.listen(Channel.config(owner), self._on_command)
-        self._main.listen(
-            Channel.roll_call(),
-            self._on_roll_call,
-            # Nothing but that is asked of all nodes at once.
-            wanted=lambda sealed: sealed.asks_for_sign_of_life,
-            without_it="clients that connect find this node only with its next heartbeat",
-        )
-        self._main.listen(Channel.ctrl(), self._on_heartbeat)
+        self._reception.listen(self._main)
 
         async def disconnect() -> None:
             await asyncio.to_thread(self._main.close, keep_session=True, timeout=_GOODBYE_SECONDS)
 
         at_the_end.push_async_callback(disconnect)
         await asyncio.to_thread(self._main.start)
-
-    def _clean_up(self) -> None:
-        """Remove what instances left behind that were removed while the node died."""
-        staying = {path for each in self._ledger.pipelines.values() for path in each.paths()}
-        self._home.remove_instance_folders_except(staying)
-        for path in self._store.kept_states() - staying:
-            self._store.forget_state(path)
 
     def _restore(self) -> None:
         for pipeline in self._ledger.pipelines.values():
@@ -407,57 +397,10 @@ class Node:
         self._registry.observe("pye2_node_stopped", name=self.settings.name, address=self.address)
         self._main.send(self._presence.farewell(), Channel.ctrl())
 
-    # --- messages ---------------------------------------------------------------------------------
+    # --- speaking ---------------------------------------------------------------------------------
 
     def _refuse_unencrypted(self, requester: Requester) -> None:
         self.announce(not_encrypted(requester, self.settings.name))
-
-    def _on_unreadable(self, sealed: SealedMessage, error: MessageRejected) -> None:
-        """Answer those whose commands this node would carry out if it could read them."""
-        if not sealed.is_command or not self._takes_commands_of(sealed):
-            return
-        command = UnreadableCommand(
-            CommandId(sealed.sender, sealed.digest), sealed.requester, error.pipeline, str(error)
-        )
-        self._desk.receive(command, _nothing_to_acknowledge)
-
-    def _takes_commands_of(self, sealed: SealedMessage) -> bool:
-        try:
-            self._deputies.authority_of(full_address(sealed.sender), sealed.delegation)
-        except (DelegationRefused, InvalidAddress):
-            return False
-        return True
-
-    def _on_roll_call(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        self._roll_calls.note()
-        self._on_command(message, acknowledge)
-
-    def _on_command(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        if not isinstance(message, Command):
-            return
-        if message.action is Action.PAIR:
-            acknowledge()
-            self.pairing.take(message)
-        elif message.action in SIGNS_OF_LIFE:
-            # Anybody may ask, as often as they like: nothing of that is worth the disk.
-            acknowledge()
-            self._show_itself(requester_of(message))
-        else:
-            self._desk.receive(message, acknowledge)
-
-    def _show_itself(self, asker: Requester) -> None:
-        """Tell somebody who asked how the node is: alone, if the asker has an inbox."""
-        if asker.address == self.address:
-            return
-        self._audience.heard_stranger(asker.capabilities)
-        self._pulse.asked_by(asker.address if has_inbox(asker) else None)
-
-    def _on_heartbeat(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        acknowledge()
-        if isinstance(message, Heartbeat):
-            self._network.hear_heartbeat(message)
-            if not message.is_brief:
-                self._audience.heard_stranger(message.capabilities)
 
     def announce(self, notification: Notification) -> None:
         """Send a notification; from any thread."""
@@ -476,6 +419,12 @@ class Node:
         return not self.settings.choices.show_code and self._is_confidential(signature, key)
 
     # --- what its parts ask of it -----------------------------------------------------------------
+
+    def _instances(self) -> list[RunningInstance]:
+        return self._pipelines.instances()
+
+    def _on_unreadable(self, sealed: SealedMessage, error: MessageRejected) -> None:
+        self._reception.on_unreadable(sealed, error)
 
     def do(self, work: Work) -> None:
         """Hand work to the pipelines."""
@@ -518,48 +467,6 @@ class Node:
         sender = command.origin.sender if command.origin is not None else None
         error = MessageRejected("this very command was taken", reason="replay", sender=sender)
         self._main.reject(error, Channel.config(self.address), 0)
-
-    def new_instance(self, config: InstanceConfig, pipeline: DesiredPipeline) -> RunningInstance:
-        """Make an instance that does nothing yet."""
-        return RunningInstance(
-            config,
-            pipeline,
-            self._facilities,
-            is_confidential=self._is_confidential,
-            on_state=self._on_state,
-        )
-
-    def _on_state(self, instance: RunningInstance) -> None:
-        self._registry.observe(
-            "pye2_instance_state_changed", path=instance.path, state=instance.state.value
-        )
-        self.note_change()
-
-    async def put_back(
-        self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig
-    ) -> None:
-        """An instance goes on with its previous configuration."""
-        try:
-            await self._ledger.put_back(pipeline, failed, previous)
-        except NodeError as error:
-            _log.warning("after a restart %r may run otherwise: %s", pipeline, error)
-        self.note_change()
-
-    async def forget(self, path: InstancePath) -> None:
-        """An instance is no more: remove what it kept."""
-        try:
-            await asyncio.to_thread(self._home.remove_instance_folder, path)
-            await asyncio.to_thread(self._store.forget_state, path)
-        except (OSError, NodeError) as error:
-            _log.warning("not all of %s could be removed: %s", path, error)
-
-    def offered(self) -> str:
-        """The signatures that this node can run, in words."""
-        return ", ".join(self._presence.signatures) or "no signatures"
-
-
-def _nothing_to_acknowledge() -> None:
-    """A node's command to itself came over no network."""
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_wire.envelope import BOOKKEEPING, ONLY_OUTSIDE, Event
 from pye2_wire.formatters import Formatter
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.reading import as_list, as_object, misshapen, object_at, text_at
+from pye2_wire.unsendable import UnsendableValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

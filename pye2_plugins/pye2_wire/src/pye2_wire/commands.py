@@ -24,7 +24,7 @@ from pye2_wire.configuration import (
     pipeline_object,
     update_object,
 )
-from pye2_wire.plain import UnsendableValue, as_plain
+from pye2_wire.plain import as_plain
 from pye2_wire.reading import (
     as_list,
     as_object,
@@ -34,6 +34,7 @@ from pye2_wire.reading import (
     text_at,
     text_or_none,
 )
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
 from pye2core.messages import (
     SIGNS_OF_LIFE,

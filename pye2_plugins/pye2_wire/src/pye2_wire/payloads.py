@@ -17,8 +17,8 @@ from pye2_wire.envelope import (
     requester_fields,
     requester_from,
 )
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.reports import payload_fields
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.identity import same_address
 from pye2core.messages import PayloadMessage
 

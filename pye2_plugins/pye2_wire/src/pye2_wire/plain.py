@@ -1,7 +1,7 @@
 """What can be sent, and how all else is refused.
 
 You are at the bottom of the PyE2 serializer. :func:`as_plain` turns what users give into what JSON
-carries, and names the place of what it cannot.
+carries, and names the place of what it cannot; ``unsendable`` puts that into words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from datetime import datetime
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from pye2core.errors import Pye2Error
+from pye2_wire.unsendable import (
+    Unsendable,
+    UnsendableValue,
+    number_of_numpy,
+    refusal,
+    too_deep,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,27 +28,7 @@ NESTING_LIMIT = 100
 
 _AS_THEY_ARE = frozenset({str, int, float, bool, NoneType})
 
-_LONGEST_PATH = 20
-
-
-class UnsendableValue(Pye2Error, TypeError):
-    """A message holds what JSON cannot carry.
-
-    Attributes:
-        path: where in the message, as in ``EXEC_RESULT[3].x``.
-    """
-
-    def __init__(self, message: str, *, path: str) -> None:
-        super().__init__(message)
-        self.path = path
-
-
-class _Unsendable(Exception):
-    """On its way up to where the path is known; ``steps`` grows from the inside."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.steps: list[str | int] = []
+_CARRIED = "JSON has text, numbers, true, false, null, lists and dictionaries"
 
 
 class _UnsendableKey(Exception):
@@ -64,13 +51,13 @@ def as_plain(message: dict[str, Any], levels: int = NESTING_LIMIT) -> dict[str, 
     """
     try:
         return _plain_dict(message, levels)
-    except _Unsendable as problem:
-        raise unsendable(str(problem), problem.steps[::-1]) from problem.__cause__
+    except Unsendable as problem:
+        raise problem.refusal(_CARRIED) from problem.__cause__
 
 
 def _plain_dict(value: dict[Any, Any], levels: int) -> dict[str, Any]:
     if levels <= 0:
-        raise _too_deep()
+        raise too_deep(NESTING_LIMIT)
     plain = {}
     key = None
     try:
@@ -78,23 +65,23 @@ def _plain_dict(value: dict[Any, Any], levels: int) -> dict[str, Any]:
             text = key if type(key) is str else _key_text(key)
             plain[text] = item if type(item) in _AS_THEY_ARE else _plain(item, levels - 1)
     except _UnsendableKey as problem:
-        raise _Unsendable(str(problem)) from problem
-    except _Unsendable as problem:
+        raise Unsendable(str(problem)) from problem
+    except Unsendable as problem:
         problem.steps.append(_key_text(key))
         raise
     if len(plain) != len(value):
-        raise _Unsendable("two of its keys are the same text, such as 1 and '1'")
+        raise Unsendable("two of its keys are the same text, such as 1 and '1'")
     return plain
 
 
 def _plain_list(value: Iterable[Any], levels: int) -> list[Any]:
     if levels <= 0:
-        raise _too_deep()
+        raise too_deep(NESTING_LIMIT)
     plain: list[Any] = []
     try:
         for item in value:
             plain.append(item if type(item) in _AS_THEY_ARE else _plain(item, levels - 1))  # noqa: PERF401 - a failure names the place that it got to
-    except _Unsendable as problem:
+    except Unsendable as problem:
         problem.steps.append(len(plain))
         raise
     return plain
@@ -122,39 +109,17 @@ def _plain_scalar(value: Any) -> str | float | bool | None:
         return float(value)
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
-    return _plain_numpy_number(value)
-
-
-def _plain_numpy_number(value: Any) -> float:
-    kind = getattr(getattr(value, "dtype", None), "kind", None)
-    if kind in ("i", "u"):
-        return int(value)
-    if kind == "f":
-        return float(value)
-    raise _Unsendable(f"it is a {_type_name(value)}")
+    return number_of_numpy(value)
 
 
 def _key_text(key: Any) -> str:
     try:
         plain = _plain_scalar(key)
         return plain if isinstance(plain, str) else json.dumps(plain)
-    except (_Unsendable, ValueError) as problem:
+    except (Unsendable, ValueError) as problem:
         raise _UnsendableKey(
-            f"one of its keys is a {_type_name(key)} that cannot be written as text"
+            f"one of its keys is a {type_name(key)} that cannot be written as text"
         ) from problem
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-
-
-def _too_deep() -> _Unsendable:
-    return _Unsendable(f"it contains itself, or has more than {NESTING_LIMIT} levels")
 
 
 def unsendable(problem: str, steps: list[str | int]) -> UnsendableValue:
@@ -164,12 +129,4 @@ def unsendable(problem: str, steps: list[str | int]) -> UnsendableValue:
         problem: what is wrong with it, as "it is a set".
         steps: the way to it from the outside: keys and places in lists.
     """
-    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps]
-    if len(parts) > _LONGEST_PATH:
-        parts[_LONGEST_PATH:] = [" …"]
-    path = "".join(parts).removeprefix(".")
-    return UnsendableValue(
-        f"{path or 'The message'} cannot be sent: {problem}. JSON has text, numbers, true, false,"
-        " null, lists and dictionaries; convert the value to these.",
-        path=path,
-    )
+    return refusal(problem, steps, _CARRIED)

@@ -12,7 +12,8 @@ from reprlib import repr as cut_repr
 from typing import TYPE_CHECKING, Any
 
 from pye2_wire.canonical import compact, may_hide_surrogates
-from pye2_wire.plain import NESTING_LIMIT, UnsendableValue
+from pye2_wire.plain import NESTING_LIMIT
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
 
 if TYPE_CHECKING:

@@ -20,10 +20,11 @@ from pye2_wire.formatters import formatter_named, name_on_the_wire
 from pye2_wire.heartbeats import brief_heartbeat_body, heartbeat_body
 from pye2_wire.notifications import notification_body
 from pye2_wire.payloads import addressed, payload_body
-from pye2_wire.plain import UnsendableValue, as_plain
+from pye2_wire.plain import as_plain
 from pye2_wire.sealed import parse
 from pye2_wire.settings import WireSettings
 from pye2_wire.signing import UNSIGNED_KEYS, short_signature_fields, signature_fields
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.abc import Serializer
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.messages import Command, Heartbeat, InstancePath, Notification, PayloadMessage

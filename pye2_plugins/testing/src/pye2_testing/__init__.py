@@ -2,8 +2,9 @@
 
 ``memory_broker`` and ``memory_transport`` carry messages within one process, ``network`` is a whole
 network in it, with nodes whose sandbox is ``inline_sandbox``; ``mosquitto``, ``rabbitmq`` and
-``nats_server`` run the real programs. ``contracts`` are tests that authors subclass, ``fixtures``
-offers brokers to pytest: these two are the only ones that import it.
+``nats_server`` run the real programs. On the loop of ``jumping_time`` hours pass in no time.
+``contracts`` are tests that authors subclass, ``fixtures`` offers brokers to pytest: these two are
+the only ones that import it.
 
 Example:
     ::

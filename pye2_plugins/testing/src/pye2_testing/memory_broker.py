@@ -18,7 +18,6 @@ from pye2core.errors import NotConnected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from pye2core.abc import Channel, LastWill
     from pye2core.errors import TransportError
@@ -115,12 +114,7 @@ class MemoryBroker:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @classmethod

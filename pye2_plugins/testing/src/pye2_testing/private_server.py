@@ -16,7 +16,6 @@ from pye2core.errors import Pye2Error
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from pye2_testing.child import Child
 
@@ -71,12 +70,7 @@ class PrivateServer(ABC):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

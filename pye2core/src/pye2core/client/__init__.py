@@ -1,9 +1,10 @@
 """The client: sessions, pipelines and instances, as programs use them.
 
 From the door inwards: ``session`` (with ``session_nodes``, ``session_pipelines``,
-``session_waiting``), ``pipeline`` and ``deployment``, ``instance``; ``reception`` takes in what
-arrives, ``commands`` sends, ``callbacks`` runs user code on threads of its own. What decides
-without sending or waiting is in ``transactions``, ``staging`` and ``network``.
+``session_waiting``), ``pipeline`` and ``deployment``, ``instance``; ``ears`` listens, ``reception``
+takes in what arrives, ``commands`` sends, ``callbacks`` runs user code on threads of its own,
+``closing`` ends it all. What decides without sending or waiting is in ``transactions``, ``staging``
+and ``network``.
 
 A name is imported when it is first used: who needs one of them does not pay for the others.
 """

@@ -2,21 +2,16 @@
 
 You are in the client room. ``session`` puts its parts together; what it says of nodes is in
 ``session_nodes``, of pipelines in ``session_pipelines``, of transactions in ``session_waiting``.
-What arrives goes through ``reception``, what is sent through ``commands``.
+``ears`` listens; what arrives goes through ``reception``, what is sent through ``commands``.
+``closing`` is its end.
 """
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import re
-import threading
-import weakref
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from pye2core.abc import Channel
 from pye2core.client.arguments import (
     check_callbacks,
     check_flags,
@@ -26,17 +21,19 @@ from pye2core.client.arguments import (
     check_settings,
 )
 from pye2core.client.callbacks import Receipts
+from pye2core.client.closing import Closing, second_to
+from pye2core.client.ears import Ears
 from pye2core.client.network import NetworkView
 from pye2core.client.pipelines import KnownPipelines
 from pye2core.client.reception import Reception, SessionCallbacks
 from pye2core.client.session_pipelines import SessionPipelines
 from pye2core.client.session_waiting import SessionWaiting, check_wait
-from pye2core.client.transactions import State, Transactions
+from pye2core.client.transactions import Transactions
 from pye2core.clock import SYSTEM_CLOCK
-from pye2core.errors import NotConnected, Pye2Error, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    import logging
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pye2core.clock import Clock
@@ -44,17 +41,6 @@ if TYPE_CHECKING:
     from pye2core.identity import Identity
     from pye2core.plugins import PluginRegistry
     from pye2core.settings import TlsSettings
-
-_log = logging.getLogger("pye2core.client")
-
-CLOSING_SECONDS = 10.0
-"""How long nodes are given to confirm that pipelines are closed."""
-
-DRAINING_SECONDS = 2.0
-"""How long callbacks are given for what waits when a session is closed."""
-
-_UNSENT_TOLD = 10
-"""As many commands are named that were not sent."""
 
 _NOT_IN_CLIENT_ID = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 40
@@ -206,9 +192,7 @@ class Session(SessionPipelines, SessionWaiting):
         self.address = identity.address
         self.clock = clock
         self._silent = silent
-        self._closing = threading.Lock()
-        self._closed = False
-        self._thread = self.new_callback_thread(f"session {name}")
+        thread = self.new_callback_thread(f"session {name}")
         client_id = f"{_NOT_IN_CLIENT_ID.sub('-', name)[:_LONGEST_NAME]}_{os.urandom(4).hex()}"
         self._connection = self._connection_to(
             ConnectionSettings(
@@ -246,13 +230,19 @@ class Session(SessionPipelines, SessionWaiting):
         self._reception = Reception(
             self,
             callbacks,
-            thread=self._thread,
+            thread=thread,
             network=self.peers,
             transactions=transactions,
             pipelines=self.known_pipelines,
             receipts=Receipts(self._connection.features.max_unacknowledged),
         )
-        self._heard_inboxes = {self.address}
+        self._ears = Ears(
+            self._connection,
+            self._reception,
+            address=self.address,
+            call_roll=self.commands.call_roll,
+        )
+        self._closing = Closing(self, self._connection, thread)
         self._connect()
 
     # --- life -------------------------------------------------------------------------------------
@@ -288,38 +278,16 @@ class Session(SessionPipelines, SessionWaiting):
     def _wake_owners(self) -> None:
         self._reception.wake_owners()
 
-    def _call_roll(self, _: bool) -> None:  # noqa: FBT001 - called by the connection
-        """Whenever it has connected, and knows its inbox: nodes may have come, gone and changed.
-
-        Not where the broker's access rules know PyE2's channels only: there are some who hang up on
-        who publishes elsewhere.
-        """
-        if not self._connection.is_forbidden(Channel.inbox(self.address)):
-            self.commands.call_roll()
-
     def _connect(self) -> None:
-        connection, reception = self._connection, self._reception
-        connection.listen(Channel.ctrl(), reception.on_heartbeat)
-        connection.listen(
-            Channel.notif(), reception.on_notification, wanted=reception.has_use_for_notification
-        )
-        connection.listen(
-            Channel.payloads(), reception.on_payload, wanted=reception.has_use_for_payload
-        )
-        own = Channel.inbox(self.address)
-        self._hear_inbox(own, "everybody on this broker is sent this session's results")
-        connection.prove(own, self._call_roll)
-        if reception.wants_everything:
-            lost = "results that nodes send to others alone are not heard"
-            self._hear_inbox(Channel.every_inbox(), lost)
+        self._ears.open()
         try:
-            connection.start()
+            self._connection.start()
         except BaseException:
-            connection.close()
+            self._connection.close()
             raise
-        self._at_exit = _closing_at_exit(self)
+        self._closing.come_at_exit()
         if not self._silent:
-            self.P(f"Connected to {connection.settings.broker.url} as {self.address}")
+            self.P(f"Connected to {self._connection.settings.broker.url} as {self.address}")
 
     def hear_results_for(self, address: str) -> None:
         """Hear what nodes send to another client alone, as far as the broker lets us.
@@ -327,26 +295,7 @@ class Session(SessionPipelines, SessionWaiting):
         Args:
             address: that client's; waits for the broker where it was not heard before.
         """
-        if address in self._heard_inboxes:
-            return
-        lost = f"results that nodes send to {address} alone are not heard"
-        try:
-            self._hear_inbox(Channel.inbox(address), lost)
-        except NotConnected as error:
-            _log.info("results for %s are heard when the broker is back: %s", address, error)
-        except TransportError as error:
-            _log.warning("%s: %s", lost, error)
-        else:
-            self._heard_inboxes.add(address)
-
-    def _hear_inbox(self, inbox: Channel, without_it: str) -> None:
-        reception = self._reception
-        self._connection.listen(
-            inbox,
-            reception.on_inbox,
-            wanted=reception.has_use_for_inbox_message,
-            without_it=without_it,
-        )
+        self._ears.hear_results_for(address)
 
     @property
     def server(self) -> str:
@@ -370,78 +319,15 @@ class Session(SessionPipelines, SessionWaiting):
             SettingsError: one of these is neither true nor false.
         """
         check_flags(close_pipelines=close_pipelines, wait_close=wait_close)
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-        atexit.unregister(self._at_exit)
-        self._end_single_runs()
-        try:
-            if close_pipelines:
-                self._close_pipelines(wait=wait_close)
-        finally:
-            self._connection.close()
-            self._tell_of_unsent()
-            self.commands.transactions.fail_all("the session was closed before it was confirmed")
-            self._end_callbacks()
-        if not self._silent:
+        ends = self._closing.close(close_pipelines=close_pipelines, wait=wait_close)
+        if ends and not self._silent:
             self.P("Session closed")
-
-    def _tell_of_unsent(self) -> None:
-        unsent = self.commands.never_sent()
-        if unsent:
-            count = "1 command was" if len(unsent) == 1 else f"{len(unsent):,} commands were"
-            self.warn(
-                f"{count} never sent: {_listed(unsent)}. The session was closed before the broker"
-                f" {self._connection.settings.broker.url} had taken everything"
-            )
-
-    def _end_single_runs(self) -> None:
-        url = self._connection.settings.broker.url
-        error = NotConnected("the session was closed before the code was done", broker=url)
-        for pipeline in self.known_pipelines.all():
-            pipeline.end_temporary(error)
-
-    def _close_pipelines(self, *, wait: bool) -> None:
-        own = [pipeline for pipeline in self.known_pipelines.all() if pipeline.is_own]
-        transactions = []
-        for pipeline in own:
-            if pipeline.replaced_by is not None:
-                self.warn(f"{pipeline} is not closed: all of it is {pipeline.replaced_by}'s by now")
-                continue
-            try:
-                sent = pipeline.close(wait_confirmation=False, timeout=CLOSING_SECONDS)
-            except Pye2Error as error:
-                _log.warning("pipeline %s may still run: %s", pipeline.name, error)
-            else:
-                transactions += sent or []
-        if not wait:
-            return
-        for transaction in transactions:
-            outcome = self.commands.transactions.result(transaction)
-            if not outcome.ok:
-                reason = outcome.reason or (
-                    "its node did not confirm that it was closed."
-                    f" {self.commands.why_silent(transaction)}"
-                )
-                told = "failed" if outcome.state is State.FAILED else "timed out"
-                _log.warning("closing pipeline %s %s: %s", transaction.pipeline, told, reason)
-
-    def _end_callbacks(self) -> None:
-        threads = [self._thread]
-        self._thread.finish()
-        for pipeline in self.known_pipelines.all():
-            threads += pipeline.callback_threads()
-            pipeline.end_callbacks()
-        deadline = self.clock.monotonic() + DRAINING_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - self.clock.monotonic()))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        with _second_to(error):
+        with second_to(error):
             self.close()
 
     # --- running ----------------------------------------------------------------------------------
@@ -477,50 +363,17 @@ class Session(SessionPipelines, SessionWaiting):
             failure = error
             raise
         finally:
-            with _second_to(failure):
+            with second_to(failure):
                 self._end_run(close_session=close_session, close_pipelines=close_pipelines)
 
     def _end_run(self, *, close_session: bool, close_pipelines: bool) -> None:
         if close_session:
             self.close(close_pipelines=close_pipelines, wait_close=True)
         elif close_pipelines:
-            self._close_pipelines(wait=True)
-
-
-def _listed(unsent: list[str]) -> str:
-    more = f" and {len(unsent) - _UNSENT_TOLD:,} more" if len(unsent) > _UNSENT_TOLD else ""
-    return ", ".join(unsent[:_UNSENT_TOLD]) + more
-
-
-@contextmanager
-def _second_to(error: BaseException | None) -> Iterator[None]:
-    """Let nothing that goes wrong at the end hide the error that led to it, if one did."""
-    try:
-        yield
-    except Exception as second:
-        if error is None:
-            raise
-        _log.warning("besides, the session could not be closed in good order", exc_info=second)
-        error.add_note(f"besides, the session could not be closed in good order: {second}")
+            self._closing.close_pipelines(wait=True)
 
 
 def _installed_plugins() -> PluginRegistry:
     from pye2core.plugins import installed_plugins
 
     return installed_plugins()
-
-
-def _closing_at_exit(session: Session) -> Callable[[], None]:
-    """Have a session closed at the end of the program, if it still exists then.
-
-    Otherwise the broker would keep its subscriptions, and what arrives for them, for ever.
-    """
-    reference = weakref.ref(session)
-
-    def close() -> None:
-        forgotten = reference()
-        if forgotten is not None:
-            forgotten.close()
-
-    atexit.register(close)
-    return close

@@ -1,8 +1,8 @@
 """Instances that run for a moment, and are taken away again.
 
-You are in the client room, between ``deployment`` and ``pipeline``. What is temporary is neither
-proposed nor confirmed: it holds up no change of the user's, and the user's changes do not end it.
-Another client that changes the same pipeline does end it, as it does not know of it.
+You are in the client room, between ``deployment`` and ``known_instances``. What is temporary is
+neither proposed nor confirmed: it holds up no change of the user's, and the user's changes do not
+end it. Another client that changes the same pipeline does end it, as it does not know of it.
 """
 
 from __future__ import annotations

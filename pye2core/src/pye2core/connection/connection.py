@@ -1,23 +1,20 @@
 """A connection's life: connects, sends, listens, survives the loss of the broker, closes.
 
-Threads: whoever sends, the transport's own, and one that reconnects. ``_changed`` guards the state
-here and is never held while the transport runs.
+Threads: whoever sends, the transport's own, and that of ``reconnecting``. What they all have to
+know, whether the broker is there, is in ``lifeline``. No lock is held while the transport runs.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from pye2core.abc import (
-    KEPT_KINDS,
     MAX_LAST_WILL,
     MAX_MESSAGE,
-    ChannelKind,
     ConnectionState,
     LastWill,
     Transport,
@@ -26,15 +23,18 @@ from pye2core.abc import (
 from pye2core.clock import SYSTEM_CLOCK
 from pye2core.connection.backoff import Backoff
 from pye2core.connection.clear_text import warn_of_readable_password
+from pye2core.connection.forgetting import Forgetting
 from pye2core.connection.inbound import Inbound, Listener
+from pye2core.connection.lifeline import Lifeline
 from pye2core.connection.outbound import Outbound
 from pye2core.connection.outbox import Entry
-from pye2core.connection.proofs import PROOF_SECONDS, Proofs
+from pye2core.connection.proofs import Proofs
+from pye2core.connection.reconnecting import Reconnecting
 from pye2core.connection.subscriptions import Subscriptions
 from pye2core.errors import MessageTooLarge, NotConnected, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from pye2core.abc import Channel, SealedMessage, TransportFeatures
@@ -42,43 +42,13 @@ if TYPE_CHECKING:
     from pye2core.connection.dialects import Dialects
     from pye2core.connection.inbound import Gate, Handler, Interest, OnUnreadable
     from pye2core.connection.rejections import Rejections
+    from pye2core.connection.settings import ConnectionSettings
     from pye2core.errors import MessageRejected
     from pye2core.identity import Identity
     from pye2core.messages import Message
     from pye2core.plugins import PluginRegistry
-    from pye2core.settings import BrokerAddress
 
 _log = logging.getLogger("pye2core.connection")
-
-_SAID_ON = {
-    ChannelKind.CONFIG: "commands",
-    ChannelKind.NOTIF: "notifications",
-    ChannelKind.PAYLOADS: "results",
-    ChannelKind.INBOX: "results",
-}
-"""What the broker keeps for who is away, by the kind of channel."""
-
-
-@frozen
-class ConnectionSettings:
-    """How to connect.
-
-    Attributes:
-        broker: where the broker is.
-        client_id: identifies this connection to the broker.
-        persistent: whether the broker keeps subscriptions and messages while it is away.
-        root: the root of all channel names.
-        connect_timeout: seconds for connecting and for each subscription.
-        environment: the variables that a transport's own settings are read from; None for those
-            of this process and of ``.env``.
-    """
-
-    broker: BrokerAddress
-    client_id: str
-    persistent: bool = False
-    root: str = "naeural"
-    connect_timeout: float = 10.0
-    environment: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 def _open_gate(sealed: SealedMessage) -> None:
@@ -146,21 +116,11 @@ class Connection:
         self.identity = identity
         self._dialects = dialects
         self._registry = registry
-        self._clock = clock
         self._last_will = last_will
         self._on_connected = on_connected
-        self._on_forgotten = on_forgotten
-        self._backoff = Backoff(rng or random.Random())  # noqa: S311 - jitter is no secret
-        self._changed = threading.Condition()
+        jitter = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._lifeline = Lifeline(clock, Backoff(jitter))
         self._started = False
-        self._connected = False
-        self._connected_at = 0.0
-        self._lost_at = 0.0
-        self._lost = False
-        self._forgotten_because: str | None = None
-        self._last_obstacle = ""
-        self._closing = False
-        self._disconnect_late: Callable[[], None] | None = None
         self._proofs = Proofs(self._seal_for)
         self._inbound = Inbound(identity, dialects, registry, gate, tolerated)
         self._inbound.takes_proof = self._proofs.take
@@ -176,8 +136,17 @@ class Connection:
             timeout=settings.connect_timeout,
         )
         self._outbound = Outbound(self._transport.publish, settings.broker.url)
-        self._supervisor = threading.Thread(
-            target=self._stay_connected, name="pye2-reconnect", daemon=True
+        self._forgetting = Forgetting(
+            self._transport,
+            self._inbound.listeners,
+            broker=settings.broker.url,
+            tell=on_forgotten,
+        )
+        self._reconnecting = Reconnecting(
+            self._lifeline,
+            settings.broker.url,
+            establish=self._establish,
+            on_lasting=self._give_up_proofs,
         )
 
     def _make_transport(self) -> Transport:
@@ -213,16 +182,16 @@ class Connection:
     @property
     def connected(self) -> bool:
         """Whether the broker is there at this moment."""
-        return self._connected
+        return self._lifeline.is_there
 
     @property
     def seconds_lost(self) -> float | None:
         """Seconds since the connection was lost; None while there is one."""
-        return None if self._connected else self._clock.monotonic() - self._lost_at
+        return self._lifeline.seconds_lost
 
     def was_made_since(self, moment: float) -> bool:
         """Whether the connection of now was made after a moment of the clock's monotonic time."""
-        return self._connected and self._connected_at > moment
+        return self._lifeline.was_made_since(moment)
 
     @property
     def features(self) -> TransportFeatures:
@@ -321,15 +290,12 @@ class Connection:
         """
         if without_it is None:
             self._subscriptions.require_possible(channel)
-        timeout = self.settings.connect_timeout
-        with self._changed:
-            self._inbound.listeners[channel] = Listener(handler, wanted, without_it)
-            if not self._started:
-                return
-            self._changed.wait_for(lambda: self._connected or self._closing, timeout)
-            if self._closing or not self._connected:
-                url = self.settings.broker.url
-                raise NotConnected(f"cannot listen on {channel}: {url} is away", broker=url)
+        self._inbound.listeners[channel] = Listener(handler, wanted, without_it)
+        if not self._started:
+            return
+        if not self._lifeline.wait_until_there(self.settings.connect_timeout):
+            url = self.settings.broker.url
+            raise NotConnected(f"cannot listen on {channel}: {url} is away", broker=url)
         try:
             self._subscriptions.make(channel)
         except NotConnected:
@@ -384,7 +350,7 @@ class Connection:
         self._started = True
         self._establish()
         _log.info("connected to the broker %s", self.settings.broker.url)
-        self._supervisor.start()
+        self._reconnecting.start()
 
     def close(self, *, keep_session: bool = False, timeout: float = 5.0) -> None:
         """Send what waits, then disconnect for good; what could not be sent fails.
@@ -394,86 +360,29 @@ class Connection:
             timeout: seconds that each of these may take: ending an attempt to reconnect, sending,
                 disconnecting.
         """
-        with self._changed:
-            if self._closing:
-                return
-            self._closing = True
-            self._changed.notify_all()
+        if not self._lifeline.begin_closing():
+            return
         self._outbound.refuse()
         end = self._transport.detach if keep_session else self._transport.close
         try:
-            self._end_supervisor(lambda: end(timeout), timeout)
+            self._reconnecting.end(lambda: end(timeout), timeout)
             self._outbound.finish(timeout)
             end(timeout)
         finally:
-            self._connected = False
+            self._lifeline.note_closed()
             self._outbound.give_up()
-
-    def _end_supervisor(self, disconnect: Callable[[], None], timeout: float) -> None:
-        if not self._supervisor.is_alive() or threading.current_thread() is self._supervisor:
-            return
-        self._supervisor.join(timeout)
-        # Should it still be connecting, then it disconnects as soon as it has.
-        self._disconnect_late = disconnect
 
     def _on_state(self, state: ConnectionState, reason: str) -> None:
         if state is ConnectionState.FORGOTTEN:
-            self._forgotten_because = reason
-        if state is not ConnectionState.LOST:
-            return
-        with self._changed:
-            self._lost = True
-            if self._closing or not self._connected:
-                return
-            self._connected = False
-            self._lost_at = self._clock.monotonic()
-            self._backoff.connection_ended(self._lost_at - self._connected_at)
-            self._changed.notify_all()
-        self._outbound.hold()
-        _log.warning("lost the broker %s: %s; reconnecting", self.settings.broker.url, reason)
-
-    def _stay_connected(self) -> None:
-        while self._wait_for_loss():
-            if not self._closes_within(self._backoff.next_delay()):
-                self._reconnect()
-        if self._disconnect_late is not None:
-            self._disconnect_late()
-            self._connected = False
-
-    def _wait_for_loss(self) -> bool:
-        with self._changed:
-            is_over = self._changed.wait_for(self._is_over, PROOF_SECONDS)
-        if not is_over:
-            self._give_up_proofs()
-        with self._changed:
-            self._changed.wait_for(self._is_over)
-            return not self._closing
-
-    def _is_over(self) -> bool:
-        return self._closing or not self._connected
+            self._forgetting.note(reason)
+        if state is ConnectionState.LOST and self._lifeline.note_lost():
+            self._outbound.hold()
+            _log.warning("lost the broker %s: %s; reconnecting", self.settings.broker.url, reason)
 
     def _give_up_proofs(self) -> None:
         for channel in self._proofs.give_up():
             if not self.is_forbidden(channel):
                 self._subscriptions.note_silence(channel)
-
-    def _closes_within(self, seconds: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._closing, seconds)
-
-    def _reconnect(self) -> None:
-        url = self.settings.broker.url
-        try:
-            self._establish()
-        except TransportError as error:
-            is_news = str(error) != self._last_obstacle
-            self._last_obstacle = str(error)
-            _log.log(logging.WARNING if is_news else logging.INFO, "still no broker: %s", error)
-        except Exception:  # noqa: BLE001 - a defect of a transport is no reason to give up
-            _log.exception("the transport for %s failed unexpectedly; trying again", url)
-        else:
-            self._last_obstacle = ""
-            _log.warning("back at the broker %s", url)
 
     def _seal_last_will(self) -> LastWill | None:
         """What the broker is to publish should the next connection be lost; None if that fails."""
@@ -492,18 +401,12 @@ class Connection:
         timeout = self.settings.connect_timeout
         self._outbound.hold(timeout)
         self._proofs.begin_anew()
-        with self._changed:
-            self._lost = False
+        self._lifeline.begin()
         self._transport.connect(timeout)
-        with self._changed:
-            channels = list(self._inbound.listeners)
-        self._subscriptions.renew(channels)
-        with self._changed:
-            self._connected = not self._lost
-            self._connected_at = self._clock.monotonic()
-            self._changed.notify_all()
+        self._subscriptions.renew(list(self._inbound.listeners))
+        self._lifeline.note_made()
         self._outbound.resume()
-        if self._connected:
+        if self._lifeline.is_there:
             self._begin_to_talk()
 
     def _begin_to_talk(self) -> None:
@@ -514,22 +417,6 @@ class Connection:
                     self._outbound.post(Entry(channel, data, conflate="proof"))
             if self._on_connected is not None:
                 self._on_connected()
-            if self._forgotten_because is not None:
-                self._tell_of_forgetting()
+            self._forgetting.tell()
         except Exception:  # noqa: BLE001 - others' code; the connection is there all the same
             _log.exception("not all was said after connecting to %s", self.settings.broker.url)
-
-    def _tell_of_forgetting(self) -> None:
-        because, self._forgotten_because = self._forgotten_because, None
-        kept = self._transport.features.durable & KEPT_KINDS
-        kinds = {each.kind for each in self._inbound.listeners} & kept
-        what = " and ".join(sorted({_SAID_ON[kind] for kind in kinds}))
-        text = (
-            f"the broker {self.settings.broker.url} has forgotten this client: {what} that waited"
-            " there for it, or were sent while the connection was lost, are lost, if there were"
-            f" any. {because or ''}".rstrip()
-        )
-        if self._on_forgotten is not None:
-            self._on_forgotten(text)
-        else:
-            _log.warning("%s", text)

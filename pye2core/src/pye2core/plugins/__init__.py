@@ -1,9 +1,10 @@
 """Finds, checks, loads and names plugins.
 
 ``records`` says what became of each plugin, ``discovery`` finds them without importing anything,
-``loader`` takes one through its phases, ``registry`` answers who offers what, ``known`` says what
-to install for names that nobody offers, ``remedies`` what to do about a defect, ``whole_jobs``
-makes presets into jobs.
+``loader`` takes one through its phases, ``offers`` has what the loaded ones offer, ``registry``
+answers who offers what, and makes it. ``absences`` explains names that nobody offers, ``known``
+says what to install for them, ``remedies`` what to do about a defect; ``whole_jobs`` makes presets
+into jobs.
 """
 
 from pye2core.plugins.discovery import Candidate, installed_candidates, policy_from

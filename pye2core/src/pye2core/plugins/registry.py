@@ -1,10 +1,14 @@
-"""Answers who offers what, and lends a plugin's name to whatever goes wrong in it."""
+"""Answers who offers what, and lends a plugin's name to whatever goes wrong in it.
+
+You are at the front of the loading of plugins, after it: what is asked here is answered from
+``offers``, and what nobody offers is explained in ``absences``.
+"""
 
 from __future__ import annotations
 
 import functools
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pye2core import abc
 from pye2core.descriptors import (
@@ -15,55 +19,29 @@ from pye2core.descriptors import (
     SignatureDescriptor,
     TransportDescriptor,
 )
-from pye2core.errors import (
-    NotProvided,
-    PluginBroken,
-    PluginConflict,
-    Pye2Error,
-    UnknownPreset,
-    UnknownSignature,
-    UnknownTransport,
-)
-from pye2core.plugins.discovery import LoadPolicy, canonical, installed_candidates, policy_from
+from pye2core.errors import PluginBroken, Pye2Error
+from pye2core.plugins.absences import broken_at_loading, names_in, suspects
+from pye2core.plugins.discovery import LoadPolicy, installed_candidates, policy_from
 from pye2core.plugins.known import distribution_for
 from pye2core.plugins.loader import (
     Loader,
     against_a_defect,
     against_a_missing_module,
     import_object,
-    names_of,
     told,
 )
+from pye2core.plugins.offers import Offers
 from pye2core.plugins.records import PluginRecord, PluginState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from pye2core.descriptors import Descriptor, Role
+    from pye2core.errors import PluginConflict
     from pye2core.plugins.discovery import Candidate
     from pye2core.plugins.records import Phase
 
 _log = logging.getLogger("pye2core.plugins")
-_D = TypeVar("_D", bound="Descriptor")
-
-_WORDS: Mapping[type, str] = {
-    TransportDescriptor: "transport",
-    SerializerDescriptor: "serializer",
-    FormatterDescriptor: "formatter",
-    SignatureDescriptor: "signature",
-    PresetDescriptor: "preset",
-    CliCommandDescriptor: "command",
-}
-_ERRORS: Mapping[str, type[NotProvided]] = {
-    "transport": UnknownTransport,
-    "signature": UnknownSignature,
-    "role": UnknownSignature,
-    "preset": UnknownPreset,
-}
-_SUSPICIOUS = (
-    (PluginState.BROKEN, "a plugin that is broken", "`pye2 plugins doctor`"),
-    (PluginState.DISABLED, "one that is switched off", "PYE2_DISABLE_PLUGINS"),
-)
 
 
 class PluginRegistry:
@@ -93,28 +71,18 @@ class PluginRegistry:
         loader = Loader(policy or LoadPolicy(), on_phase)
         self.records: tuple[PluginRecord, ...] = tuple(loader.load_all(candidates))
         self._manager = loader.manager
-        self._loaded = {each.candidate.name: each.descriptors for each in loader.loaded}
         self._candidates = {each.candidate.name: each.candidate for each in loader.loaded}
-        self._plugin_of: dict[int, str] = {}
-        self._offers: dict[type, dict[str, list[Descriptor]]] = {}
-        for plugin, descriptors in self._loaded.items():
-            for descriptor in descriptors:
-                self._add(descriptor, plugin)
+        self._offers = Offers(
+            {each.candidate.name: each.descriptors for each in loader.loaded}, self.records
+        )
         self._silenced: set[tuple[str, str]] = set()
         self._warn()
         if loader.policy.strict:
             self._refuse_broken()
 
-    def _add(self, descriptor: Descriptor, plugin: str) -> None:
-        self._plugin_of[id(descriptor)] = plugin
-        kind = next(each for each in _WORDS if isinstance(descriptor, each))
-        by_name = self._offers.setdefault(kind, {})
-        for name in names_of(descriptor):
-            by_name.setdefault(name, []).append(descriptor)
-
     def _warn(self) -> None:
         """One line for all that are broken: what is wrong with each is the doctor's to say."""
-        broken = list(self._named(PluginState.BROKEN))
+        broken = names_in(self.records, PluginState.BROKEN)
         if broken:
             counted = "1 plugin is" if len(broken) == 1 else f"{len(broken)} plugins are"
             _log.warning("%s broken (%s): `pye2 plugins doctor`", counted, ", ".join(broken))
@@ -124,7 +92,7 @@ class PluginRegistry:
     def _refuse_broken(self) -> None:
         for record in self.records:
             if record.state is PluginState.BROKEN:
-                raise _broken(record, "PYE2_STRICT_PLUGINS is set, and ")
+                raise broken_at_loading(record, "PYE2_STRICT_PLUGINS is set, and ")
 
     # --- who offers what --------------------------------------------------------------------------
 
@@ -136,11 +104,11 @@ class PluginRegistry:
             PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(TransportDescriptor, scheme.lower())
+        return self._offers.one(TransportDescriptor, scheme.lower())
 
     def transports(self) -> Mapping[str, TransportDescriptor]:
         """All transports by URL scheme, without those that two plugins offer."""
-        return self._all(TransportDescriptor)
+        return self._offers.undisputed(TransportDescriptor)
 
     def secured_schemes(self) -> Mapping[str, str]:
         """For each plain URL scheme of all transports, the one that is the same over TLS."""
@@ -155,7 +123,7 @@ class PluginRegistry:
             PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(SerializerDescriptor, name)
+        return self._offers.one(SerializerDescriptor, name)
 
     def serializers(self) -> tuple[SerializerDescriptor, ...]:
         """All wire dialects, the strongest last, without those that two plugins offer.
@@ -165,14 +133,14 @@ class PluginRegistry:
             PluginBroken: the only one is broken.
             PluginConflict: there is none that only one plugin offers.
         """
-        alone = self._all(SerializerDescriptor)
-        names = alone or self._offered(SerializerDescriptor) or ("pye2",)
-        found = [self._one(SerializerDescriptor, name) for name in names]
+        alone = self._offers.undisputed(SerializerDescriptor)
+        names = alone or self._offers.every(SerializerDescriptor) or ("pye2",)
+        found = [self._offers.one(SerializerDescriptor, name) for name in names]
         return tuple(sorted(found, key=lambda each: each.strength))
 
     def formatters(self, dialect: str) -> Mapping[str, FormatterDescriptor]:
         """The formatters of a dialect by name, without those that two plugins offer."""
-        every = self._all(FormatterDescriptor).values()
+        every = self._offers.undisputed(FormatterDescriptor).values()
         return {found.name: found for found in every if found.dialect == dialect}
 
     def signature(self, name: str) -> SignatureDescriptor:
@@ -183,11 +151,11 @@ class PluginRegistry:
             PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(SignatureDescriptor, name.upper())
+        return self._offers.one(SignatureDescriptor, name.upper())
 
     def signatures(self) -> Mapping[str, SignatureDescriptor]:
         """All signatures by upper-case name, without those that two plugins offer."""
-        return self._all(SignatureDescriptor)
+        return self._offers.undisputed(SignatureDescriptor)
 
     def signature_for(self, role: Role) -> SignatureDescriptor:
         """The signature that serves a role of the kernel's convenience methods.
@@ -197,9 +165,9 @@ class PluginRegistry:
             PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        every = self._offered(SignatureDescriptor).values()
+        every = self._offers.every(SignatureDescriptor).values()
         found = [each for rivals in every for each in rivals if each.role is role]
-        return self._sole(found, "role", role.value)
+        return self._offers.sole(found, "role", role.value)
 
     def preset(self, name: str) -> PresetDescriptor:
         """The preset of that name, in any case.
@@ -209,11 +177,11 @@ class PluginRegistry:
             PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(PresetDescriptor, name.upper())
+        return self._offers.one(PresetDescriptor, name.upper())
 
     def presets(self) -> Mapping[str, PresetDescriptor]:
         """All presets by upper-case name, without those that two plugins offer."""
-        return self._all(PresetDescriptor)
+        return self._offers.undisputed(PresetDescriptor)
 
     def command(self, name: str) -> CliCommandDescriptor:
         """The subcommand of ``pye2`` of that name.
@@ -223,33 +191,23 @@ class PluginRegistry:
             PluginBroken: the plugin that does is broken.
             PluginConflict: two do.
         """
-        return self._one(CliCommandDescriptor, name)
+        return self._offers.one(CliCommandDescriptor, name)
 
     def commands(self) -> Mapping[str, CliCommandDescriptor]:
         """All subcommands of ``pye2`` by name, without those that two plugins offer."""
-        return self._all(CliCommandDescriptor)
+        return self._offers.undisputed(CliCommandDescriptor)
 
     def offers(self, plugin: str) -> list[tuple[str, str]]:
         """All that a plugin offers, as kind and name: ``("transport", "mqtt")``."""
-        return [
-            (_WORDS[kind], name)
-            for kind, by_name in self._offers.items()
-            for name, found in by_name.items()
-            if any(self.plugin_of(each) == plugin for each in found)
-        ]
+        return self._offers.of(plugin)
 
     def descriptors_of(self, plugin: str) -> tuple[Descriptor, ...]:
         """What a plugin offers, what others offer as well included; nothing if it is not loaded."""
-        return self._loaded.get(plugin, ())
+        return self._offers.descriptors_of(plugin)
 
     def conflicts(self) -> list[PluginConflict]:
         """The names that two plugins offer, each as the error that asking for it raises."""
-        return [
-            self._conflict(_WORDS[kind], name, rivals)
-            for kind, by_name in self._offers.items()
-            for name, rivals in by_name.items()
-            if len(rivals) > 1
-        ]
+        return self._offers.conflicts()
 
     def distribution_offering(self, kind: str, name: str) -> str | None:
         """The distribution that offers a name here, or is known to; None if neither.
@@ -265,7 +223,7 @@ class PluginRegistry:
 
     def plugin_of(self, descriptor: Descriptor) -> str:
         """The name of the plugin that offers it."""
-        return self._plugin_of[id(descriptor)]
+        return self._offers.plugin_of(descriptor)
 
     def load(self, descriptor: Descriptor, import_string: str) -> Any:
         """Import what a descriptor names.
@@ -404,9 +362,9 @@ class PluginRegistry:
         if not any(name.startswith(prefix) for name in variables):
             return  # so that usually no further class is imported
         speakers: list[TransportDescriptor | SerializerDescriptor] = []
-        for transports in self._offered(TransportDescriptor).values():
+        for transports in self._offers.every(TransportDescriptor).values():
             speakers += transports
-        for dialects in self._offered(SerializerDescriptor).values():
+        for dialects in self._offers.every(SerializerDescriptor).values():
             speakers += dialects
         known = [
             setting
@@ -417,53 +375,6 @@ class PluginRegistry:
         names = [each.name for each in self.records]
         refuse_unknown_variables(plugin, known, variables, plugins=names)
 
-    def _offered(self, kind: type[_D]) -> dict[str, list[_D]]:
-        return self._offers.get(kind, {})  # type: ignore[return-value]  # keyed by their type
-
-    def _all(self, kind: type[_D]) -> dict[str, _D]:
-        return {name: found[0] for name, found in self._offered(kind).items() if len(found) == 1}
-
-    def _one(self, kind: type[_D], name: str) -> _D:
-        offered = self._offered(kind)
-        return self._sole(offered.get(name, []), _WORDS[kind], name, offered)
-
-    def _sole(self, found: Sequence[_D], what: str, name: str, known: Iterable[str] = ()) -> _D:
-        if not found:
-            raise self._missing(what, name, known)
-        if len(found) > 1:
-            raise self._conflict(what, name, found)
-        return found[0]
-
-    def _conflict(self, what: str, name: str, rivals: Sequence[Descriptor]) -> PluginConflict:
-        plugins = [self.plugin_of(each) for each in rivals]
-        return PluginConflict(
-            f"the {what} {name!r} is offered by the plugins {' and '.join(plugins)}, so neither is"
-            " used",
-            advice="uninstall one, or disable it with PYE2_DISABLE_PLUGINS",
-            name=name,
-            plugins=plugins,
-        )
-
-    def _missing(self, what: str, name: str, known: Iterable[str]) -> Pye2Error:
-        distribution = distribution_for(what, name)
-        states = {
-            record.state: record
-            for record in self.records
-            if canonical(record.distribution) == distribution
-        }
-        if PluginState.BROKEN in states:
-            return _broken(states[PluginState.BROKEN], f"the {what} {name!r} is not there: ")
-        message = f"no installed plugin offers the {what} {name!r}"
-        if PluginState.DISABLED in states:
-            message += f": {distribution} does, but PYE2_DISABLE_PLUGINS switches it off"
-        elif PluginState.LOADED in states:
-            message += f"; `pip install --upgrade {distribution}` may bring it"
-        elif distribution is not None:
-            message += f"; `pip install {distribution}` brings it"
-        else:
-            message += _nearest(name, list(known)) + self.suspects(name)
-        return _ERRORS.get(what, NotProvided)(message, kind=what, name=name)
-
     def suspects(self, name: str) -> str:
         """Whose a name may be that nobody offers: broken plugins, and those switched off.
 
@@ -473,16 +384,7 @@ class PluginRegistry:
         Returns:
             What an error's text goes on with; nothing if all plugins are well.
         """
-        suspects = [
-            f"{where} ({names}): see {see}"
-            for state, where, see in _SUSPICIOUS
-            if (names := ", ".join(_namesake_first(name, self._named(state))))
-        ]
-        return f"; it may be in {', or in '.join(suspects)}" if suspects else ""
-
-    def _named(self, state: PluginState) -> Iterable[str]:
-        # Two distributions may have a plugin of one name.
-        return dict.fromkeys(each.name for each in self.records if each.state is state)
+        return suspects(self.records, name)
 
     # --- observers --------------------------------------------------------------------------------
 
@@ -502,35 +404,12 @@ class PluginRegistry:
         _log.exception("the plugin %s raised in %s (reported once)", plugin, hook)
 
 
-def _broken(record: PluginRecord, why_it_matters: str) -> PluginBroken:
-    return PluginBroken(
-        f"{why_it_matters}the plugin {record.name!r} of {record.distribution} is broken"
-        f" (phase {record.phase.value}): {record.error}",
-        advice=record.advice or against_a_defect(record),
-        plugin=record.name,
-        phase=record.phase.value,
-    )
-
-
 def _public_name(kind: type) -> str:
     """The name by which a plugin's author knows a class that is asked for."""
     if getattr(abc, kind.__name__, None) is kind:
         return f"pye2core.abc.{kind.__name__}"
     is_ours = kind.__module__.startswith("pye2core.")
     return f"{'pye2core' if is_ours else kind.__module__}.{kind.__name__}"
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; installed are: {', '.join(sorted(known)) or 'none'}"
-
-
-def _namesake_first(asked: str, names: Iterable[str]) -> list[str]:
-    return sorted(names, key=lambda each: canonical(each) != canonical(asked))
 
 
 @functools.cache

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from pye2_wire.canonical import canonical, compact, mended, spaced
-from pye2_wire.plain import UnsendableValue, as_plain
+from pye2_wire.plain import as_plain
 from pye2_wire.signing import SIGNATURE_OK, UNSIGNED_KEYS, check_signature, signed_part
+from pye2_wire.unsendable import UnsendableValue
 from pye2_wire.vectors import pye2_json
 from pye2_wire.vectors.cases import Mismatch, cases_in, expect, expect_fields, raised_by
 from pye2_wire.vectors.expressions import UnknownExpression, value_of
