@@ -68,6 +68,8 @@ ONLY_BY_SECCOMP = {
     "have a program run as its owner": "os.close(os.open('WRITE/s', 0o101, 0o4755))",
     "plant a second name": "os.link('WRITE/other', 'WRITE/name')",
     "talk to this machine": "import socket; socket.socket(socket.AF_UNIX)",
+    "open up what is to be read": "os.fchmod(os.open('READ/other', os.O_RDONLY), 0o777)",
+    "open for nothing what is not granted": "os.close(os.open('BESIDE/other', 3))",
 }
 """These make what could be used only where other layers are missing as well."""
 
@@ -187,6 +189,16 @@ def test_what_is_granted_is_open_and_nothing_else_whichever_layer_is_off(places,
 
     assert {name for name, outcome in outcomes.items() if outcome is None} == set(GRANTED), outcomes
     assert (places["WRITE"] / "mine").read_text() == "x"
+
+
+def test_a_node_of_an_ordinary_user_without_namespaces_keeps_files_as_they_are(places, port):
+    """Such a node is the files' owner, and Landlock does not look at modes (Ubuntu 24.04)."""
+    sources = filled_in(GRANTED | FORBIDDEN | ONLY_BY_SECCOMP, places, port)
+    layers = set(SYSTEMS_LAYERS) - {Layer.UID, Layer.NAMESPACES}
+
+    outcomes = outcomes_of(sources, everything(places), layers)
+
+    assert {name for name, outcome in outcomes.items() if outcome is None} == set(GRANTED), outcomes
 
 
 def test_without_any_layer_all_that_is_forbidden_succeeds(places, port):
