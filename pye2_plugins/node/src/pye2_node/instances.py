@@ -237,7 +237,8 @@ class RunningInstance:
             try:
                 self.context.grants()
             except InvalidConfiguration as error:
-                if self.state is not InstanceState.FAILED:
+                # One that failed may be about to begin anew, with what was granted a moment ago.
+                if self.state is not InstanceState.FAILED or self._at_work:
                     await self._withdraw(error)
             else:
                 if self._lacks_grant and self.state is InstanceState.FAILED:
