@@ -228,6 +228,27 @@ def test_who_has_the_grant_does_not_lend_it_to_code_of_others(
     pipeline.close()
 
 
+def test_who_asks_for_much_leaves_others_their_share(network: GrantsNetwork, ground: Path) -> None:
+    """Each set of grants takes a process, and a node has few."""
+    names = ("calendar", "colorsys", "csv", "fractions", "graphlib")
+    network.grant(*(option for name in names for option in ("--module", name)))
+    network.owner("allow", network.other, "--module", "csv")
+    kept = [network.keep_running("return 1", {"modules": [name]}) for name in names]
+    for pipeline, answers in kept[:4]:
+        pipeline.deploy(timeout=PATIENCE)
+        assert answers.next_result() == 1
+
+    with pytest.raises(DeployFailed, match=f"{network.asker} has 4 .* are its share"):
+        kept[4][0].deploy(timeout=PATIENCE)
+    assert network.run_once("return 2", {"modules": ["csv"]}, network.others_session) == (2, None)
+
+    kept[0][0].close()
+    assert kept[4][1].next_result() == 1, "there is room for it now"
+    for pipeline, _ in kept[1:]:
+        pipeline.close()
+    network.owner("deny", network.other, "--module", "csv")
+
+
 def test_what_an_instance_asks_for_can_be_changed_while_it_runs(
     network: GrantsNetwork, ground: Path
 ) -> None:

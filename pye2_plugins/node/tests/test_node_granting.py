@@ -13,6 +13,7 @@ from pye2_node.allow_list import AllowList
 from pye2_node.credit import credited
 from pye2_node.desired import from_json, path_of, to_json
 from pye2_node.granting import Granting, granted_to
+from pye2_node.sandbox.granted_zygotes import Share
 from pye2core.code.grants import NO_GRANTS, Grants
 from pye2core.errors import GrantMissing, InvalidConfiguration, NodeError
 from pye2core.messages import Action, InstanceUpdate, NotificationCode, NotificationKind
@@ -205,7 +206,11 @@ def asked_at_home(tmp_path):
         config = evolve(puppet(GRANTS=grants), set_by=frozenset(senders))
         known = granted.get
         granting = Granting(
-            lambda address: known(address, NO_GRANTS), "n1", tmp_path / "home", on_asked=int
+            lambda address: known(address, NO_GRANTS),
+            "n1",
+            tmp_path / "home",
+            on_asked=int,
+            count=int,
         )
         return granted_to(config, path_of("p", config), granting)
 
@@ -243,6 +248,24 @@ def test_an_instance_of_nobody_is_given_nothing(asked_at_home):
 def test_a_wish_that_cannot_be_understood_is_an_error(asked_at_home):
     with pytest.raises(InvalidConfiguration, match="netwrok"):
         asked_at_home({"netwrok": True}, ALICE, granted={})
+
+
+@pytest.mark.parametrize(("count", "most"), [(0, 8), (1, 8), (2, 4), (3, 2), (8, 1), (30, 1)])
+def test_whoever_is_granted_something_has_an_equal_share_of_the_processes_that_takes(
+    tmp_path, count, most
+):
+    granting = Granting(
+        lambda _: NETWORK, "n1", tmp_path / "home", on_asked=int, count=lambda: count
+    )
+    config = evolve(puppet(), set_by=frozenset({ALICE, BOB}))
+
+    assert granting.share_of(config) == Share(frozenset({ALICE, BOB}), most)
+
+
+def test_only_who_is_granted_something_is_counted(file):
+    allow(file, [Guest(ALICE, None, NETWORK), Guest(BOB)], NOW)
+
+    assert AllowList(file, BOB).count_granted() == 1
 
 
 @pytest.mark.parametrize("where", ["home", "home/instances", "."])

@@ -318,7 +318,7 @@ def test_what_is_taken_away_while_it_is_begun_anew_ends_it_too(
             await asyncio.Event().wait()
 
         monkeypatch.setattr(Puppet, "start", start)
-        granting = Granting(lambda _: granted[-1], "n1", tmp_path / "elsewhere", on_asked=int)
+        granting = Granting(lambda _: granted[-1], "n1", tmp_path / "home", on_asked=int, count=int)
         stage = Stage(evolve(facilities, granting=granting), outlet, Patience(first_pause=0.01))
         instance = stage.instance(puppet(GRANTS={"network": True}))
         with pytest.raises(RuntimeError):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pye2_node.sandbox import SandboxLimits, SandboxPool
-from pye2_node.sandbox.granted_zygotes import MOST_SETS
+from pye2_node.sandbox.granted_zygotes import MOST_SETS, Share
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2core.abc import FunctionSource
 from pye2core.code.grants import WORK_FOLDER, Grants
@@ -402,6 +402,28 @@ def test_no_more_sets_of_grants_are_in_use_than_a_node_can_bear(monkeypatch):
 
     with_pool(use)
     assert MOST_SETS > 1
+
+
+def test_nobody_has_more_sets_of_grants_in_use_than_a_share_so_that_others_have_theirs():
+    names = ("fractions", "csv", "calendar", "colorsys")
+    sets = [Grants(modules=(name,)) for name in names]
+    alice, bob = (Share(frozenset({name}), 2) for name in ("alice", "bob"))
+
+    async def use(pool):
+        first = await pool.spawn(Owner(), grants=sets[0], share=alice)
+        await pool.spawn(Owner(), grants=sets[1], share=alice)
+        await pool.spawn(Owner(), grants=sets[1], share=alice)
+        await pool.spawn(Owner(), grants=sets[2], share=bob)
+        for another in (sets[2], sets[3]):
+            with pytest.raises(NodeError, match="alice has 2 different sets of grants in use"):
+                await pool.spawn(Owner(), grants=another, share=alice)
+        with pytest.raises(NodeError, match="alice"):
+            await pool.spawn(Owner(), grants=sets[3], share=Share(frozenset({"alice", "bob"}), 2))
+        await pool.spawn(Owner(), grants=sets[3], share=bob)
+        await first.stop(grace=1)
+        await pool.spawn(Owner(), grants=sets[3], share=alice)
+
+    with_pool(use)
 
 
 def test_a_zygote_that_dies_is_replaced():

@@ -21,6 +21,7 @@ from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
 from pye2_node.payload_budget import PayloadBudget, units_of
 from pye2_node.sandbox import Surroundings
+from pye2_node.sandbox.granted_zygotes import Share
 from pye2_node.settings import MEBIBYTE
 from pye2core.errors import NodeError
 from pye2core.messages import (
@@ -349,7 +350,9 @@ class Context:
         self._check_open()
         grants = self.grants()
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
-        sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings, grants)
+        sandbox = await self._facilities.pool.spawn(
+            CodeEvents(self), surroundings, grants, self._share()
+        )
         self._sandboxes.add(sandbox)
         sandbox.exited.add_done_callback(lambda _: self._forget(sandbox))
         return sandbox
@@ -365,6 +368,10 @@ class Context:
             return None
         asked = granted_to(self.config, self._path, self._facilities.granting)
         return asked if any(asked) else None
+
+    def _share(self) -> Share:
+        granting = self._facilities.granting
+        return Share() if granting is None else granting.share_of(self.config)
 
     def _forget(self, sandbox: SandboxProcess) -> None:
         self._sandboxes.discard(sandbox)

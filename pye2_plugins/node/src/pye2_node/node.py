@@ -179,6 +179,7 @@ class Node:
                 settings.name,
                 home.path,
                 on_asked=self._grants_watch.look_soon,
+                count=self.allow_list.count_granted,
             ),
         )
         self._caretaker = Caretaker(
