@@ -139,6 +139,32 @@ def test_a_client_who_is_allowed_on_the_main_node_only_is_told_whom_the_worker_w
     assert f"pye2 node allow {guest} --name worker" in failed.value.reason
 
 
+@pytest.mark.parametrize("way", ["create_pipeline", "update_full_configuration"])
+def test_a_job_that_is_written_in_pye2s_form_is_delegated_too(
+    url: str, keys: Path, main: NodeProcess, worker: NodeProcess, way: str
+) -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+    job = {"INSTANCE_ID": "job", **chain_job(1, 5), "NODE_WAIT_TIMEOUT": 12}
+    plugins = [{"SIGNATURE": CHAIN_DIST, "INSTANCES": [job]}]
+    at_once = plugins if way == "create_pipeline" else []
+
+    with Session(broker=url, key_file=keys / "client.pem", silent=True) as session:
+        assert session.wait_for_node(main.address, timeout=PATIENCE, verbose=False)
+        pipeline = session.create_pipeline(
+            node=main.address,
+            name=f"written-{way}",
+            plugins=at_once,
+            on_data=lambda _pipeline, _signature, _instance, each: heard.put(each),
+        )
+        if not at_once:
+            pipeline.update_full_configuration(plugins=plugins)
+        pipeline.deploy(timeout=PATIENCE)
+        last = last_of(heard)
+        pipeline.close()
+
+    assert (last.get("ERROR"), last["DATA"]) == (None, list(range(5)))
+
+
 # --- a main node that cheats ----------------------------------------------------------------------
 
 
