@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pye2_node.sandbox import SandboxLimits, SandboxPool
+from pye2_node.sandbox import SandboxLimits, SandboxPool, granted
 from pye2_node.sandbox.granted_zygotes import MOST_SETS, Share
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
+from pye2_node.sandbox.layers.openings import CannotOpen
 from pye2core.abc import FunctionSource
 from pye2core.code.grants import WORK_FOLDER, Grants
 from pye2core.errors import CodeRefused, NodeError
@@ -291,6 +292,14 @@ def test_what_a_module_would_load_later_is_told_by_name():
     outcomes = outcomes_of({"job": "import xml.dom\nreturn 1"}, grants, ALL_LAYERS)
 
     assert "xml.dom was not loaded before" in outcomes["job"]
+
+
+def test_a_module_that_ends_its_process_is_told_by_name(tmp_path, monkeypatch):
+    (tmp_path / "quitting_module.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(CannotOpen, match="quitting_module cannot be imported here: SystemExit: 3"):
+        granted._load_granted("quitting_module")
 
 
 @pytest.mark.parametrize(
