@@ -336,6 +336,38 @@ def test_what_is_taken_away_while_it_is_begun_anew_ends_it_too(
     assert log[-1] == "stop"
 
 
+@pytest.mark.parametrize("signature", ["PUPPET_01", "LIVE_PUPPET_01"])
+def test_what_old_code_says_until_it_has_ended_is_not_of_those_who_take_its_grants_away(
+    facilities, outlet, monkeypatch, tmp_path, signature
+):
+    granting = Granting(
+        lambda _: Grants(network=True), "n1", tmp_path / "home", on_asked=int, count=int
+    )
+    alices = evolve(
+        puppet(signature=signature, GRANTS={"network": True}), set_by=frozenset({CLIENT.address})
+    )
+    thief = Requester("0xai_thief", "thief", "t")
+    thiefs = evolve(alices, settings={"VALUE": 2}, set_by=frozenset({thief.address}))
+
+    async def stop(runner):
+        await runner.context.emit({"VALUE": "the last words"})
+
+    async def scenario():
+        stage = Stage(evolve(facilities, granting=granting), outlet, PATIENCE)
+        instance = stage.instance(alices)
+        await instance.start()
+        await stage.payloads(1)
+        monkeypatch.setattr(Puppet, "stop", stop)
+        instance.context.pipeline = evolve(instance.context.pipeline, modified_by=thief)
+        await instance.reconfigure(thiefs)
+        await stage.payloads(2)
+
+    asyncio.run(scenario())
+
+    said = {each.fields["VALUE"]: each.modified_by for each, _ in outlet.payloads[1:]}
+    assert said == {"the last words": CLIENT, 2: thief}
+
+
 def test_code_of_which_only_the_digest_came_is_asked_for(perform):
     async def scenario(stage):
         with pytest.raises(InvalidConfiguration, match=r"SECRET .*send the code itself"):
