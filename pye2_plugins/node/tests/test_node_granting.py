@@ -123,6 +123,30 @@ def test_the_list_knows_what_is_granted_in_whatever_form_an_address_comes(file):
     assert known.granted("nobody") == NO_GRANTS
 
 
+@pytest.mark.parametrize("forms", [[ALICE, ALICE[5:]], [ALICE[5:], ALICE]])
+def test_what_is_taken_away_is_so_under_every_form_of_the_address(file, forms):
+    tables = [f'[addresses."{each}"]\nnetwork = true\nmay_delegate = true' for each in forms]
+    file.write_text("\n".join(tables))
+    (problem,) = read_allow_file(file).problems
+    assert forms[1] in problem
+
+    withdraw(file, ALICE, NETWORK, may_delegate=True)
+    (left,) = read_allow_file(file).guests
+    assert left == Guest(ALICE)
+
+    assert deny(file, ALICE)
+    assert guests(file) == {}
+
+
+def test_who_is_allowed_without_a_table_can_be_granted_something_and_denied_it(file):
+    file.write_text(f'[addresses]\n"{ALICE}" = true\n')
+
+    assert withdraw(file, ALICE, NETWORK) == NO_GRANTS
+    allow(file, [Guest(ALICE, None, NETWORK)], NOW)
+
+    assert guests(file) == {ALICE: NETWORK}
+
+
 # --- whose an instance is -------------------------------------------------------------------------
 
 
