@@ -77,6 +77,7 @@ def test_an_order_and_a_slash_at_the_end_make_no_difference():
         ({"devices": ["/dev/../etc/passwd"]}, "plainly"),
         ({"modules": ["pandas; import os"]}, "no module's name"),
         ({"modules": [".hidden"]}, "no module's name"),
+        ({"modules": ["unittest.__main__"]}, "run a program"),
         ({"modules": ["m"] * (MOST_ENTRIES + 1)}, "more than"),
         ({"modules": ["m" * 2000]}, "characters"),
     ],

@@ -19,7 +19,7 @@ from pye2core.pairing.client_side import (
     MOST_CANDIDATES,
 )
 from pye2core.pairing.code import new_code, read_code
-from pye2core.pairing.node_side import LONGEST_NAME, MOST_FAILURES, OFFER_SECONDS
+from pye2core.pairing.node_side import LONGEST_NAME, OFFER_SECONDS
 from pye2core.pairing.proofs import PairingKey, Transcript
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -102,7 +102,6 @@ def test_its_words_and_numbers_are_those_of_the_code() -> None:
 
     assert all(f"`{state.value}`" in words for state in OfferState)
     assert f"expires after {OFFER_SECONDS / 60:g} minutes" in words
-    assert f"closed after {MOST_FAILURES} wrong proofs" in words
     assert f"at most {LONGEST_NAME} characters" in words
     assert f"again every {ASK_AGAIN_SECONDS:g} s" in words
     assert f"{MOST_CANDIDATES} at most" in words

@@ -228,6 +228,81 @@ def test_who_has_the_grant_does_not_lend_it_to_code_of_others(
     pipeline.close()
 
 
+def test_who_touches_the_pipeline_of_code_with_grants_does_not_see_its_results(
+    network: GrantsNetwork, ground: Path
+) -> None:
+    """Results of what several have changed go to everybody on the broker, in clear."""
+    network.grant("--folder", str(ground))
+    pipeline, answers = network.keep_running(
+        f"return open('{ground}/words').read()", {"folders": [str(ground)]}
+    )
+    pipeline.deploy(timeout=PATIENCE)
+    assert answers.next_result() == "some words"
+
+    seen: list[Any] = []
+    touched = network.others_session.attach_to_pipeline(
+        node=network.node_address,
+        name=pipeline.name,
+        max_wait_time=PATIENCE,
+        on_data=lambda *found: seen.append(found),
+    )
+    touched.update_acquisition_parameters(config={"CAP_RESOLUTION": 3})
+    touched.deploy(timeout=PATIENCE)
+
+    assert {answers.next_result() for _ in range(5)} == {"some words"}
+    assert seen == []
+    pipeline.close()
+
+
+def test_what_code_with_grants_keeps_is_not_there_for_code_of_others(
+    network: GrantsNetwork, ground: Path
+) -> None:
+    network.grant("--folder", str(ground))
+    pipeline, answers = network.keep_running(
+        f"""
+plugin.cacheapi_save_json({{"kept": open('{ground}/words').read()}})
+return plugin.cacheapi_load_json()
+""",
+        {"folders": [str(ground)]},
+    )
+    pipeline.deploy(timeout=PATIENCE)
+    assert answers.next_result() == {"kept": "some words"}
+
+    taken = network.others_session.attach_to_pipeline(
+        node=network.node_address, name=pipeline.name, max_wait_time=PATIENCE
+    )
+    taken.attach_to_custom_plugin_instance(instance_id="one").update_instance_config(
+        custom_code="return ['found', plugin.cacheapi_load_json()]", grants={}
+    )
+    taken.deploy(timeout=PATIENCE)
+
+    while (result := answers.next_result()) == {"kept": "some words"}:
+        pass
+    assert result == ["found", {}]
+    taken.close()
+
+
+def test_who_asks_for_much_leaves_others_their_share(network: GrantsNetwork, ground: Path) -> None:
+    """Each set of grants takes a process, and a node has few."""
+    names = ("calendar", "colorsys", "csv", "fractions", "graphlib")
+    network.grant(*(option for name in names for option in ("--module", name)))
+    network.owner("allow", network.other, "--module", "csv")
+    kept = [network.keep_running("return 1", {"modules": [name]}) for name in names]
+    for pipeline, answers in kept[:4]:
+        pipeline.deploy(timeout=PATIENCE)
+        assert answers.next_result() == 1
+
+    with pytest.raises(DeployFailed, match=f"{network.asker} has 4 .* are its share"):
+        kept[4][0].deploy(timeout=PATIENCE)
+    assert network.run_once("return 2", {"modules": ["csv"]}, network.others_session) == (2, None)
+
+    kept[0][0].close()
+    assert kept[4][1].next_result() == 1, "there is room for it now"
+    for pipeline, _ in kept[1:]:
+        pipeline.close()
+    network.owner("deny", network.other, "--module", "csv")
+
+
 def test_what_an_instance_asks_for_can_be_changed_while_it_runs(
     network: GrantsNetwork, ground: Path
 ) -> None:

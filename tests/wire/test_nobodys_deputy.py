@@ -88,12 +88,19 @@ def worker(
         yield running
 
 
-def numbers(session: Session, main: NodeProcess, heard: queue.Queue[Any]) -> None:
+def numbers(
+    session: Session,
+    main: NodeProcess,
+    heard: queue.Queue[Any],
+    code: str = "return [1, 2, 3]",
+    **asked: Any,
+) -> None:
     """Have one worker count, until it has sent something."""
     assert session.wait_for_node(main.address, timeout=PATIENCE, verbose=False)
     session.create_chain_dist_custom_job(
         node=main.address,
-        worker_node_code="return [1, 2, 3]",
+        worker_node_code=code,
+        worker_node_plugin_config=asked,
         nr_remote_worker_nodes=1,
         main_node_process_real_time_collected_data="return data",
         main_node_finish_condition="return bool(collected_data[0])",
@@ -137,6 +144,47 @@ def test_a_client_who_is_allowed_on_the_main_node_only_is_told_whom_the_worker_w
             session.run(wait=PATIENCE, close_session=False)
 
     assert f"pye2 node allow {guest} --name worker" in failed.value.reason
+
+
+def test_workers_give_the_job_what_its_client_is_granted_there(
+    url: str, keys: Path, client: Identity, main: NodeProcess, worker: NodeProcess
+) -> None:
+    """The main node is granted nothing; and to it go the results."""
+    worker.allow_too(client.address, "--module", "fractions")
+    heard: queue.Queue[Any] = queue.Queue()
+    code = "import fractions\nreturn [int(fractions.Fraction(n)) for n in (4, 5, 6)]"
+
+    with Session(broker=url, key_file=keys / "client.pem", silent=True) as session:
+        numbers(session, main, heard, code, GRANTS={"modules": ["fractions"]})
+        last = last_of(heard)
+
+    assert (last.get("ERROR"), last["DATA"]) == (None, [4, 5, 6])
+
+
+@pytest.mark.parametrize("way", ["create_pipeline", "update_full_configuration"])
+def test_a_job_that_is_written_in_pye2s_form_is_delegated_too(
+    url: str, keys: Path, main: NodeProcess, worker: NodeProcess, way: str
+) -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+    job = {"INSTANCE_ID": "job", **chain_job(1, 5), "NODE_WAIT_TIMEOUT": 12}
+    plugins = [{"SIGNATURE": CHAIN_DIST, "INSTANCES": [job]}]
+    at_once = plugins if way == "create_pipeline" else []
+
+    with Session(broker=url, key_file=keys / "client.pem", silent=True) as session:
+        assert session.wait_for_node(main.address, timeout=PATIENCE, verbose=False)
+        pipeline = session.create_pipeline(
+            node=main.address,
+            name=f"written-{way}",
+            plugins=at_once,
+            on_data=lambda _pipeline, _signature, _instance, each: heard.put(each),
+        )
+        if not at_once:
+            pipeline.update_full_configuration(plugins=plugins)
+        pipeline.deploy(timeout=PATIENCE)
+        last = last_of(heard)
+        pipeline.close()
+
+    assert (last.get("ERROR"), last["DATA"]) == (None, list(range(5)))
 
 
 # --- a main node that cheats ----------------------------------------------------------------------

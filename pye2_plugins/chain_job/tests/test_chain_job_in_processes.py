@@ -16,6 +16,7 @@ from pye2_chain_job.callbacks import PART_BYTES, Callbacks
 from pye2_chain_job.events import CallFailed, CallReturned
 from pye2_chain_job.settings import JobSettings
 from pye2_chain_job.stages import JobCode
+from pye2core.errors import CodeRefused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,6 +101,18 @@ def test_after_a_death_the_process_has_all_that_was_collected() -> None:
             assert result == {"0": [1, 2, 3], "1": texts}
 
     asyncio.run(main())
+
+
+def test_the_workers_code_is_checked_here_unless_workers_may_do_more() -> None:
+    code = JobCode("import fractions\nreturn 1", "return data", "return 1", "return 1")
+
+    async def begin(**config: Any) -> None:
+        async with callbacks_for({0: []}, code, node_plugin_config=config):
+            pass
+
+    asyncio.run(begin(GRANTS={"modules": ["fractions"]}))
+    with pytest.raises(CodeRefused, match="fractions"):
+        asyncio.run(begin())
 
 
 def test_an_exception_has_the_line_of_the_users_function() -> None:

@@ -12,6 +12,7 @@ from pye2_node.commands import planned
 from pye2_node.deputies import Authority, Deputies, delegation_in
 from pye2_node.desired import Brought, DesiredPipeline, from_json, to_json
 from pye2_node.gate import Gate
+from pye2_node.guest_nodes import GuestNodes
 from pye2_node.refusals import Refusals
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
@@ -436,3 +437,22 @@ def test_a_node_says_whose_word_it_trusts(start, friend):
 
     assert said.may_delegate == (MAIN.address,)
     assert MAIN.address in said.allowed
+
+
+# --- who is known to be a node --------------------------------------------------------------------
+
+
+def test_of_those_who_are_heard_as_nodes_only_guests_are_kept(store):
+    nodes = GuestNodes(store, {FRIEND.address}.__contains__)
+
+    for address in (FRIEND.address, STRANGER.address):
+        nodes.hear(address)
+
+    assert FRIEND.address in nodes
+    assert store.guest_nodes() == {FRIEND.address}
+
+
+def test_who_was_once_known_as_a_node_stays_one_though_no_more_allowed_or_heard(store):
+    GuestNodes(store, {FRIEND.address}.__contains__).hear(FRIEND.address)
+
+    assert FRIEND.address in GuestNodes(store, lambda _: False)

@@ -37,8 +37,8 @@ def numbers(machine):
     """The numbers of all calls that grants may add."""
     tables = [granted_calls._READING, granted_calls._WRITING, granted_calls._CONNECTING]
     found = {name: both for table in tables for name, both in table.items()}
-    found |= {name: both[:2] for name, both in granted_calls._WITH_A_MODE.items()}
     found |= {
+        "openat": granted_calls._OPENAT,
         "socket": granted_calls._SOCKET,
         "ioctl": granted_calls._IOCTL,
         "fcntl": granted_calls._FCNTL,
@@ -108,14 +108,32 @@ def test_connections_are_opened_and_not_waited_for(machine):
 
 
 @architectures
-@pytest.mark.parametrize("name", ["openat", "fchmod"])
-@given(mode=st.integers(0, 0o7777))
-def test_no_file_is_made_that_runs_as_its_owner(machine, name, mode):
-    place = {"openat": 3, "fchmod": 1}[name]
+@given(flags=st.integers(0, 2**31 - 1), mode=st.integers(0, 0o7777))
+def test_no_file_is_made_that_runs_as_its_owner(machine, flags, mode):
+    if mode & 0o6000:
+        assert named(machine, FILES, "openat", 0, 0, flags, mode) == DENY
 
-    verdict = named(machine, FILES, name, *([0] * place), mode)
 
-    assert verdict == (DENY if mode & 0o6000 else ALLOW)
+@architectures
+@given(more=st.integers(0, 2**31 - 1).map(lambda flags: flags & ~0o1003), cuts=st.booleans())
+@pytest.mark.parametrize("access", range(4))
+def test_a_file_is_opened_to_read_or_to_write_and_cut_only_by_who_writes(
+    machine, access, more, cuts
+):
+    """Landlock looks at no file that is opened for neither, and early at none that is cut."""
+    flags = access | more | (0o1000 if cuts else 0)
+
+    verdict = named(machine, FILES, "openat", 0, 0, flags, 0o644)
+
+    assert verdict == (DENY if access == 3 or (access == 0 and cuts) else ALLOW)
+
+
+@architectures
+def test_no_mode_of_a_file_is_changed(machine):
+    """Landlock does not look at that, be the file open to read only."""
+    calls = {"x86_64": (90, 91, 268, 452), "aarch64": (52, 53, 452)}[machine]
+
+    assert {verdict_on(machine, FILES, number, 5, 0o644) for number in calls} == {DENY}
 
 
 @architectures

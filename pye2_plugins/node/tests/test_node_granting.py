@@ -10,12 +10,20 @@ from node_support import FRIEND, STRANGER, desired, pipeline, puppet
 
 from pye2_node.allow_file import Guest, allow, deny, read_allow_file, withdraw
 from pye2_node.allow_list import AllowList
+from pye2_node.confidence import marked, parties, shelf_of, unmarked
 from pye2_node.credit import credited
-from pye2_node.desired import from_json, path_of, to_json
+from pye2_node.desired import Brought, from_json, path_of, to_json
 from pye2_node.granting import Granting, granted_to
+from pye2_node.sandbox.granted_zygotes import Share
 from pye2core.code.grants import NO_GRANTS, Grants
 from pye2core.errors import GrantMissing, InvalidConfiguration, NodeError
-from pye2core.messages import Action, InstanceUpdate, NotificationCode, NotificationKind
+from pye2core.messages import (
+    Action,
+    InstanceUpdate,
+    NotificationCode,
+    NotificationKind,
+    Requester,
+)
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ALICE, BOB = FRIEND.address, STRANGER.address
@@ -115,6 +123,30 @@ def test_the_list_knows_what_is_granted_in_whatever_form_an_address_comes(file):
     assert known.granted("nobody") == NO_GRANTS
 
 
+@pytest.mark.parametrize("forms", [[ALICE, ALICE[5:]], [ALICE[5:], ALICE]])
+def test_what_is_taken_away_is_so_under_every_form_of_the_address(file, forms):
+    tables = [f'[addresses."{each}"]\nnetwork = true\nmay_delegate = true' for each in forms]
+    file.write_text("\n".join(tables))
+    (problem,) = read_allow_file(file).problems
+    assert forms[1] in problem
+
+    withdraw(file, ALICE, NETWORK, may_delegate=True)
+    (left,) = read_allow_file(file).guests
+    assert left == Guest(ALICE)
+
+    assert deny(file, ALICE)
+    assert guests(file) == {}
+
+
+def test_who_is_allowed_without_a_table_can_be_granted_something_and_denied_it(file):
+    file.write_text(f'[addresses]\n"{ALICE}" = true\n')
+
+    assert withdraw(file, ALICE, NETWORK) == NO_GRANTS
+    allow(file, [Guest(ALICE, None, NETWORK)], NOW)
+
+    assert guests(file) == {ALICE: NETWORK}
+
+
 # --- whose an instance is -------------------------------------------------------------------------
 
 
@@ -205,7 +237,11 @@ def asked_at_home(tmp_path):
         config = evolve(puppet(GRANTS=grants), set_by=frozenset(senders))
         known = granted.get
         granting = Granting(
-            lambda address: known(address, NO_GRANTS), "n1", tmp_path / "home", on_asked=int
+            lambda address: known(address, NO_GRANTS),
+            "n1",
+            tmp_path / "home",
+            on_asked=int,
+            count=int,
         )
         return granted_to(config, path_of("p", config), granting)
 
@@ -245,6 +281,24 @@ def test_a_wish_that_cannot_be_understood_is_an_error(asked_at_home):
         asked_at_home({"netwrok": True}, ALICE, granted={})
 
 
+@pytest.mark.parametrize(("count", "most"), [(0, 8), (1, 8), (2, 4), (3, 2), (8, 1), (30, 1)])
+def test_whoever_is_granted_something_has_an_equal_share_of_the_processes_that_takes(
+    tmp_path, count, most
+):
+    granting = Granting(
+        lambda _: NETWORK, "n1", tmp_path / "home", on_asked=int, count=lambda: count
+    )
+    config = evolve(puppet(), set_by=frozenset({ALICE, BOB}))
+
+    assert granting.share_of(config) == Share(frozenset({ALICE, BOB}), most)
+
+
+def test_only_who_is_granted_something_is_counted(file):
+    allow(file, [Guest(ALICE, None, NETWORK), Guest(BOB)], NOW)
+
+    assert AllowList(file, BOB).count_granted() == 1
+
+
 @pytest.mark.parametrize("where", ["home", "home/instances", "."])
 def test_the_nodes_home_is_never_within_reach(tmp_path, asked_at_home, where):
     (tmp_path / "home" / "instances").mkdir(parents=True)
@@ -261,6 +315,66 @@ def test_a_link_to_the_nodes_home_is_no_way_in(tmp_path, asked_at_home):
 
     with pytest.raises(NodeError, match="home"):
         asked_at_home({"folders": [folder]}, ALICE, granted={ALICE: Grants(folders=(folder,))})
+
+
+# --- for whose eyes it is -------------------------------------------------------------------------
+
+ALICES, BOBS = Requester(ALICE, "alice", "a"), Requester(BOB, "bob", "b")
+
+
+def standing(made_by, changed_by, *owners, brought=None, **settings):
+    config = evolve(puppet(**settings), set_by=frozenset(owners))
+    made = evolve(desired(pipeline("p", config), made_by), modified_by=changed_by, brought=brought)
+    return config, made
+
+
+@pytest.mark.parametrize(
+    ("made_by", "changed_by", "owners", "for_whom"),
+    [
+        (ALICES, ALICES, [ALICE], (ALICES, ALICES)),
+        (ALICES, BOBS, [ALICE], (ALICES, ALICES)),
+        (BOBS, ALICES, [ALICE], (ALICES, ALICES)),
+        (ALICES, BOBS, [ALICE, BOB], (ALICES, BOBS)),
+    ],
+    ids=["one", "another touches the pipeline", "another made the pipeline", "both"],
+)
+def test_what_code_with_grants_gives_is_for_those_whose_it_is(
+    made_by, changed_by, owners, for_whom
+):
+    granted = standing(made_by, changed_by, *owners, GRANTS={"network": True})
+    without = standing(made_by, changed_by, *owners)
+
+    assert parties(*granted) == for_whom
+    assert parties(*without) == (made_by, changed_by)
+
+
+def test_where_neither_has_a_part_in_it_nothing_is_sent():
+    with pytest.raises(NodeError, match=rf"it is for {ALICE}, .* deploy it as one of your own"):
+        parties(*standing(BOBS, BOBS, ALICE, GRANTS={"network": True}))
+
+
+def test_what_a_main_node_brings_for_somebody_is_for_the_main_node():
+    brought = Brought(BOB, ALICE, "job")
+    client = Requester("0xai_else", "else", "e")
+    worker = standing(BOBS, client, ALICE, brought=brought, GRANTS={"network": True})
+
+    assert parties(*worker) == (BOBS, BOBS)
+
+
+def test_what_code_with_grants_keeps_is_given_to_the_same_people_s_code_with_grants_only():
+    places = [
+        shelf_of(standing(ALICES, ALICES, *owners, GRANTS=grants)[0])
+        for owners in ([ALICE], [BOB], [ALICE, BOB])
+        for grants in ({"network": True}, None)
+    ]
+    kept = {place: marked(b"state", place) for place in places}
+
+    found = {(one, two) for one in places for two in places if unmarked(kept[one], two) is not None}
+
+    assert len(set(places)) == 4, "there is one place for all without grants"
+    assert found == {(each, each) for each in places}
+    assert all(unmarked(kept[each], each) == b"state" for each in places)
+    assert unmarked(None, places[0]) is None
 
 
 # --- a node ---------------------------------------------------------------------------------------

@@ -6,12 +6,14 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from node_support import CLIENT, InstanceStage, puppet
+from node_support import CLIENT, InstanceStage, Puppet, puppet
 
 from pye2_node.attendant import Patience
 from pye2_node.context import UNDER_WAY
+from pye2_node.granting import Granting
 from pye2_node.instances import InstanceState
 from pye2_node.pace import Pace
+from pye2core.code.grants import NO_GRANTS, Grants
 from pye2core.errors import InvalidConfiguration, NodeError, UnknownSignature
 from pye2core.messages import InstancePath, NotificationKind, Requester, Speaker, digest_of
 
@@ -296,6 +298,74 @@ def test_a_start_that_takes_too_long_is_ended(perform):
         await instance.stop()
 
     perform(scenario)
+
+
+def test_what_is_taken_away_while_it_is_begun_anew_ends_it_too(
+    facilities, outlet, log, monkeypatch, tmp_path
+):
+    granted = [Grants(network=True)]
+    starts = 0
+
+    async def scenario():
+        began = asyncio.Event()
+
+        async def start(runner):
+            nonlocal starts
+            starts += 1
+            if starts == 1:
+                raise RuntimeError("the first start fails")
+            began.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(Puppet, "start", start)
+        granting = Granting(lambda _: granted[-1], "n1", tmp_path / "home", on_asked=int, count=int)
+        stage = Stage(evolve(facilities, granting=granting), outlet, Patience(first_pause=0.01))
+        instance = stage.instance(puppet(GRANTS={"network": True}))
+        with pytest.raises(RuntimeError):
+            await instance.start()
+        async with asyncio.timeout(20):
+            await began.wait()
+        granted.append(NO_GRANTS)
+        await instance.review_grants()
+        return instance
+
+    instance = asyncio.run(scenario())
+
+    assert instance.state is InstanceState.FAILED
+    assert "asks for the network" in outlet.notifications[-1].text
+    assert log[-1] == "stop"
+
+
+@pytest.mark.parametrize("signature", ["PUPPET_01", "LIVE_PUPPET_01"])
+def test_what_old_code_says_until_it_has_ended_is_not_of_those_who_take_its_grants_away(
+    facilities, outlet, monkeypatch, tmp_path, signature
+):
+    granting = Granting(
+        lambda _: Grants(network=True), "n1", tmp_path / "home", on_asked=int, count=int
+    )
+    alices = evolve(
+        puppet(signature=signature, GRANTS={"network": True}), set_by=frozenset({CLIENT.address})
+    )
+    thief = Requester("0xai_thief", "thief", "t")
+    thiefs = evolve(alices, settings={"VALUE": 2}, set_by=frozenset({thief.address}))
+
+    async def stop(runner):
+        await runner.context.emit({"VALUE": "the last words"})
+
+    async def scenario():
+        stage = Stage(evolve(facilities, granting=granting), outlet, PATIENCE)
+        instance = stage.instance(alices)
+        await instance.start()
+        await stage.payloads(1)
+        monkeypatch.setattr(Puppet, "stop", stop)
+        instance.context.pipeline = evolve(instance.context.pipeline, modified_by=thief)
+        await instance.reconfigure(thiefs)
+        await stage.payloads(2)
+
+    asyncio.run(scenario())
+
+    said = {each.fields["VALUE"]: each.modified_by for each, _ in outlet.payloads[1:]}
+    assert said == {"the last words": CLIENT, 2: thief}
 
 
 def test_code_of_which_only_the_digest_came_is_asked_for(perform):

@@ -64,6 +64,8 @@ def test_an_instance_that_runs_keeps_its_formatter_if_the_new_one_is_denied(star
     friend.send(Action.UPDATE_INSTANCE, update, node.address)
 
     friend.notification(-100, "p")
+    told = InstanceUpdate("p", "PUPPET_01", "i", {"INSTANCE_COMMAND": "HELLO"})
+    friend.send(Action.UPDATE_INSTANCE, told, node.address)
     assert friend.payload("p").formatter == "aixp1"
 
 

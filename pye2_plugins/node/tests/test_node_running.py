@@ -15,12 +15,15 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK, SystemClock
 from pye2core.errors import BrokerUnreachable, TransportError
+from pye2core.identity import Identity
 from pye2core.messages import (
     Action,
     Capability,
     Command,
+    Heartbeat,
     InstancePath,
     InstanceUpdate,
+    NotificationCode,
     NotificationKind,
     PayloadMessage,
     Presence,
@@ -379,3 +382,51 @@ def test_a_node_can_deploy_on_itself(start, friend):
     asyncio.run_coroutine_threadsafe(node.node._network.send(command), node._loop).result(SECONDS)
 
     assert friend.notification(100, "own").requester.address == node.address
+
+
+# --- a main node that says nothing of for whom it works, and is allowed as if it were a person ----
+
+
+@pytest.fixture
+def main_node(connect):
+    """One of PyE2's."""
+    return connect(Identity.from_words(["main node"]))
+
+
+def show_as_node(client, name):
+    client.connection.send(Heartbeat(name, client.identity.address), Channel.ctrl()).result(SECONDS)
+
+
+def asks_in_vain(client, node):
+    client.send(Action.UPDATE_PIPELINE, pipeline("brought", puppet(VALUE=1)), node.address)
+    told = client.notification(NotificationCode.COMM_RECEIVED_BAD_COMMAND)
+    return f"pye2 node allow {client.identity.address} --may-delegate" in told.text
+
+
+def test_a_main_node_is_known_as_one_although_somebody_took_its_name(
+    start, friend, connect, main_node
+):
+    worker = start("n1", guests=(main_node.identity.address,))
+    friend.heartbeat("n1")
+    show_as_node(connect(STRANGER), "main")
+    friend.heartbeat("n1")  # it answers to the new one
+
+    show_as_node(main_node, "main")
+    show_as_node(friend, "later")
+    friend.heartbeat("n1")
+
+    assert asks_in_vain(main_node, worker)
+
+
+def test_a_main_node_is_known_as_one_from_the_start_if_it_was_heard_in_an_earlier_run(
+    start, friend, main_node
+):
+    worker = start("n1", guests=(main_node.identity.address,))
+    friend.heartbeat("n1")
+    show_as_node(main_node, "main")
+    friend.heartbeat("n1")
+    worker.stop()
+
+    again = start("n1", guests=(main_node.identity.address,))
+
+    assert asks_in_vain(main_node, again)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pye2_node.sandbox import SandboxLimits, SandboxPool
-from pye2_node.sandbox.granted_zygotes import MOST_SETS
+from pye2_node.sandbox import SandboxLimits, SandboxPool, granted
+from pye2_node.sandbox.granted_zygotes import MOST_SETS, Share
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
+from pye2_node.sandbox.layers.openings import CannotOpen
 from pye2core.abc import FunctionSource
 from pye2core.code.grants import WORK_FOLDER, Grants
 from pye2core.errors import CodeRefused, NodeError
@@ -68,6 +69,8 @@ ONLY_BY_SECCOMP = {
     "have a program run as its owner": "os.close(os.open('WRITE/s', 0o101, 0o4755))",
     "plant a second name": "os.link('WRITE/other', 'WRITE/name')",
     "talk to this machine": "import socket; socket.socket(socket.AF_UNIX)",
+    "open up what is to be read": "os.fchmod(os.open('READ/other', os.O_RDONLY), 0o777)",
+    "open for nothing what is not granted": "os.close(os.open('BESIDE/other', 3))",
 }
 """These make what could be used only where other layers are missing as well."""
 
@@ -189,6 +192,16 @@ def test_what_is_granted_is_open_and_nothing_else_whichever_layer_is_off(places,
     assert (places["WRITE"] / "mine").read_text() == "x"
 
 
+def test_a_node_of_an_ordinary_user_without_namespaces_keeps_files_as_they_are(places, port):
+    """Such a node is the files' owner, and Landlock does not look at modes (Ubuntu 24.04)."""
+    sources = filled_in(GRANTED | FORBIDDEN | ONLY_BY_SECCOMP, places, port)
+    layers = set(SYSTEMS_LAYERS) - {Layer.UID, Layer.NAMESPACES}
+
+    outcomes = outcomes_of(sources, everything(places), layers)
+
+    assert {name for name, outcome in outcomes.items() if outcome is None} == set(GRANTED), outcomes
+
+
 def test_without_any_layer_all_that_is_forbidden_succeeds(places, port):
     by_root_only = {"plant a device", "mount", "take raw packets", "read the system's"}
     tried = {name: text for name, text in FORBIDDEN.items() if name not in by_root_only}
@@ -279,6 +292,14 @@ def test_what_a_module_would_load_later_is_told_by_name():
     outcomes = outcomes_of({"job": "import xml.dom\nreturn 1"}, grants, ALL_LAYERS)
 
     assert "xml.dom was not loaded before" in outcomes["job"]
+
+
+def test_a_module_that_ends_its_process_is_told_by_name(tmp_path, monkeypatch):
+    (tmp_path / "quitting_module.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(CannotOpen, match="quitting_module cannot be imported here: SystemExit: 3"):
+        granted._load_granted("quitting_module")
 
 
 @pytest.mark.parametrize(
@@ -390,6 +411,28 @@ def test_no_more_sets_of_grants_are_in_use_than_a_node_can_bear(monkeypatch):
 
     with_pool(use)
     assert MOST_SETS > 1
+
+
+def test_nobody_has_more_sets_of_grants_in_use_than_a_share_so_that_others_have_theirs():
+    names = ("fractions", "csv", "calendar", "colorsys")
+    sets = [Grants(modules=(name,)) for name in names]
+    alice, bob = (Share(frozenset({name}), 2) for name in ("alice", "bob"))
+
+    async def use(pool):
+        first = await pool.spawn(Owner(), grants=sets[0], share=alice)
+        await pool.spawn(Owner(), grants=sets[1], share=alice)
+        await pool.spawn(Owner(), grants=sets[1], share=alice)
+        await pool.spawn(Owner(), grants=sets[2], share=bob)
+        for another in (sets[2], sets[3]):
+            with pytest.raises(NodeError, match="alice has 2 different sets of grants in use"):
+                await pool.spawn(Owner(), grants=another, share=alice)
+        with pytest.raises(NodeError, match="alice"):
+            await pool.spawn(Owner(), grants=sets[3], share=Share(frozenset({"alice", "bob"}), 2))
+        await pool.spawn(Owner(), grants=sets[3], share=bob)
+        await first.stop(grace=1)
+        await pool.spawn(Owner(), grants=sets[3], share=alice)
+
+    with_pool(use)
 
 
 def test_a_zygote_that_dies_is_replaced():

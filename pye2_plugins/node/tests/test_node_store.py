@@ -271,3 +271,15 @@ def test_after_it_was_closed_it_says_so(opened):
 
     with pytest.raises(NodeError):
         store.save_state(PATH, b"late")
+
+
+def test_a_database_from_before_nodes_were_kept_is_taken_over(file, opened):
+    opened().commit([], COMMAND)
+    with sqlite3.connect(file) as database:
+        database.execute("DROP TABLE guest_nodes")
+
+    again = opened()
+    again.keep_guest_node("0xai_node")
+
+    assert again.has_seen(COMMAND)
+    assert again.guest_nodes() == {"0xai_node"}

@@ -12,8 +12,9 @@
 
 A table for each address, with what it is granted (``pye2core.code.grants``), and whether it is a
 node that may bring work for others without a delegation of theirs. To a table with a key
-that is not known, or that cannot be understood, nothing is granted, and that is said. A file that
-cannot be understood is reported and left as it is.
+that is not known, or that cannot be understood, nothing is granted, and that is said. Of two tables
+of one address, in two of its forms, the first counts; what is taken away is taken from both. A file
+that cannot be understood is reported and left as it is.
 """
 
 from __future__ import annotations
@@ -101,6 +102,9 @@ def read_allow_file(file: Path) -> AllowFile:
         except InvalidAddress as error:
             problems.append(str(error))
             continue
+        if any(each.address == guest.address for each in guests):
+            problems.append(f"the table of {text}, an address that has one already in another form")
+            continue
         try:
             guest = evolve(guest, grants=_grants_in(details), may_delegate=_may_delegate(details))
         except ValueError as error:
@@ -140,13 +144,14 @@ def allow(file: Path, guests: Iterable[Guest], added: datetime) -> list[str]:
         known = _by_full_address(tables)
         new: list[str] = []
         for guest in wanted:
-            key = known.get(guest.address)
+            key = next(iter(known.get(guest.address, ())), None)
             if key is None:
-                key = known[guest.address] = guest.address
+                key = guest.address
+                known[key] = [key]
                 tables[key] = {"added": added.replace(microsecond=0)}
                 new.append(guest.address)
-            if isinstance(tables[key], dict):
-                _lay_over(tables[key], guest, file)
+            if _says_something(guest):
+                _lay_over(_table_of(tables, key), guest, file)
         document["addresses"] = tables
         if new or any(map(_says_something, wanted)):
             _write(file, document)
@@ -202,16 +207,18 @@ def withdraw(
     with _locked(file):
         document = _load(file)
         tables = _addresses_in(document, file)
-        key = _by_full_address(tables).get(meant)
-        if key is None:
+        keys = _by_full_address(tables).get(meant)
+        if keys is None:
             return None
-        table = tables[key]
-        left = _present_grants(table, meant, file).without(less)
-        if may_delegate:
-            table.pop(_MAY_DELEGATE, None)
-        _set_grants(table, left)
+        left = []
+        for key in keys:
+            table = _table_of(tables, key)
+            left.append(_present_grants(table, meant, file).without(less))
+            _set_grants(table, left[-1])
+            if may_delegate:
+                table.pop(_MAY_DELEGATE, None)
         _write(file, document)
-    return left
+    return left[0]
 
 
 def deny(file: Path, address: str) -> bool:
@@ -225,10 +232,11 @@ def deny(file: Path, address: str) -> bool:
     with _locked(file):
         document = _load(file)
         tables = _addresses_in(document, file)
-        key = _by_full_address(tables).get(unwanted)
-        if key is None:
+        keys = _by_full_address(tables).get(unwanted)
+        if keys is None:
             return False
-        del tables[key]
+        for key in keys:
+            del tables[key]
         _write(file, document)
     return True
 
@@ -271,11 +279,20 @@ def _addresses_in(document: dict[str, Any], file: Path) -> dict[str, Any]:
     )
 
 
-def _by_full_address(tables: dict[str, Any]) -> dict[str, str]:
-    known: dict[str, str] = {}
+def _table_of(tables: dict[str, Any], key: str) -> dict[str, Any]:
+    """The table of an address; what the owner wrote instead of one only says that it is allowed."""
+    if not isinstance(tables[key], dict):
+        tables[key] = {}
+    table: dict[str, Any] = tables[key]
+    return table
+
+
+def _by_full_address(tables: dict[str, Any]) -> dict[str, list[str]]:
+    """Of each address, the keys of its tables: more than one where the owner wrote two forms."""
+    known: dict[str, list[str]] = {}
     for key in tables:
         try:
-            known[full_address(key)] = key
+            known.setdefault(full_address(key), []).append(key)
         except InvalidAddress:
             continue  # it allows nobody, and what the owner wrote is kept
     return known

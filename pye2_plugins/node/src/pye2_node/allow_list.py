@@ -57,6 +57,10 @@ class AllowList:
             return NO_GRANTS
         return next((each.grants for each in self.guests() if each.address == wanted), NO_GRANTS)
 
+    def count_granted(self) -> int:
+        """How many addresses may do something besides computing."""
+        return sum(any(each.grants) for each in self.guests())
+
     def may_delegate(self, address: str) -> bool:
         """Whether this node's word that it works for somebody suffices; in full form."""
         return address in self.delegates()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from pye2_node.code_events import CodeEvents
+from pye2_node.confidence import marked, parties, shelf_of, unmarked
 from pye2_node.deputies import delegation_in
 from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
@@ -21,6 +22,7 @@ from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
 from pye2_node.payload_budget import PayloadBudget, units_of
 from pye2_node.sandbox import Surroundings
+from pye2_node.sandbox.granted_zygotes import Share
 from pye2_node.settings import MEBIBYTE
 from pye2core.errors import NodeError
 from pye2core.messages import (
@@ -196,8 +198,18 @@ class Context:
 
     @property
     def folder(self) -> Path:
-        """The instance's own folder."""
-        return self._facilities.home.instance_folder(self._path)
+        """The instance's own folder; that of code with grants is for those alone whose code it is.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        folder = self._facilities.home.instance_folder(self._path)
+        shelf = shelf_of(self.config)
+        if shelf is None:
+            return folder
+        folder /= shelf
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     @property
     def most_kept(self) -> int:
@@ -217,21 +229,23 @@ class Context:
         Raises:
             TypeError: a field cannot be carried.
             MessageTooLarge: all of it together is larger than a message may be.
-            NodeError: the instance was stopped, or it is to be encrypted for nobody knows whom.
+            NodeError: the instance was stopped, or it is to be encrypted for nobody knows whom, or
+                is nobody's who made or changed its pipeline.
         """
         self._check_open()
         await self._keep_to_budget()
         await self._slots.acquire()
         try:
             self._check_open()  # it was a while ago
+            requester, modified_by = parties(self.config, self.pipeline)
             self._budget.spend(1, self.clock.monotonic())
             self.iteration += 1
             self.last_payload_at = self.clock.now()
             message = PayloadMessage(
                 self.spelled_path,
                 upper_keys(fields),
-                requester=self.pipeline.requester,
-                modified_by=self.pipeline.modified_by,
+                requester=requester,
+                modified_by=modified_by,
                 formatter=formatter_of(self.config),
                 circumstances=self._circumstances(self.last_payload_at),
             )
@@ -331,11 +345,16 @@ class Context:
             NodeError: it could not be written, or the instance was stopped.
         """
         self._check_open()
-        await asyncio.to_thread(self._facilities.store.save_state, self._path, state)
+        kept = marked(state, shelf_of(self.config))
+        await asyncio.to_thread(self._facilities.store.save_state, self._path, kept)
 
     async def load(self) -> bytes | None:
-        """What was kept last by the instance of this path, if anything."""
-        return await asyncio.to_thread(self._facilities.store.load_state, self._path)
+        """What was kept last by the instance of this path, if anything.
+
+        What code with grants has kept is given only to code of the same people that has some.
+        """
+        kept = await asyncio.to_thread(self._facilities.store.load_state, self._path)
+        return unmarked(kept, shelf_of(self.config))
 
     # --- sandboxes --------------------------------------------------------------------------------
 
@@ -349,7 +368,9 @@ class Context:
         self._check_open()
         grants = self.grants()
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
-        sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings, grants)
+        sandbox = await self._facilities.pool.spawn(
+            CodeEvents(self), surroundings, grants, self._share()
+        )
         self._sandboxes.add(sandbox)
         sandbox.exited.add_done_callback(lambda _: self._forget(sandbox))
         return sandbox
@@ -365,6 +386,10 @@ class Context:
             return None
         asked = granted_to(self.config, self._path, self._facilities.granting)
         return asked if any(asked) else None
+
+    def _share(self) -> Share:
+        granting = self._facilities.granting
+        return Share() if granting is None else granting.share_of(self.config)
 
     def _forget(self, sandbox: SandboxProcess) -> None:
         self._sandboxes.discard(sandbox)

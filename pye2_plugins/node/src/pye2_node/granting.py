@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pye2_node.sandbox.granted_zygotes import Share, share_among
 from pye2core.code.grants import Grants, read_grants
 from pye2core.errors import GrantMissing, InvalidConfiguration, NodeError
 from pye2core.messages import GRANTS
@@ -24,6 +25,7 @@ class Granting:
         node_name: the node's name.
         home: the node's home, which nobody is granted.
         on_asked: called when something is asked for.
+        count: tells how many addresses are granted something.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class Granting:
         home: Path,
         *,
         on_asked: Callable[[], None],
+        count: Callable[[], int],
     ) -> None:
         self._granted = granted
         self._node_name = node_name
         self._home = home
         self._on_asked = on_asked
+        self._count = count
 
     def refuse_what_is_not_granted(
         self, asked: Grants, config: InstanceConfig, path: InstancePath
@@ -54,6 +58,10 @@ class Granting:
             if any(lacking):
                 raise self._missing(address, lacking, path)
         refuse_home(asked, self._home)
+
+    def share_of(self, config: InstanceConfig) -> Share:
+        """On whose account an instance's processes are, and how much each of these may have."""
+        return Share(config.set_by, share_among(self._count()))
 
     def _missing(self, address: str, lacking: Grants, path: InstancePath) -> GrantMissing:
         command = f"pye2 node allow {address} {lacking.as_options()}"

@@ -157,7 +157,7 @@ class RunningInstance:
             previous, was_at_work = self.config, self._at_work
             self.context.config = config
             try:
-                await self._take_over(_changes_between(previous.settings, config.settings))
+                await self._take_over(config, previous)
             except Exception:
                 self.context.config = previous
                 if was_at_work and not self._at_work:
@@ -169,23 +169,17 @@ class RunningInstance:
             self._wants_work = not self._at_work
             await self._work_or_rest()
 
-    async def _take_over(self, changes: Mapping[str, Any]) -> None:
-        runner = self._runner
-        if GRANTS in changes:
-            # What is open to a process stays as it is, be it more or less than is asked for now.
-            self._refuse_unusable_settings()
-            await self._halt()
-            await self._begin()
-            return
-        if runner is None or type(runner).reconfigure is Runner.reconfigure:
-            if changes.keys() <= PAUSE_KEYS and self._can_stay_as_it_is:
-                self._refuse_unusable_settings()
-                return
-            # There is nothing that could change while it works: it begins anew.
-            await self._halt()
-            await self._begin()
-            return
+    async def _take_over(self, config: InstanceConfig, previous: InstanceConfig) -> None:
         self._refuse_unusable_settings()
+        runner = self._runner
+        changes = _changes_between(previous.settings, config.settings)
+        cannot_change = runner is None or type(runner).reconfigure is Runner.reconfigure
+        if cannot_change and changes.keys() <= PAUSE_KEYS and self._can_stay_as_it_is:
+            return
+        if runner is None or cannot_change or GRANTS in changes:
+            # What is open to a process stays open, be it more or less than is asked for now.
+            await self._begin_anew(config, previous)
+            return
         try:
             await self._attendant.in_time(runner.reconfigure(changes), "take over its settings")
         except Exception as error:
@@ -193,6 +187,14 @@ class RunningInstance:
                 # Nobody knows in which state it is: the old settings get a runner of their own.
                 await self._halt()
             raise
+
+    async def _begin_anew(self, config: InstanceConfig, previous: InstanceConfig) -> None:
+        """Until the old code has ended, what it says and keeps is of those whose code that was."""
+        self.context.config = previous
+        await self._halt()
+        await self.context.end_sandboxes()
+        self.context.config = config
+        await self._begin()
 
     @property
     def _can_stay_as_it_is(self) -> bool:
@@ -237,7 +239,8 @@ class RunningInstance:
             try:
                 self.context.grants()
             except InvalidConfiguration as error:
-                if self.state is not InstanceState.FAILED:
+                # One that failed may be about to begin anew, with what was granted a moment ago.
+                if self.state is not InstanceState.FAILED or self._at_work:
                     await self._withdraw(error)
             else:
                 if self._lacks_grant and self.state is InstanceState.FAILED:

@@ -25,6 +25,7 @@ from pye2_node.failure_log import FailureLog
 from pye2_node.gate import Gate
 from pye2_node.granting import Granting
 from pye2_node.grants_watch import GrantsWatch
+from pye2_node.guest_nodes import GuestNodes
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
     capabilities_of,
@@ -128,6 +129,7 @@ class Node:
         self._ledger = Ledger(self._store)
         self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
         self._pool = pool or SandboxPool(limits_chosen(settings.choices))
+        self._guest_nodes = GuestNodes(self._store, self.allow_list.allows)
         self._deputies = Deputies(
             self.allow_list,
             self.address,
@@ -177,6 +179,7 @@ class Node:
                 settings.name,
                 home.path,
                 on_asked=self._grants_watch.look_soon,
+                count=self.allow_list.count_granted,
             ),
         )
         self._caretaker = Caretaker(
@@ -197,6 +200,7 @@ class Node:
             audience=self._audience,
             pulse=self._pulse,
             network=self._network,
+            guest_nodes=self._guest_nodes,
         )
 
     @property
@@ -451,7 +455,7 @@ class Node:
             self._finish(action)
 
     def _is_node(self, address: str) -> bool:
-        return self._network.is_node(address)
+        return address in self._guest_nodes or self._network.is_node(address)
 
     def authority_of(self, command: Command) -> Authority:
         """Whose rights a command has.

@@ -94,6 +94,7 @@ class PairingDesk:
         )
         self._answering = RateLimit(clock, every=_ANSWER_AGAIN_SECONDS, a_second=1)
         self._is_allowed = False
+        self._has_warned = False
         self._is_over = False
         self._admitting: set[asyncio.Task[None]] = set()
         self._timer = self._loop.call_later(opening.seconds, self._expire)
@@ -133,19 +134,23 @@ class PairingDesk:
             raise MessageRejected("it is no request to be paired", reason="shape")
         sender = allow_file.full_address(requester.address)
         with self._lock:
-            before = self._pairing.state
             verdict = self._pairing.hear(
                 said, sender, requester.name or "", self._clock.monotonic()
             )
-            is_closed = before is OfferState.OPEN and self._pairing.state is OfferState.CLOSED
-        if is_closed:
-            self._loop.call_soon_threadsafe(self._give_up_guessing)
         if not isinstance(verdict, Admitted):
+            if verdict.is_guess:
+                self._warn_of(sender)
             raise MessageRejected(verdict.why, reason="pairing", sender=sender)
         if verdict.is_new:
             self._loop.call_soon_threadsafe(self._begin_to_admit, verdict, requester)
         elif self._is_allowed and self._answering.permits(sender):
             self._owner.announce(answer_notification(verdict.answer, requester))
+
+    def _warn_of(self, sender: str) -> None:
+        """Log, once, that somebody guesses: it is of no use, but the owner may want to know."""
+        if not self._has_warned:
+            self._has_warned = True
+            _log.warning("%s tries to be paired without knowing the code, and is ignored", sender)
 
     # --- on the loop ------------------------------------------------------------------------------
 
@@ -184,14 +189,6 @@ class PairingDesk:
             self._timer = self._loop.call_later(_ANSWER_AGAIN_SECONDS, self._expire)
         elif state is OfferState.EXPIRED:
             self._end({"event": "expired", "seconds": self._opening.seconds})
-
-    def _give_up_guessing(self) -> None:
-        self._end(
-            {
-                "event": "closed",
-                "why": "somebody on this broker tries to be paired without knowing the code",
-            }
-        )
 
     def give_up(self, why: str = "nobody waits for it any more") -> None:
         """End it now, if nobody was paired: the code is good no more."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pye2_node.audience import Audience
     from pye2_node.command_desk import CommandDesk
     from pye2_node.deputies import Deputies
+    from pye2_node.guest_nodes import GuestNodes
     from pye2_node.network import NodeNetwork
     from pye2_node.pairing_door import PairingDoor
     from pye2_node.pulse import Pulse
@@ -45,6 +46,7 @@ class Reception:
         audience: told of all who show themselves, or ask the node to.
         pulse: told of who asks how the node is.
         network: told of other nodes' heartbeats.
+        guest_nodes: told of whoever sends one.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Reception:
         audience: Audience,
         pulse: Pulse,
         network: NodeNetwork,
+        guest_nodes: GuestNodes,
     ) -> None:
         self._name = name
         self._address = address
@@ -69,6 +72,7 @@ class Reception:
         self._audience = audience
         self._pulse = pulse
         self._network = network
+        self._guest_nodes = guest_nodes
 
     def listen(self, connection: Connection) -> None:
         """Listen to all that concerns the node; to be called before the connection starts."""
@@ -110,6 +114,8 @@ class Reception:
     def _on_heartbeat(self, message: Message, acknowledge: Callable[[], None]) -> None:
         acknowledge()
         if isinstance(message, Heartbeat):
+            # First of all: what follows may refuse it for its name.
+            self._guest_nodes.hear(full_address(message.address))
             self._network.hear_heartbeat(message)
             if not message.is_brief:
                 self._audience.heard_stranger(message.capabilities)

@@ -62,6 +62,10 @@ CREATE TABLE states (
     PRIMARY KEY (pipeline, signature, instance_id)
 );
 """
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS guest_nodes (address TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+"""What the first databases of this format do not have."""
 
 
 @frozen
@@ -127,6 +131,7 @@ class Store:
             elif found != _FORMAT:
                 message = f"it has format {found}, and this version of pye2-node knows {_FORMAT}"
                 raise sqlite3.DatabaseError(message)
+            database.executescript(_LATER_TABLES)
             self._purge(database)
         except sqlite3.Error:
             database.close()
@@ -247,6 +252,20 @@ class Store:
         with self._lock:
             rows = self._database.execute("SELECT pipeline, signature, instance_id FROM states")
             return {InstancePath(*row) for row in rows.fetchall()}
+
+    def guest_nodes(self) -> set[str]:
+        """Those who were allowed and heard of as nodes."""
+        with self._lock:
+            return {row[0] for row in self._database.execute("SELECT address FROM guest_nodes")}
+
+    def keep_guest_node(self, address: str) -> None:
+        """Keep that somebody who is allowed is a node.
+
+        Raises:
+            NodeError: it could not be written.
+        """
+        with self._transaction() as database:
+            database.execute("INSERT OR IGNORE INTO guest_nodes VALUES (?)", (address,))
 
     def close(self) -> None:
         """Write out everything and let go of the file."""

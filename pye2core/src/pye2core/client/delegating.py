@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
+from pye2core.client.signatures import class_for_existing
 from pye2core.messages.configuration import DELEGATION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pye2core.client.deployment import DeployedPipeline
     from pye2core.client.instance import Instance
+    from pye2core.client.session import Session
+    from pye2core.delegations import DelegatedWork
+    from pye2core.messages import InstanceConfig
 
 
 def with_delegation(
@@ -38,14 +44,44 @@ def with_delegation(
     work = kind.delegated(settings)
     if work is None or (before is not None and work == kind.delegated(before)):
         return settings
+    signed = _signed(work, pipeline.session, pipeline.name, pipeline.node_addr)
+    return {**settings, DELEGATION: signed}
+
+
+def with_delegations(
+    instances: Iterable[InstanceConfig], session: Session, pipeline: str, node: str
+) -> tuple[InstanceConfig, ...]:
+    """Instances that are given as they will be sent, with a delegation where their node needs one.
+
+    Args:
+        instances: all of a pipeline's.
+        session: whose client signs.
+        pipeline: its name.
+        node: its node's address.
+
+    Raises:
+        DelegationRefused: nobody would take it: it would be too long, or good for too long.
+        PluginBroken: the plugin that offers a signature cannot be used.
+    """
+
+    def settled(instance: InstanceConfig) -> InstanceConfig:
+        work = class_for_existing(instance.signature, session.registry).delegated(instance.settings)
+        if work is None:
+            return instance
+        signed = _signed(work, session, pipeline, node)
+        return evolve(instance, settings={**instance.settings, DELEGATION: signed})
+
+    return tuple(map(settled, instances))
+
+
+def _signed(work: DelegatedWork, session: Session, job: str, main_node: str) -> str:
     from pye2core.delegations import delegation_for
 
-    session = pipeline.session
     delegation = delegation_for(
         work,
-        job=pipeline.name,
-        main_node=pipeline.node_addr,
+        job=job,
+        main_node=main_node,
         client=session.commands.identity,
         now=session.clock.now(),
     )
-    return {**settings, DELEGATION: delegation.text}
+    return delegation.text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import evolve
 
 from pye2core.client.arguments import check_callbacks, check_kind, check_names, check_settings
-from pye2core.client.delegating import with_delegation
+from pye2core.client.delegating import with_delegation, with_delegations
 from pye2core.client.differences import key_of
 from pye2core.client.instance import Instance
 from pye2core.client.signatures import class_for_existing, instances_in, signature_of
@@ -189,7 +189,10 @@ class KnownInstances(TemporaryInstances):
             message = f"the pipeline {self.name!r} keeps its name; make a new one instead"
             raise SettingsError(message, setting="NAME")
         with self._proposing() as proposed:
-            instances = proposed.instances if plugins is None else instances_in(plugins)
+            instances = proposed.instances
+            if plugins is not None:
+                given = instances_in(plugins)
+                instances = with_delegations(given, self.session, self.name, self.node_addr)
             data_source = changes.pop("TYPE", proposed.data_source)
             check_names(TYPE=data_source)
             settings = {**proposed.settings, **changes}

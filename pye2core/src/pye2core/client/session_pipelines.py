@@ -19,6 +19,7 @@ from pye2core.client.arguments import (
     check_seconds,
     check_settings,
 )
+from pye2core.client.delegating import with_delegations
 from pye2core.client.pipeline import Pipeline
 from pye2core.client.session_nodes import SessionNodes
 from pye2core.client.signatures import instances_in
@@ -91,6 +92,7 @@ class SessionPipelines(SessionNodes):
                 name=name,
             )
         settings = {**upper_keys(config or {}), **upper_keys(kwargs)}
+        instances = with_delegations(instances, self._session, name, address)
         wanted = PipelineConfig(name, data_source, instances, settings)
         pipeline = self._pipeline(address, Staging(wanted))
         pipeline.is_own = True
@@ -211,8 +213,12 @@ class SessionPipelines(SessionNodes):
         return self.known_pipelines.add_if_new(new)
 
     def _pipeline(self, address: str, staging: Staging) -> Pipeline:
+        return Pipeline(self._session, address, staging)
+
+    @property
+    def _session(self) -> Session:
         # This class is a part of the session, and there is no other object of it.
-        return Pipeline(cast("Session", self), address, staging)
+        return cast("Session", self)
 
     def _address_of(self, node: str, max_wait_time: float) -> str:
         check_node(node)

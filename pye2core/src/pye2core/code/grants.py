@@ -224,6 +224,8 @@ def _device(text: str) -> str:
 def _module(text: str) -> str:
     if _MODULE.fullmatch(text) is None:
         raise ValueError(f"has the module {text!r}, which is no module's name")
+    if "__main__" in text.split("."):
+        raise ValueError(f"has the module {text!r}: to import that is to run a program")
     return text
 
 

@@ -11,7 +11,6 @@ from pye2core.pairing.client_side import ClientPairing, PairedNode
 from pye2core.pairing.code import new_code, read_code
 from pye2core.pairing.node_side import (
     LONGEST_NAME,
-    MOST_FAILURES,
     OFFER_SECONDS,
     Admitted,
     Ignored,
@@ -21,7 +20,6 @@ from pye2core.pairing.proofs import NONCE_BYTES, PairingKey, Transcript
 
 __all__ = [
     "LONGEST_NAME",
-    "MOST_FAILURES",
     "NONCE_BYTES",
     "OFFER_SECONDS",
     "Admitted",

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 OFFER_SECONDS: Final = 600.0
 """A code is good for so long."""
 
-MOST_FAILURES: Final = 20
-"""Wrong proofs after which an offer is closed: nobody who has the code makes one."""
-
 LONGEST_NAME: Final = 64
 """Characters of a client's name."""
 
@@ -46,13 +43,18 @@ class Ignored:
 
     Attributes:
         why: in words.
+        is_guess: whether its sender claims to have the code and has not.
     """
 
     why: str
+    is_guess: bool = False
 
 
 class NodePairing:
     """One offer of a node: good for one client, for a while.
+
+    However many requests are wrong, it stays: there are too many codes for them to be tried, and
+    whoever reaches the broker could otherwise end every pairing.
 
     Args:
         key: what the code was made into.
@@ -72,7 +74,6 @@ class NodePairing:
         self._ends_at = ends_at
         self._state = OfferState.OPEN
         self._client: str | None = None
-        self._failures = 0
 
     @property
     def offer(self) -> PairingOffer:
@@ -106,20 +107,13 @@ class NodePairing:
             self._address, sender, self._name, sender_name, self._nonce, request.nonce
         )
         if not is_same(request.proof, self._key.client_proof(transcript)):
-            return self._failed()
+            return Ignored("its sender does not have the code", is_guess=True)
         if self._client not in {None, sender}:
             return Ignored("another client has used the code")
         is_new = self._client is None
         self._client, self._state = sender, OfferState.USED
         answer = PairingAnswer(request.nonce, self._key.node_proof(transcript))
         return Admitted(sender, sender_name, answer, is_new)
-
-    def _failed(self) -> Ignored:
-        if self._state is OfferState.OPEN:
-            self._failures += 1
-            if self._failures >= MOST_FAILURES:
-                self._state = OfferState.CLOSED
-        return Ignored("its sender does not have the code")
 
     def look_at(self, now: float) -> None:
         """Let time pass: an offer that nobody used expires."""

@@ -115,7 +115,7 @@ def _load_granted(name: str) -> None:
             f"the module {missing} is not installed here{_for(missing, name)}; there, run:"
             f" {sys.executable} -m pip install {missing.partition('.')[0]}"
         ) from None
-    except Exception as error:  # noqa: BLE001 - a module's own code; whatever it raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a module's own code; whatever it raises
         raise CannotOpen(
             f"the module {name} cannot be imported here: {type(error).__name__}: {error}"
         ) from None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from pye2_node.sandbox.granted_zygotes import GrantedZygotes
+from pye2_node.sandbox.granted_zygotes import GrantedZygotes, Share
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
 from pye2_node.sandbox.zygotes import Zygotes
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pye2core.code.grants import Grants
     from pye2core.messages import SandboxReport
 
+
+_NOBODYS: Final = Share()
 
 SPARE_AFTER: Final = 0.01
 """Seconds after a worker was handed out until the next one is forked in advance."""
@@ -113,6 +115,7 @@ class SandboxPool:
         handler: WorkerEvents,
         surroundings: Surroundings | None = None,
         grants: Grants | None = None,
+        share: Share = _NOBODYS,
     ) -> SandboxProcess:
         """Fork a worker.
 
@@ -120,6 +123,7 @@ class SandboxPool:
             handler: hears what the code in the worker says while it runs.
             surroundings: what the code is told of where it runs.
             grants: what it may do besides computing, if anything.
+            share: on whose account that is.
 
         Raises:
             NodeError: no process could be started, or what is granted cannot be had; says why.
@@ -127,7 +131,7 @@ class SandboxPool:
         if grants is None:
             fresh = self._take_spare() or await self._fork_fresh(self._forks.fork)
         else:
-            fresh = await self._fork_fresh(partial(self._granted.fork, grants))
+            fresh = await self._fork_fresh(partial(self._granted.fork, grants, share))
         with contextlib.ExitStack() as unless_spawned:
             unless_spawned.callback(fresh.discard)
             streams = await asyncio.open_unix_connection(sock=fresh.channel)

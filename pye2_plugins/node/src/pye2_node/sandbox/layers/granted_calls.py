@@ -2,9 +2,9 @@
 
 The numbers are those of the kernel's headers, as in ``syscalls``. Of the network only what opens
 connections: no listening, no socket but one of the internet's. Of files no links, so that nobody
-else is led astray; no bits that would have a program run as its owner; and nothing that changes a
-file by its path alone where Landlock, or an early version of it, does not look: modes, times,
-lengths.
+else is led astray; no bits that would have a program run as its owner; and nothing at which
+Landlock, or an early version of it, does not look: modes, times and lengths of files, and opening
+one neither to read nor to write.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pye2_node.sandbox.layers.seccomp import (
+    ALLOW,
     DENY,
+    JUMP_IF_ANY_BIT,
+    JUMP_IF_EQUAL,
+    LOAD,
+    RETURN,
+    Instruction,
+    at_argument,
     if_argument_is,
-    if_argument_lacks,
     returning_allow,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pye2_node.sandbox.layers.openings import Openings
-    from pye2_node.sandbox.layers.seccomp import Instruction
 
 _Numbers = dict[str, tuple[int | None, int | None]]
 
@@ -67,11 +72,6 @@ _WRITING: Final[_Numbers] = {
     "unlink": (87, None),
     "unlinkat": (263, 35),
 }
-_WITH_A_MODE: Final[Mapping[str, tuple[int | None, int | None, int]]] = {
-    # the third number: which argument is the mode
-    "fchmod": (91, 52, 1),
-    "openat": (257, 56, 3),
-}
 _CONNECTING: Final[_Numbers] = {
     "connect": (42, 203),
     "getpeername": (52, 205),
@@ -85,6 +85,7 @@ _CONNECTING: Final[_Numbers] = {
     "setsockopt": (54, 208),
     "shutdown": (48, 210),
 }
+_OPENAT: Final = (257, 56)
 _SOCKET: Final = (41, 198)
 _IOCTL: Final = (16, 29)
 _FCNTL: Final = (72, 25)
@@ -99,7 +100,12 @@ _SIGNALS_OTHERS: Final = (0x8901, 0x8902)
 """Requests that have a socket send signals to whom one likes."""
 _ABOUT_DESCRIPTORS: Final = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 """What ``fcntl`` may do: copies, flags and locks; not have signals sent."""
+
 _RUNS_AS_OWNER: Final = 0o6000
+_TO_WRITE: Final = 1
+_TO_READ_AND_WRITE: Final = 2
+_CUT: Final = 0o1000
+"""Flags of ``openat``; the first two together: neither, but with the rights for both."""
 
 _COLUMNS: Final = {"x86_64": 0, "aarch64": 1}
 
@@ -125,10 +131,22 @@ def _calls_on_files(column: int) -> Iterator[Instruction]:
         number = (_READING | _WRITING)[name][column]
         if number is not None:
             yield from returning_allow(number)
-    for *numbers, argument in _WITH_A_MODE.values():
-        number = numbers[column]
-        if number is not None:
-            yield from if_argument_lacks(number, argument, _RUNS_AS_OWNER)
+    yield from _opening(_OPENAT[column])
+
+
+def _opening(number: int) -> Iterator[Instruction]:
+    """Allow to open a file to read or to write it, and to cut it only where it is to be written."""
+    flags, mode = at_argument(2), at_argument(3)
+    yield Instruction(JUMP_IF_EQUAL, 0, 9, number)
+    yield Instruction(LOAD, 0, 0, mode)
+    yield Instruction(JUMP_IF_ANY_BIT, 6, 0, _RUNS_AS_OWNER)
+    yield Instruction(LOAD, 0, 0, flags)
+    yield Instruction(JUMP_IF_ANY_BIT, 0, 1, _TO_WRITE)
+    yield Instruction(JUMP_IF_ANY_BIT, 3, 2, _TO_READ_AND_WRITE)
+    yield Instruction(JUMP_IF_ANY_BIT, 1, 0, _TO_READ_AND_WRITE)
+    yield Instruction(JUMP_IF_ANY_BIT, 1, 0, _CUT)
+    yield Instruction(RETURN, 0, 0, ALLOW)
+    yield Instruction(RETURN, 0, 0, DENY)
 
 
 def _calls_on_devices(column: int) -> Iterator[Instruction]:

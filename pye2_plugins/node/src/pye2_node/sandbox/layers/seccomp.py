@@ -140,6 +140,11 @@ def returning_allow(number: int) -> Iterable[Instruction]:
     return _returning(number, ALLOW)
 
 
+def at_argument(argument: int) -> int:
+    """Where the lower half of a call's argument is to be loaded from."""
+    return _AT_ARGUMENTS + 8 * argument
+
+
 def if_argument_is(
     number: int, argument: int, values: Sequence[int], verdict: int = ALLOW
 ) -> Iterable[Instruction]:
@@ -148,16 +153,11 @@ def if_argument_is(
     The argument is looked at, then the number is loaded again: rules below compare it.
     """
     yield Instruction(JUMP_IF_EQUAL, 0, 2 + 2 * len(values), number)
-    yield Instruction(LOAD, 0, 0, _AT_ARGUMENTS + 8 * argument)
+    yield Instruction(LOAD, 0, 0, at_argument(argument))
     for value in values:
         yield Instruction(JUMP_IF_EQUAL, 0, 1, value)
         yield Instruction(RETURN, 0, 0, verdict)
     yield Instruction(LOAD, 0, 0, _AT_NUMBER)
-
-
-def if_argument_lacks(number: int, argument: int, bits: int) -> Iterable[Instruction]:
-    """Allow a call whose argument has none of these bits, and deny it otherwise."""
-    return _without_bits(number, argument, bits)
 
 
 def _only_with(number: int, argument: int, value: int) -> Iterable[Instruction]:
@@ -175,7 +175,7 @@ def _without_bits(number: int, argument: int, bits: int) -> Iterable[Instruction
 def _if_argument(number: int, argument: int, condition: Instruction) -> Iterable[Instruction]:
     """Allow a call whose argument meets a condition: its lower half, all that the kernel reads."""
     yield Instruction(JUMP_IF_EQUAL, 0, 4, number)
-    yield Instruction(LOAD, 0, 0, _AT_ARGUMENTS + 8 * argument)
+    yield Instruction(LOAD, 0, 0, at_argument(argument))
     yield condition
     yield Instruction(RETURN, 0, 0, ALLOW)
     yield Instruction(RETURN, 0, 0, DENY)
