@@ -10,9 +10,9 @@ import socket
 import statistics
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from benchmarks.table import Row, progress
+from benchmarks.table import Row, progress, typical_pair
 from pye2_node.sandbox import SandboxLimits, SandboxPool, frames
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2_node.sandbox.zygotes import Zygotes
@@ -20,11 +20,16 @@ from pye2core.abc import FunctionSource
 from pye2core.code.check import check_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from multiprocessing.connection import Connection
 
+    from pye2core.abc import CallResult
+
 FORKS = 150
-CALLS = 2000
+CALLS = 500
+"""In a row; a call may take up to 5000 events, and a pair should fit in a fast or slow second."""
+
+PAIRS = 41
 LINES = 200
 
 MOST_FOR_CONFINING = 1.6
@@ -33,8 +38,6 @@ MOST_FOR_A_CALL = 3.0
 NO_LAYERS = frozenset({Layer.CHECK})
 
 _ASK = f"""
-for _ in range({CALLS}):
-    plugin.cacheapi_load_json()
 start = plugin.time()
 for _ in range({CALLS}):
     plugin.cacheapi_load_json()
@@ -67,8 +70,9 @@ def rows() -> list[Row]:
     progress("processes")
     confined, plain = asyncio.run(_milliseconds_to_an_answer())
     progress("calls from a worker to its node")
-    call, pipe = asyncio.run(_microseconds_of_a_call()), _microseconds_of_a_pipe()
-    return [
+    processors = sorted(os.sched_getaffinity(0))
+    call, pipe = _calls(processors[:1])
+    rows = [
         Row(
             "a confined process, from the fork to its first answer",
             confined,
@@ -78,7 +82,7 @@ def rows() -> list[Row]:
             MOST_FOR_CONFINING,
         ),
         Row(
-            "a call of `plugin` that the node answers",
+            "a call of `plugin` that the node answers, on one processor",
             call,
             "us",
             "the same bytes through a pipe and back",
@@ -87,6 +91,15 @@ def rows() -> list[Row]:
         ),
         Row(f"the check of a function of {LINES} lines", _milliseconds_of_a_check(), "ms"),
     ]
+    if len(processors) > 1:
+        rows.insert(2, _row_of_two_processors(processors[:2]))
+    return rows
+
+
+def _row_of_two_processors(processors: Sequence[int]) -> Row:
+    call, pipe = _calls(processors)
+    note = "the same; most of it is the waking of the other processor"
+    return Row("the same call, on two processors", call, "us", note, pipe, MOST_FOR_A_CALL)
 
 
 async def _milliseconds_to_an_answer() -> tuple[float, float]:
@@ -126,34 +139,80 @@ class _Forking:
         return took
 
 
-async def _microseconds_of_a_call() -> float:
-    """Of one that waits for the node's answer, as the code in the worker sees it."""
-    pool = SandboxPool()
-    worker = await pool.spawn(_Owner())
-    await worker.define({"ask": FunctionSource(_ASK)})
-    result = await worker.call("ask", timeout=120)
-    await pool.stop()
-    if result.failure is not None:
-        raise RuntimeError(result.failure.message)
-    return float(result.value)
+def _calls(processors: Sequence[int]) -> tuple[float, float]:
+    """Microseconds of a call and of a pipe, with this process on the first processor given.
+
+    Both with the other process on the last one. Left to the system, each would be on one processor
+    or on two as it happens; waking another processor takes several times what all else does.
+    """
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors[:1])  # and what is started here from now on
+    try:
+        with _Asker() as asker, _Pipe() as pipe:
+            for pid in (asker.pid, pipe.pid):
+                os.sched_setaffinity(pid, processors[-1:])
+            return typical_pair(asker.microseconds, pipe.microseconds, PAIRS)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
-def _microseconds_of_a_pipe() -> float:
+class _Asker:
+    """Code in a worker that asks its node, and waits for each answer."""
+
+    def __enter__(self) -> Self:
+        self._runner = asyncio.Runner()
+        self._pool = SandboxPool()
+        self._worker = self._runner.run(self._pool.spawn(_Owner()))
+        self._runner.run(self._worker.define({"ask": FunctionSource(_ASK)}))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._pool.stop())
+        self._runner.close()
+
+    @property
+    def pid(self) -> int:
+        return self._worker.pid
+
+    def microseconds(self) -> float:
+        """Of one call, as the code sees it."""
+        result = self._runner.run(self._call())
+        if result.failure is not None:
+            raise RuntimeError(result.failure.message)
+        return float(result.value)
+
+    async def _call(self) -> CallResult:
+        return await self._worker.call("ask", timeout=120)
+
+
+class _Pipe:
     """Bytes of the same number to another process and back, one at a time."""
-    line = frames.encode({"did": "load", "name": "cache.json"})
-    ours, theirs = multiprocessing.Pipe()
-    echo = multiprocessing.get_context("fork").Process(target=_echo, args=(ours, theirs, line))
-    echo.start()
-    theirs.close()
-    times = []
-    for _ in range(2 * CALLS):
+
+    def __enter__(self) -> Self:
+        self._line = frames.encode({"did": "load", "name": "cache.json"})
+        self._ours, theirs = multiprocessing.Pipe()
+        fork = multiprocessing.get_context("fork")
+        self._echo = fork.Process(target=_echo, args=(self._ours, theirs, self._line))
+        self._echo.start()
+        theirs.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ours.close()
+        self._echo.join()
+
+    @property
+    def pid(self) -> int:
+        return self._echo.pid or 0
+
+    def microseconds(self) -> float:
+        """Of one round trip."""
+        pipe, line, size = self._ours.fileno(), self._line, len(self._line)
         start = time.perf_counter()
-        os.write(ours.fileno(), line)
-        os.read(ours.fileno(), len(line))
-        times.append((time.perf_counter() - start) * 1e6)
-    ours.close()
-    echo.join()
-    return statistics.fmean(times[CALLS:])
+        for _ in range(CALLS):
+            os.write(pipe, line)
+            os.read(pipe, size)
+        return (time.perf_counter() - start) / CALLS * 1e6
 
 
 def _echo(others: Connection, own: Connection, line: bytes) -> None:

@@ -236,8 +236,8 @@ def at_once(work: Coroutine[Any, Any, None]) -> None:
     raise AssertionError("it waited")
 
 
-async def no_answer(frame: dict[str, Any]) -> None:
-    frames.encode(frame)
+async def no_answer(field: str, text: str | None) -> None:
+    frames.encode({"do": "answer", field: text})
 
 
 def worker_frame(data: bytes) -> None:

@@ -46,8 +46,8 @@ def take(*taken, owner=None, log=None):
     owner = owner or Owner()
     replies = []
 
-    async def reply(frame):
-        replies.append(frame)
+    async def reply(field, text):
+        replies.append({field: text})
 
     async def run():
         desk = EventDesk(owner, reply, LIMITS, log or logging.getLogger("test"))
@@ -76,7 +76,7 @@ def test_texts_are_kept_and_loaded_for_the_worker():
     )
 
     assert heard == [("save", "data.x-1.json", "[]"), ("load", "data.x-1.json")]
-    assert replies == [{"do": "answer", "error": None}, {"do": "answer", "text": "kept"}]
+    assert replies == [{"error": None}, {"text": "kept"}]
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "../up", "a/b", "a\x00b", "x" * 101, "a b", "é\n"])

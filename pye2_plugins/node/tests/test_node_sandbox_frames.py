@@ -55,8 +55,13 @@ def test_bytes_that_are_no_frame_raise_a_frame_error_and_nothing_else(body):
         b'{"a": ' + b"9" * 5000 + b"}",
         b'{"half": "\\ud800"}',
         b'{"half a key \\udfff": 1}',
+        b'{"a": 1}{',
+        b'{"a": 1} ',
     ],
-    ids=["empty", "cut", "list", "number", "not UTF-8", "deep", "long number", "half", "half key"],
+    ids=[
+        *["empty", "cut", "list", "number", "not UTF-8", "deep", "long number", "half", "half key"],
+        *["two", "space after it"],
+    ],
 )
 def test_garbage_is_a_frame_error(body):
     with pytest.raises(frames.FrameError):

@@ -279,6 +279,47 @@ def test_threads_can_load_what_is_kept():
     assert call(source, owner=owner).value == [[1]] * 50
 
 
+def test_a_kept_text_too_large_for_an_answer_is_an_error_in_the_code_which_goes_on():
+    source = """
+try:
+    plugin.cacheapi_load_json()
+except ValueError as error:
+    return str(error)
+"""
+    owner = Owner()
+    owner.kept["cache.json"] = "\x01" * 3_000_000
+
+    result = call(source, owner=owner)
+
+    assert "a frame of 18000025 bytes" in result.value
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [(' [1, "a"]\n', [1, "a"]), ("[1", "JSONDecodeError"), ("1 2", "JSONDecodeError")],
+)
+def test_what_somebody_else_wrote_is_read_as_the_json_that_it_is(kept, found):
+    source = """
+try:
+    return plugin.cacheapi_load_json()
+except ValueError as error:
+    return type(error).__name__
+"""
+    owner = Owner()
+    owner.kept["cache.json"] = kept
+
+    assert call(source, owner=owner).value == found
+
+
+def test_a_large_text_is_kept_and_comes_back_whole():
+    source = """
+plugin.cacheapi_save_json("x" * 2_000_000)
+return len(plugin.cacheapi_load_json())
+"""
+
+    assert call(source).value == 2_000_000
+
+
 def test_a_text_too_large_to_keep_is_an_error_in_the_code():
     limits = SandboxLimits(worker=WorkerLimits(cache_text=100))
 

@@ -5,8 +5,8 @@
     node process (asyncio)                  zygote                     worker, one an instance
     pool.py         SandboxPool      ──►    zygote.py         fork ──► worker.py
     zygotes.py  zygote_link.py       ◄──►   one thread, numpy          functions.py  failures.py
-    process.py      SandboxProcess   ◄───────── frames.py ───────────► node_link.py  values.py
-    limits.py                               confinement.py             plugin_api.py  …
+    process.py      SandboxProcess          confinement.py             plugin_api.py  values.py  …
+    worker_channel.py  limits.py     ◄───────── frames.py ───────────► node_link.py
 
 The left column never compiles, parses, runs or unpickles foreign code; it sees JSON frames of a
 bounded size and believes none of them. The other two columns import the standard library, numpy

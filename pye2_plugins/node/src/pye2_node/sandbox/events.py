@@ -66,7 +66,7 @@ class EventDesk:
     def __init__(
         self,
         handler: WorkerEvents,
-        answer: Callable[[dict[str, Any]], Awaitable[None]],
+        answer: Callable[[str, str | None], Awaitable[None]],
         limits: SandboxLimits,
         log: logging.Logger,
     ) -> None:
@@ -74,7 +74,7 @@ class EventDesk:
 
         Args:
             handler: whom to hand events on to.
-            answer: sends a frame to the worker, waiting while it does not read.
+            answer: answers the worker with one field, waiting while it does not read.
             limits: how much a worker may say during one call.
             log: where to report what the handler raises.
         """
@@ -116,13 +116,14 @@ class EventDesk:
             FrameError: it is not an event, or one too many.
         """
         event = field(frame, "did", str)
-        if event not in self._on:
+        on_event = self._on.get(event)
+        if on_event is None:
             raise FrameError(f"an unknown event {event[:40]!r}")
         self._events += 1
         if self._events > self._limits.events:
             await self.tell_limit("events", self._limits.events)
             raise FrameError(f"more than {self._limits.events} events during one call")
-        await self._on[event](frame)
+        await on_event(frame)
 
     async def _on_log(self, frame: Mapping[str, Any]) -> None:
         text = await self._counted(field(frame, "text", str))
@@ -152,7 +153,7 @@ class EventDesk:
             await self._refuse_name(name)
             return
         error = await self._shielded(self._handler.on_cache_save(name, text))
-        await self._answer({"do": "answer", "error": error})
+        await self._answer("error", error)
 
     async def _on_load(self, frame: Mapping[str, Any]) -> None:
         name = field(frame, "name", str)
@@ -163,9 +164,9 @@ class EventDesk:
             text = await self._handler.on_cache_load(name)
         except Exception:  # noqa: BLE001 - the owner's code; the worker must get an answer
             self._log.exception("loading %s for custom code failed", name)
-            await self._answer({"do": "answer", "error": f"the node could not load {name}"})
+            await self._answer("error", f"the node could not load {name}")
         else:
-            await self._answer({"do": "answer", "text": text})
+            await self._answer("text", text)
 
     async def _on_limit(self, frame: Mapping[str, Any]) -> None:
         name = field(frame, "name", str)
@@ -184,7 +185,7 @@ class EventDesk:
             f"{name[:100]!r} cannot be the name of what is kept: use up to 100 letters, digits, "
             "dots, dashes and underscores, beginning with a letter or digit"
         )
-        await self._answer({"do": "answer", "error": error})
+        await self._answer("error", error)
 
     async def _shielded(self, handling: Awaitable[None]) -> str | None:
         """Let the handler work; what it raises is logged and comes back as a text."""

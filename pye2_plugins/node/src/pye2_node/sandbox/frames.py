@@ -31,6 +31,10 @@ _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """What :func:`encode` never writes but a forged frame may: half a character, as an escape."""
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_DECODER: Final = json.JSONDecoder()
+
+json_of: Final = _ENCODER.encode
+"""The JSON of one value; of a text it takes a third of what a frame with it in takes."""
 
 
 class FrameError(Exception):
@@ -63,7 +67,7 @@ def encode(frame: Mapping[str, Any]) -> bytes:
         TypeError, ValueError: it holds what JSON cannot carry.
         FrameTooLarge: its body is larger than :data:`MAX_FRAME`.
     """
-    return pack(_ENCODER.encode(frame))
+    return pack(json_of(frame))
 
 
 def pack(text: str) -> bytes:
@@ -79,19 +83,19 @@ def pack(text: str) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def body_size(header: bytes) -> int:
-    """How many bytes follow a header.
+def body_size(data: bytes, start: int = 0) -> int:
+    """How many bytes follow the header that is in ``data``, from ``start`` on.
 
     Raises:
         FrameTooLarge: more than :data:`MAX_FRAME`.
     """
-    size: int = HEADER.unpack(header)[0]
+    size: int = HEADER.unpack_from(data, start)[0]
     if size > MAX_FRAME:
         raise FrameTooLarge(size)
     return size
 
 
-def limit_values(data: bytes, start: int = 0) -> None:
+def limit_values(data: bytes | bytearray, start: int = 0) -> None:
     """Refuse a body that is small as text and would be large as objects; reads none of it.
 
     A value has a comma, a colon or an opening bracket before it. Those in texts do not count.
@@ -103,7 +107,7 @@ def limit_values(data: bytes, start: int = 0) -> None:
     Raises:
         TooManyValues: it holds more than :data:`MAX_VALUES`, or as many texts.
     """
-    if _signs_in(data, start) <= MAX_VALUES:
+    if len(data) <= MAX_VALUES or _signs_in(data, start) <= MAX_VALUES:
         return
     unescaped = data[start:].replace(rb"\\", b"").replace(rb"\"", b"")
     if unescaped.count(b'"') > 2 * MAX_VALUES:  # before they are taken apart, one by one
@@ -112,23 +116,26 @@ def limit_values(data: bytes, start: int = 0) -> None:
         raise TooManyValues
 
 
-def _signs_in(text: bytes, start: int = 0) -> int:
+def _signs_in(text: bytes | bytearray, start: int = 0) -> int:
     return sum(text.count(sign, start) for sign in (b",", b":", b"[", b"{"))
 
 
-def decode(body: bytes) -> dict[str, Any]:
+def decode(body: bytes | bytearray) -> dict[str, Any]:
     """The frame in ``body``.
 
     Raises:
-        FrameError: it is not UTF-8, not JSON, nested too deeply, not an object, or its text cannot
-            be written as UTF-8 again.
+        FrameError: it is not UTF-8, not JSON from the first byte to the last, nested too deeply,
+            not an object, or its text cannot be written as UTF-8 again.
     """
     try:
-        frame = json.loads(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        frame, end = _DECODER.raw_decode(text)
         if _SURROGATE_ESCAPE.search(body):
             _ENCODER.encode(frame).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise FrameError(f"not a frame: {type(error).__name__}: {error}") from None
+    if end < len(text):
+        raise FrameError(f"not a frame: more after its first {end} characters")
     if not isinstance(frame, dict):
         raise FrameError(f"not a frame: a JSON {type(frame).__name__} instead of an object")
     return frame

@@ -6,10 +6,11 @@ code may tell the node something or ask it something, from any thread.
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.sandbox import frames
 
@@ -17,30 +18,39 @@ if TYPE_CHECKING:
     import socket
 
 
+_AT_ONCE: Final = 448
+"""Bytes that are read at once: more than most answers have, and a size that Python has at hand."""
+
+
 class LinkBroken(Exception):
     """The node is gone, or sent what no node sends: this worker has nothing more to do."""
 
 
 class NodeLink:
-    """Frames to and from the node."""
+    """Frames to and from the node.
+
+    The channel is read and written as a file, by calls that the kernel's filter allows whatever
+    their arguments, and so without running its program.
+    """
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
-        self._incoming = channel.makefile("rb")
+        self._descriptor = channel.fileno()
+        self._unread = b""
         self._sending = threading.Lock()
         self._asking = threading.Lock()
         self._put_off: deque[dict[str, Any]] = deque()
 
     def close(self) -> None:
         """Give the channel back."""
-        self._incoming.close()
+        self._descriptor = -1  # another file may get its number
         self._channel.close()
 
     def has_request(self) -> bool:
         """Whether the node has sent something that was not read yet."""
         poll = select.poll()
-        poll.register(self._channel, select.POLLIN)
-        return bool(poll.poll(0))
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(self._unread or poll.poll(0))
 
     def next_request(self) -> dict[str, Any] | None:
         """Wait for the node's next request; None when it wants this worker to end.
@@ -61,15 +71,14 @@ class NodeLink:
         """
         self.send(frames.encode({"did": what, **fields}))
 
-    def ask(self, what: str, **fields: Any) -> dict[str, Any]:
-        """Send a question and wait for its answer.
+    def ask(self, question: bytes) -> dict[str, Any]:
+        """Send a question, packed already, and wait for its answer.
 
         Raises:
-            frames.FrameTooLarge: it is larger than a frame may be.
             LinkBroken: see there.
         """
         with self._asking:
-            self.tell(what, **fields)
+            self.send(question)
             while (frame := self._receive()).get("do") != "answer":
                 self._put_off.append(frame)
             return frame
@@ -82,19 +91,37 @@ class NodeLink:
         """
         with self._sending:
             try:
-                self._channel.sendall(packed)
+                sent = os.write(self._descriptor, packed)
+                while sent < len(packed):
+                    sent += os.write(self._descriptor, memoryview(packed)[sent:])
             except OSError as error:
                 raise LinkBroken(str(error)) from None
 
     def _receive(self) -> dict[str, Any]:
         try:
-            size = frames.body_size(self._read(frames.HEADER.size))
-            return frames.decode(self._read(size))
+            return frames.decode(self._next_body())
         except (frames.FrameError, OSError) as error:
             raise LinkBroken(str(error)) from None
 
-    def _read(self, size: int) -> bytes:
-        data = self._incoming.read(size)
-        if len(data) < size:
-            raise LinkBroken("the node closed the channel")
+    def _next_body(self) -> bytes | bytearray:
+        start = frames.HEADER.size
+        data = self._unread or os.read(self._descriptor, _AT_ONCE)
+        if len(data) < start:
+            data = bytes(self._read_after(data, start))
+        end = start + frames.body_size(data)
+        self._unread = data[end:]
+        if len(data) < end:
+            return self._read_after(data[start:], end - start)
+        return data[start:end]
+
+    def _read_after(self, begun: bytes, size: int) -> bytearray:
+        """So many bytes, of which these are there; what is large is kept only once."""
+        data = bytearray(size)
+        data[: len(begun)] = begun
+        room = memoryview(data)[len(begun) :]
+        while room:
+            taken = os.readv(self._descriptor, [room])
+            if taken == 0:
+                raise LinkBroken("the node closed the channel")
+            room = room[taken:]
         return data

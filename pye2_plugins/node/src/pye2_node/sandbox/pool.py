@@ -20,6 +20,7 @@ from attrs import frozen
 from pye2_node.sandbox.granted_zygotes import GrantedZygotes, Share
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
+from pye2_node.sandbox.worker_channel import WorkerChannel
 from pye2_node.sandbox.zygotes import Zygotes
 from pye2core.errors import NodeError
 
@@ -132,11 +133,8 @@ class SandboxPool:
             fresh = self._take_spare() or await self._fork_fresh(self._forks.fork)
         else:
             fresh = await self._fork_fresh(partial(self._granted.fork, grants, share))
-        with contextlib.ExitStack() as unless_spawned:
-            unless_spawned.callback(fresh.discard)
-            streams = await asyncio.open_unix_connection(sock=fresh.channel)
-            unless_spawned.pop_all()
-        worker = SandboxProcess(fresh.forked, streams, handler, self.limits, self._log)
+        channel = WorkerChannel(fresh.channel)
+        worker = SandboxProcess(fresh.forked, channel, handler, self.limits, self._log)
         worker.begin(surroundings or Surroundings())
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))

@@ -7,7 +7,6 @@ with all that it started. A worker that sends what no worker sends is killed too
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pye2_node.memory import trim
 from pye2_node.sandbox import answers, frames
 from pye2_node.sandbox.events import EventDesk, WorkerEvents
+from pye2_node.sandbox.frames import json_of
+from pye2_node.sandbox.worker_channel import ChannelClosed
 from pye2core.abc import CallResult, FunctionSource, SandboxExit
 from pye2core.errors import CallTimedOut, CodeError, CodeRefused, SandboxDied
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pye2_node.sandbox.forks import Ended, Forked
     from pye2_node.sandbox.limits import SandboxLimits, Surroundings
+    from pye2_node.sandbox.worker_channel import WorkerChannel
     from pye2core.code.check import CodeProblem
 
 _Meaning = TypeVar("_Meaning")
@@ -57,14 +59,14 @@ class SandboxProcess:
     def __init__(
         self,
         forked: Forked,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        channel: WorkerChannel,
         handler: WorkerEvents,
         limits: SandboxLimits,
         log: logging.Logger,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._forked = forked
-        self._reader, self._writer = streams
+        self._channel = channel
         self._limits = limits
         self._log = log
         self._desk = EventDesk(handler, self._reply, limits, log)
@@ -175,7 +177,7 @@ class SandboxProcess:
         self._awaited[number] = answer
         try:
             async with asyncio.timeout(seconds):
-                self._writer.write(packed)
+                self._channel.write(packed)
                 return await answer
         except TimeoutError:
             self._end(f"its time limit of {seconds:g} s was over")
@@ -216,12 +218,18 @@ class SandboxProcess:
         )
 
     def _send(self, frame: dict[str, Any]) -> None:
-        self._writer.write(_pack(frame))
+        self._channel.write(_pack(frame))
 
-    async def _reply(self, frame: dict[str, Any]) -> None:
+    async def _reply(self, field: str, text: str | None) -> None:
         """Answer the worker, which must read one answer before it gets more."""
-        self._send(frame)
-        await self._writer.drain()
+        try:
+            packed = frames.pack(f'{{"do":"answer","{field}":{json_of(text)}}}')
+        except frames.FrameTooLarge as error:
+            why = f"what the node would answer is {error}: keep less, or in parts"
+            packed = frames.encode({"do": "answer", "error": why})
+        self._channel.write(packed)
+        if self._channel.all_sent is not None:
+            await asyncio.shield(self._channel.all_sent)
 
     # --- what the worker sends --------------------------------------------------------------------
 
@@ -229,8 +237,12 @@ class SandboxProcess:
         """Take in frames until the channel closes or one makes no sense, then end the worker."""
         try:
             while True:
-                await self._take_in(await self._next_frame())
-        except (asyncio.IncompleteReadError, ConnectionError):
+                frame = self._read(await self._channel.next_body())
+                if "id" in frame:
+                    self._settle(frame)
+                else:
+                    await self._desk.take(frame)
+        except ChannelClosed:
             await self._expect_end()
         except frames.FrameError as error:
             if isinstance(error, frames.TooManyValues):
@@ -247,9 +259,7 @@ class SandboxProcess:
         except TimeoutError:
             self._end("it closed its channel")
 
-    async def _next_frame(self) -> dict[str, Any]:
-        header = await self._reader.readexactly(frames.HEADER.size)
-        body = await self._reader.readexactly(frames.body_size(header))
+    def _read(self, body: bytes | bytearray) -> dict[str, Any]:
         if len(body) >= _LARGE:
             self._trim_soon()
         frames.limit_values(body)
@@ -265,10 +275,8 @@ class SandboxProcess:
         self._trimming = None
         trim()
 
-    async def _take_in(self, frame: dict[str, Any]) -> None:
-        if "id" not in frame:
-            await self._desk.take(frame)
-            return
+    def _settle(self, frame: dict[str, Any]) -> None:
+        """Hand an answer to who waits for it."""
         number = answers.field(frame, "id", int)
         if not 0 < number <= self._requests:
             raise frames.FrameError("an answer to nothing")
@@ -303,9 +311,7 @@ class SandboxProcess:
         self._listening.cancel()
         exit_ = self._exit()
         os.close(self._forked.pidfd)
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        self._channel.close()
         self._exited.set_result(exit_)
         for answer in self._awaited.values():
             if not answer.done():

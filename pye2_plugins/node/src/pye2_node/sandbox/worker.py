@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pye2_node.sandbox import failures, frames
+from pye2_node.sandbox.frames import json_of
 from pye2_node.sandbox.functions import CHECKED, Functions, Refused
 from pye2_node.sandbox.lengths import cut
 from pye2_node.sandbox.node_link import LinkBroken, NodeLink
@@ -151,11 +152,12 @@ class Worker:
                 f"{name} has {len(text)} characters, more than the {self._limits.cache_text} that "
                 "a node keeps: keep less, or in parts"
             )
-        self._ask("save", name=name, text=text)
+        self._ask(f'{{"did":"save","name":{json_of(name)},"text":{json_of(text)}}}')
 
     def load(self, name: str) -> str | None:
         """The text that the node keeps under a name, or None; raises ValueError for a bad name."""
-        text: str | None = self._ask("load", name=name).get("text")
+        answer = self._ask(f'{{"did":"load","name":{json_of(name)}}}')
+        text: str | None = answer.get("text")
         return text
 
     def make_function(
@@ -168,8 +170,8 @@ class Worker:
             listed = "; ".join(f"line {line.line}: {line.message}" for _, line in refused.problems)
             raise ValueError(f"the code for {name} is refused: {listed}") from None
 
-    def _ask(self, what: str, **fields: str) -> dict[str, Any]:
-        answer = self._link.ask(what, **fields)
+    def _ask(self, question: str) -> dict[str, Any]:
+        answer = self._link.ask(frames.pack(question))
         if answer.get("error") is not None:
             raise ValueError(answer["error"])
         return answer

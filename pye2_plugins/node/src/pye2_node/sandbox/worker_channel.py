@@ -1,0 +1,190 @@
+"""The node's end of the channel to one worker: bodies of frames come in, packed frames go out.
+
+Code in the worker waits while the node takes in what it asks, so nothing stands between the event
+loop and the task that listens: asyncio's streams would look at what came once for a frame's header
+and once for its body, each time in a turn of the loop of its own.
+
+Neither side can have the other keep much: nothing is read before it is asked for, and who answers
+can wait until the worker has read the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_node.sandbox import frames
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Generator
+    from contextvars import Context
+
+_AT_ONCE: Final = 64 * 1024
+"""Bytes that are read at once."""
+
+
+class ChannelClosed(Exception):
+    """The worker's end is closed: nothing more will come, at most a part of a frame."""
+
+
+class WorkerChannel:
+    """One worker's channel. One task at a time may wait for frames.
+
+    Attributes:
+        all_sent: done when nothing waits here for the worker to read it; None if nothing does.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        """Take over the node's end of a channel, which does not block."""
+        self._loop = asyncio.get_running_loop()
+        self._channel = channel
+        self._arrival = Arrival(channel, self._loop)
+        self._read = b""
+        self._taken = 0
+        self._unsent = bytearray()
+        self.all_sent: asyncio.Future[None] | None = None
+
+    async def next_body(self) -> bytes | bytearray:
+        """Wait for a frame; its body.
+
+        Raises:
+            ChannelClosed: see there.
+            frames.FrameTooLarge: it is larger than a frame may be.
+        """
+        header = frames.HEADER.size
+        while len(self._read) < self._taken + header:
+            await self._arrival
+            self._read = self._read[self._taken :] + self._receive()
+            self._taken = 0
+        start = self._taken + header
+        end = start + frames.body_size(self._read, self._taken)
+        body, self._taken = self._read[start:end], end
+        missing = end - len(self._read)
+        return await self._continue(body, missing) if missing > 0 else body
+
+    def write(self, packed: bytes) -> None:
+        """Send a frame; what the worker does not read yet waits here."""
+        sent = 0 if self._unsent else self._send(packed)
+        if sent < len(packed):
+            self._unsent += packed[sent:]
+            if self.all_sent is None:
+                self.all_sent = self._loop.create_future()
+                self._loop.add_writer(self._channel, self._send_rest)
+
+    def close(self) -> None:
+        """Give the channel back; what was not sent yet is not sent any more."""
+        self._arrival.ignore()
+        self._forget_unsent()
+        self._channel.close()
+
+    # --- from and to the socket -------------------------------------------------------------------
+
+    async def _continue(self, begun: bytes, missing: int) -> bytearray:
+        """A body that has begun, with the rest of it; it is kept only once."""
+        self._read, self._taken = b"", 0
+        body = bytearray(begun)
+        while missing:
+            await self._arrival
+            more = self._receive(min(missing, _AT_ONCE))
+            body += more
+            missing -= len(more)
+        return body
+
+    def _receive(self, most: int = _AT_ONCE) -> bytes:
+        """What has arrived; nothing if nothing has, after all."""
+        try:
+            data = self._channel.recv(most)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise ChannelClosed from error
+        if not data:
+            raise ChannelClosed
+        return data
+
+    def _send(self, data: bytes | bytearray) -> int:
+        """How much could be sent: all, too, where nobody is there any more to read it."""
+        try:
+            return self._channel.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # who waits for frames learns of it
+            return len(data)
+
+    def _send_rest(self) -> None:
+        del self._unsent[: self._send(self._unsent)]
+        if not self._unsent:
+            self._forget_unsent()
+
+    def _forget_unsent(self) -> None:
+        self._unsent.clear()
+        if self.all_sent is not None:
+            self._loop.remove_writer(self._channel)
+            self.all_sent.set_result(None)
+            self.all_sent = None
+
+
+class Arrival:
+    """Awaited by one task: goes on when something can be read from a socket.
+
+    It is what asyncio calls future-like (see ``asyncio.isfuture``). A future would have its task go
+    on in the loop's next turn, after another look at all descriptors; this does so in the same one.
+    """
+
+    def __init__(self, channel: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        """Make it; the socket is looked at from the first wait on."""
+        self._channel = channel
+        self._loop = loop
+        self._is_watched = False
+        self._is_cancelled = False
+        self._go_on: Callable[[Arrival], object] | None = None
+        self._context: Context | None = None
+        self._asyncio_future_blocking = False
+
+    def __await__(self) -> Generator[Arrival, None, None]:
+        """Wait."""
+        if not self._is_watched:
+            self._loop.add_reader(self._channel, self._come)
+            self._is_watched = True
+        self._asyncio_future_blocking = True
+        yield self
+
+    def ignore(self) -> None:
+        """Do not look at the socket until somebody waits again."""
+        if self._is_watched:
+            self._loop.remove_reader(self._channel)
+            self._is_watched = False
+
+    def _come(self) -> None:
+        go_on, self._go_on = self._go_on, None
+        if go_on is None or self._context is None:  # the task is busy: what came can wait
+            self.ignore()
+        else:
+            self._context.run(go_on, self)
+
+    # --- what a task calls ------------------------------------------------------------------------
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop whose tasks may wait for this."""
+        return self._loop
+
+    def add_done_callback(self, callback: Callable[[Arrival], object], *, context: Context) -> None:
+        """Have the task go on by this."""
+        self._go_on = callback
+        self._context = context
+
+    def result(self) -> None:
+        """Nothing, or that the task was cancelled."""
+        if self._is_cancelled:
+            self._is_cancelled = False
+            raise asyncio.CancelledError
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Have the task go on with being cancelled."""
+        del msg
+        if self._go_on is None:
+            return False
+        self._is_cancelled = True
+        self._loop.call_soon(self._come)
+        return True
