@@ -101,10 +101,16 @@ def test_the_systems_layers_hold_without_the_check_and_answer_no_call_that_leads
 @pytest.mark.parametrize("as_user", [False, True], ids=["root", "user"])
 @pytest.mark.parametrize("with_check", [True, False], ids=["check", "no-check"])
 @pytest.mark.parametrize("layer", ["none", *SYSTEMS])
-def test_every_snippet_without_each_layer(layer: str, *, with_check: bool, as_user: bool) -> None:
+def test_every_snippet_without_each_layer(
+    layer: str, *, with_check: bool, as_user: bool, record_property
+) -> None:
+    """How many ran, were refused and failed is in the report of ``--junitxml``."""
     off = ({layer} - {"none"}) | (set() if with_check else {CHECK})
 
-    assert_contained(run(frozenset(off), attacks(), as_user=as_user))
+    outcomes = run(frozenset(off), attacks(), as_user=as_user)
+
+    record_property("table", "\n".join([*table(outcomes), summary(outcomes)]))
+    assert_contained(outcomes)
 
 
 @pytest.mark.long
