@@ -7,12 +7,13 @@ try: print("version", landlock_version())
 except OSError as error: print(error)')"
 run() { echo "CHECK $1"; shift; "$@"; echo "CHECK ENDED WITH $?"; }
 run import python3 -c 'import importlib, pkgutil
-for name in ("attrs", "cattrs", "click", "coincurve", "cryptography", "nats", "numpy", "packaging",
+for name in ("attrs", "cattrs", "click", "coincurve", "cryptography", "msgpack", "nats", "numpy", "packaging",
              "paho.mqtt", "pika", "PIL", "pluggy", "psutil", "dotenv", "rich", "tomli_w"):
     importlib.import_module(name)
 count = 0
-for package in ("pye2core", "pye2_wire", "pye2_node", "pye2_mqtt", "pye2_amqp", "pye2_nats",
-                "pye2_custom_code", "pye2_chain_job", "pye2_broker", "pye2_cli"):
+for package in ("pye2core", "pye2_wire", "pye2_native_wire", "pye2_node", "pye2_mqtt", "pye2_amqp",
+                "pye2_nats", "pye2_custom_code", "pye2_chain_job", "pye2_broker", "pye2_cli",
+                "pye2_collect", "pye2_primes", "PyE2"):
     found = importlib.import_module(package)
     for module in pkgutil.walk_packages(found.__path__, f"{package}."):
         if ".templates" not in module.name and not module.name.endswith("__main__"):
@@ -27,3 +28,6 @@ run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py
 run sandbox $T pye2_plugins/node/tests/test_node_sandbox_plugin.py \
     pye2_plugins/node/tests/test_node_sandbox_functions.py \
     pye2_plugins/node/tests/test_node_sandbox_process.py
+run "native wire" $T pye2_plugins/native_wire/tests
+# A client, a broker, a node as root with all its layers, and a result, in our own dialect.
+run "two peers" $T tests/wire/test_native_peers.py -k "mosquitto and our_own_dialect"
