@@ -37,7 +37,7 @@ PACKAGES = (
         "linux-image-arm64",
         "mosquitto",
     ),
-    *("mount", "python3", "systemd", "util-linux"),
+    *("mosquitto", "mount", "python3", "systemd", "util-linux"),
 )
 MERGED = ("bin", "lib", "sbin")
 UNUSED = ("boot", "usr/share/doc", "usr/share/locale", "usr/share/man", "lib/modules")
@@ -129,7 +129,8 @@ def furnish(root: Path) -> None:
     files = subprocess.Popen(["git", "archive", "HEAD"], cwd=PROJECT, stdout=subprocess.PIPE)
     run("tar", "-x", "-C", project, stdin=files.stdout)
     # Installed, not only found: a node looks for its plugins in what is installed.
-    members = [each.parent for each in project.glob("**/src") if each.is_dir()]
+    sources = project.glob("*/src"), project.glob("*/*/src")
+    members = [each.parent for found in sources for each in found]
     ours = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", packages]
     run(*ours, *target, *members)
     (root / "init").write_bytes((HERE / "init.sh").read_bytes())
