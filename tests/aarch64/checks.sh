@@ -21,7 +21,8 @@ for package in ("pye2core", "pye2_wire", "pye2_native_wire", "pye2_node", "pye2_
             count += 1
 print(count, "modules")'
 run "doctor as root" python3 -m pye2_node doctor
-run "doctor as a user" setpriv --reuid 1000 --regid 1000 --clear-groups python3 -m pye2_node doctor
+mkdir -m 700 /home/user && chown 1000:1000 /home/user
+run "doctor as a user" env HOME=/home/user setpriv --reuid 1000 --regid 1000 --clear-groups python3 -m pye2_node doctor
 T="python3 -m pytest -q --color=no -p no:cacheprovider -o addopts= --import-mode=importlib -o timeout=0 -W ignore"
 run filter $T pye2_plugins/node/tests/test_node_sandbox_filter.py
 run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py

@@ -33,6 +33,9 @@ SELECTED = 12
 SHOWING_LIFE = ("dunder", "numpy-modules", "plugin-api")
 """The families whose twins say that a node runs code at all, where no check refuses any."""
 
+BY_NUMBER = ("210", "211", "212", "213", "214", "217", "233")
+"""The attacks on other processes by their numbers."""
+
 SYSTEMS = [layer for layer in LAYERS if layer != CHECK]
 
 
@@ -85,6 +88,15 @@ def test_no_layer_is_the_only_one_that_holds(layer: str) -> None:
 
 def test_an_ordinary_users_node_holds_too() -> None:
     assert_contained(run(frozenset({CHECK}), selection("user"), as_user=True))
+
+
+def test_one_users_workers_reach_nobody_by_number_where_seccomp_is_missing() -> None:
+    by_number = [each for each in attacks() if each.name[:3] in BY_NUMBER]
+
+    outcomes = run(frozenset({CHECK, "seccomp"}), by_number, as_user=True)
+
+    assert len(by_number) == len(BY_NUMBER)
+    assert_contained(outcomes)
 
 
 def test_the_systems_layers_hold_without_the_check_and_answer_no_call_that_leads_out() -> None:
