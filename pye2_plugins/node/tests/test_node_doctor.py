@@ -112,11 +112,12 @@ def test_a_clock_that_is_behind_the_last_run_of_the_node_is_told(machine, tmp_pa
 def test_of_a_home_that_this_user_may_not_see_the_clock_is_compared_with_nothing(
     tmp_path, closed_to_us, timesync
 ):
-    with Home.open(tmp_path) as home:
+    folder = tmp_path / "home"
+    with Home.open(folder) as home:
         home.note_running(SYSTEM_CLOCK.now() + timedelta(days=9))
 
-    with closed_to_us(tmp_path):
-        assert clock_trouble(SYSTEM_CLOCK.now(), tmp_path) is None
+    with closed_to_us(folder):
+        assert clock_trouble(SYSTEM_CLOCK.now(), folder) is None
 
 
 @pytest.mark.parametrize("layer", sorted(LAYERS))
