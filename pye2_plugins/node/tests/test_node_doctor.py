@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -110,8 +111,9 @@ def test_a_clock_that_is_behind_the_last_run_of_the_node_is_told(machine, tmp_pa
 
 
 def test_of_a_home_that_this_user_may_not_see_the_clock_is_compared_with_nothing(
-    tmp_path, closed_to_us, timesync
+    tmp_path, closed_to_us, monkeypatch
 ):
+    monkeypatch.setattr("pye2_node.node_clock._TIMESYNC", Path("/no-timesync"))
     folder = tmp_path / "home"
     with Home.open(folder) as home:
         home.note_running(SYSTEM_CLOCK.now() + timedelta(days=9))
