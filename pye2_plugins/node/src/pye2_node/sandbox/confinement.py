@@ -84,6 +84,7 @@ def confine_worker(confinement: Confinement, parent: int) -> None:
             leave_session_keyring()
         if confinement.is_apart:
             live_apart()
+            parent = os.getppid()  # none that has a number there
     if Layer.UID in layers:
         become_stranger(confinement.first_user, openings.groups if openings is not None else ())
         die_with_parent(signal.SIGKILL, parent)  # a change of user clears the signal

@@ -118,8 +118,8 @@ def _proven(confinement: Confinement, missing: dict[str, str]) -> Prepared:
 
 def _can_live_apart(held: Confinement) -> bool:
     """Whether workers have to have numbers of processes of their own, and can."""
-    is_one_user = Layer.UID not in held.layers and os.geteuid() != 0
-    if held.filter is not None or Layer.NAMESPACES not in held.layers or not is_one_user:
+    are_strangers = Layer.UID in held.layers and held.first_user is not None
+    if are_strangers or held.filter is not None or Layer.NAMESPACES not in held.layers:
         return False
     zygote = os.getpid()
     alone = functools.partial(

@@ -1,9 +1,10 @@
 """Part of the layer ``namespaces``: a worker that sees no process but its own.
 
-Where the node is an ordinary user's, all workers are that user, and so is the node. Who can name
-another process of the same user by its number may change its limits, and with older kernels end it.
-The layer ``seccomp`` forbids these calls; where it is missing, each worker is the first process of
-a space of numbers of its own, in which no other has any.
+Where the node is an ordinary user's, all workers are that user, and so is the node; and in some
+containers all are ``nobody``. Who can name another process of the same user by its number may
+change its limits, and with older kernels end it. The layer ``seccomp`` forbids these calls; where
+it is missing, each worker is the first process of a space of numbers of its own, in which no other
+has any.
 
 A process cannot enter such a space, only its children can: the one that the zygote has forked stays
 behind as the worker's *keeper*, does nothing but wait, and ends as the worker does.
