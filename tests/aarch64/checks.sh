@@ -25,10 +25,13 @@ mkdir -m 700 /home/user && chown 1000:1000 /home/user
 run "doctor as a user" env HOME=/home/user setpriv --reuid 1000 --regid 1000 --clear-groups python3 -m pye2_node doctor
 T="python3 -m pytest -q --color=no -p no:cacheprovider -o addopts= --import-mode=importlib -o timeout=0 -W ignore"
 run filter $T pye2_plugins/node/tests/test_node_sandbox_filter.py
-run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py
+run layers $T pye2_plugins/node/tests/test_node_sandbox_layers.py \
+    pye2_plugins/node/tests/test_node_sandbox_numbers.py
+run vectors python3 -m pye2_cli wire vectors check tests/data/vectors
+run "native wire" $T pye2_plugins/native_wire/tests/test_native_v*.py \
+    pye2_plugins/native_wire/tests/test_native_hostile.py -k "not bit and not byte"
+# A client, a broker, a node as root with all its layers, and a result, in our own dialect.
+run "two peers" $T tests/wire/test_native_peers.py -k "mosquitto and our_own_dialect"
 run sandbox $T pye2_plugins/node/tests/test_node_sandbox_plugin.py \
     pye2_plugins/node/tests/test_node_sandbox_functions.py \
     pye2_plugins/node/tests/test_node_sandbox_process.py
-run "native wire" $T pye2_plugins/native_wire/tests
-# A client, a broker, a node as root with all its layers, and a result, in our own dialect.
-run "two peers" $T tests/wire/test_native_peers.py -k "mosquitto and our_own_dialect"
