@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pye2_node.deputies import delegation_in
 from pye2_node.granting import Granting, granted_to
 from pye2_wire.canonical import canonical
-from pye2_wire.plain import UnsendableValue
 from pye2_wire.serializer import Pye2Serializer
 from pye2_wire.signing import signature_fields
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.clock import ManualClock
 from pye2core.code.grants import Grants, read_grants
 from pye2core.delegations import (

@@ -12,7 +12,8 @@ from native_support import ALICE, BOB, COMMAND, MALLORY, PAYLOAD, QUESTION, REQU
 
 from pye2_native_wire.layout import header_bytes, read_header
 from pye2_native_wire.signing import FOR_MESSAGE, signature_of
-from pye2_native_wire.values import UnsendableValue, packed, unpacked
+from pye2_native_wire.values import packed, unpacked
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
 from pye2core.messages import Action, Heartbeat, PipelineConfig
 

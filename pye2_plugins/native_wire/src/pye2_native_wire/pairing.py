@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_native_wire.reading import member_at, required
-from pye2_native_wire.values import UnsendableValue, misshapen
+from pye2_native_wire.values import misshapen
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.messages import OfferState, PairingOffer, PairingRequest
 
 if TYPE_CHECKING:
