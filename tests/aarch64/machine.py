@@ -28,8 +28,16 @@ PYTHON = "3.11"
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORM = "aarch64-manylinux_2_28"
 PACKAGES = (
-    *("base-files", "coreutils", "dash", "libgomp1", "libstdc++6", "linux-image-arm64", "mount"),
-    *("python3", "systemd", "util-linux"),
+    *(
+        "base-files",
+        "coreutils",
+        "dash",
+        "libgomp1",
+        "libstdc++6",
+        "linux-image-arm64",
+        "mosquitto",
+    ),
+    *("mosquitto", "mount", "python3", "systemd", "util-linux"),
 )
 MERGED = ("bin", "lib", "sbin")
 UNUSED = ("boot", "usr/share/doc", "usr/share/locale", "usr/share/man", "lib/modules")
@@ -120,8 +128,11 @@ def furnish(root: Path) -> None:
     project.mkdir(parents=True)
     files = subprocess.Popen(["git", "archive", "HEAD"], cwd=PROJECT, stdout=subprocess.PIPE)
     run("tar", "-x", "-C", project, stdin=files.stdout)
-    sources = [each.relative_to(root) for each in project.glob("**/src") if each.is_dir()]
-    (packages / "pye2.pth").write_text("".join(f"/{each}\n" for each in sources))
+    # Installed, not only found: a node looks for its plugins in what is installed.
+    sources = project.glob("*/src"), project.glob("*/*/src")
+    members = [each.parent for found in sources for each in found]
+    ours = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", packages]
+    run(*ours, *target, *members)
     (root / "init").write_bytes((HERE / "init.sh").read_bytes())
     (root / "init").chmod(0o755)
     for name in ("checks.sh", "service.sh"):

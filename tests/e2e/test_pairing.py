@@ -9,6 +9,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pye2core import Session
 
 if TYPE_CHECKING:
@@ -97,7 +99,11 @@ def test_a_running_node_is_paired_with_a_client_that_can_use_it_at_once(
         assert who == f"{said['client']}  desk\n"
 
 
-def test_a_node_is_started_to_be_paired_and_goes_on(mosquitto_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", ["", "wire"], ids=["all dialects", "ours alone"])
+def test_a_node_is_started_to_be_paired_and_goes_on(
+    without: str, mosquitto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "PYE2_DISABLE_PLUGINS", without)
     home, key_file = tmp_path / "home", tmp_path / "key.pem"
     arguments = ("--name", "cellar", "--home", str(home), "--broker", mosquitto_url, "--json")
     with started("node", "--pair", "--pair-as", "my laptop", *arguments) as node:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 LONGEST_INPUT = 4096
 """Bytes of an input that is tried, and kept."""
 
+_OF_TRUST = {"pairing_request", "pairing_heard", "delegation", "grants"}
 KEPT = Path(__file__).parent / "corpus"
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 
@@ -39,6 +40,10 @@ def seeds(target: str) -> list[bytes]:
         from fuzz_native import SEEDS
 
         return SEEDS[target]
+    if target in _OF_TRUST:
+        from fuzz_trust import SEEDS as TRUSTED
+
+        return TRUSTED[target]
     whole = [raw.encode() for raw, _ in messages]
     if target in {"wire_bytes", "wire_decode", "wire_signed"}:
         return whole

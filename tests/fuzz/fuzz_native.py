@@ -22,6 +22,9 @@ from pye2core.messages import (
     InstancePath,
     Notification,
     NotificationKind,
+    OfferState,
+    PairingOffer,
+    PairingRequest,
     PayloadMessage,
     Requester,
 )
@@ -50,12 +53,15 @@ def speaker() -> NativeSerializer:
 OURS, THEIRS = speaker(), speaker()
 OURS.learn(RECEIVER.address, THEIRS.introduction(RECEIVER))
 
+_DIGITS = ("0a" * 8, "1b" * 16, "2c" * 32)
 SAID: list[Any] = [
     Command(Action.ARCHIVE_PIPELINE, "p", RECEIVER.address, ASKER),
     Command(Action.FULL_HEARTBEAT, None, RECEIVER.address, ASKER),
     PayloadMessage(PATH, {"A": [1, 0.5, None, {"b": b"x"}], "T": NOON}, ASKER),
     Notification(NotificationKind.NORMAL, "it is well", code=100, path=PATH),
     Heartbeat("n", SENDER.address, allowed=(RECEIVER.address,)),
+    Command(Action.PAIR, None, RECEIVER.address, ASKER, pairing=PairingRequest(*_DIGITS)),
+    Heartbeat("n", SENDER.address, pairing=PairingOffer(OfferState.OPEN, *_DIGITS[:2])),
 ]
 IN_CLEAR = [OURS.seal(each, SENDER) for each in SAID]
 ENCRYPTED = [OURS.seal(each, SENDER, encrypt_for=RECEIVER.address) for each in SAID]

@@ -21,10 +21,11 @@ _TARGETS = (
     *("wire_bytes", "wire_signed", "wire_edited", "wire_encrypted", "wire_ciphertext"),
     *("wire_compressed", "wire_decode", "code_transfer", "worker_frame", "channel_names"),
     *("native_bytes", "native_body", "native_introduction"),
+    *("pairing_request", "pairing_heard", "delegation", "grants"),
 )
 _INSTRUMENTED = (
     *("pye2core", "pye2_wire", "pye2_node", "pye2_cli", "pye2_mqtt", "pye2_amqp", "pye2_nats"),
-    *("pye2_native_wire", "fuzz_targets", "fuzz_native"),
+    *("pye2_native_wire", "fuzz_targets", "fuzz_native", "fuzz_trust"),
 )
 _WORDS = (
     *("EE_ID", "EE_EVENT_TYPE", "EE_SENDER", "EE_SIGN", "EE_HASH", "EE_IS_ENCRYPTED", "ACTION"),
@@ -33,6 +34,9 @@ _WORDS = (
     *("UPDATE_CONFIG", "ARCHIVE_CONFIG", "DELETE_CONFIG", "PIPELINE_COMMAND", "INSTANCE_CONFIG"),
     *("NAME", "TYPE", "PLUGINS", "SIGNATURE", "INSTANCES", "INSTANCE_ID", "CONFIG_STREAMS"),
     *("aixp1", "cavi2", "DATA", "PLUGIN_META", "did", "fields", "seconds", "failure", "problems"),
+    *("PYE2_PAIRING", "PYE2_PAIR", "STATE", "TAG", "NONCE", "PROOF", "open", "OFFER", "ANSWER"),
+    *("job", "main_node", "client", "signatures", "code", "grants", "not_before", "not_after"),
+    *("network", "folders", "folders_rw", "devices", "modules", "/dev/", "sha256:", "..", "/work"),
     *("null", "true", "NaN", "-Infinity", "1e999", "\\\\ud800", "naeural/", "/config", "%2E"),
 )
 

@@ -28,6 +28,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(left_out)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what became of the snippets, test by test; with ``-v``, of each of them."""
+    from escape_table import TOLD
+
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    for report in reports:
+        for lines in (value for name, value in report.user_properties if name == TOLD):
+            shown = lines if terminalreporter.verbosity > 0 else lines[-1:]
+            terminalreporter.write_line("\n".join([f"{report.nodeid}:", *shown]))
+
+
 @pytest.fixture(scope="session")
 def cell() -> None:
     """Skip the test that asks where nothing could keep a snippet that gets out."""

@@ -13,7 +13,7 @@ import pytest
 from escape_arena import Arena
 from escape_corpus import Snippet, attacks, snippets, twins
 from escape_layers import CHECK, LAYERS
-from escape_table import summary, table
+from escape_table import TOLD, summary, table
 from escape_trials import FAILED, RAN, REFUSED, Outcome, Trials
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ SELECTED = 12
 
 SHOWING_LIFE = ("dunder", "numpy-modules", "plugin-api")
 """The families whose twins say that a node runs code at all, where no check refuses any."""
+
+BY_NUMBER = ("210", "211", "212", "213", "214", "217", "233")
+"""The attacks on other processes by their numbers."""
 
 SYSTEMS = [layer for layer in LAYERS if layer != CHECK]
 
@@ -87,6 +90,15 @@ def test_an_ordinary_users_node_holds_too() -> None:
     assert_contained(run(frozenset({CHECK}), selection("user"), as_user=True))
 
 
+def test_one_users_workers_reach_nobody_by_number_where_seccomp_is_missing() -> None:
+    by_number = [each for each in attacks() if each.name[:3] in BY_NUMBER]
+
+    outcomes = run(frozenset({CHECK, "seccomp"}), by_number, as_user=True)
+
+    assert len(by_number) == len(BY_NUMBER)
+    assert_contained(outcomes)
+
+
 def test_the_systems_layers_hold_without_the_check_and_answer_no_call_that_leads_out() -> None:
     (surface,) = snippets("surface")
 
@@ -101,18 +113,24 @@ def test_the_systems_layers_hold_without_the_check_and_answer_no_call_that_leads
 @pytest.mark.parametrize("as_user", [False, True], ids=["root", "user"])
 @pytest.mark.parametrize("with_check", [True, False], ids=["check", "no-check"])
 @pytest.mark.parametrize("layer", ["none", *SYSTEMS])
-def test_every_snippet_without_each_layer(layer: str, *, with_check: bool, as_user: bool) -> None:
+def test_every_snippet_without_each_layer(
+    layer: str, *, with_check: bool, as_user: bool, record_property
+) -> None:
+    """How many ran, were refused and failed is shown at the end of the run."""
     off = ({layer} - {"none"}) | (set() if with_check else {CHECK})
 
-    assert_contained(run(frozenset(off), attacks(), as_user=as_user))
+    outcomes = run(frozenset(off), attacks(), as_user=as_user)
+
+    record_property(TOLD, [*table(outcomes), summary(outcomes)])
+    assert_contained(outcomes)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("layer", LAYERS)
 def test_what_each_layer_stops_alone(layer: str, record_property) -> None:
-    """Asserts no more than that all was tried: the table is for ``SECURITY.md``."""
+    """Asserts no more than that all was tried: what it shows is for people."""
     with Arena(frozenset(LAYERS) - {layer}) as arena:
         outcomes = Trials(arena).run(attacks())
 
-    record_property("table", "\n".join([*table(outcomes), summary(outcomes)]))
+    record_property(TOLD, [*table(outcomes), summary(outcomes)])
     assert len(outcomes) == len(attacks())

@@ -36,6 +36,9 @@ from pye2core.messages import (
     Notification,
     NotificationCode,
     NotificationKind,
+    OfferState,
+    PairingOffer,
+    PairingRequest,
     PayloadMessage,
     PipelineCommand,
     PipelineConfig,
@@ -207,6 +210,22 @@ MESSAGES = {
         ),
         False,
     ),
+    "a request to be paired": (
+        Command(
+            Action.PAIR,
+            None,
+            BOB.address,
+            DESK,
+            pairing=PairingRequest("0a" * 8, "1b" * 16, "2c" * 32),
+        ),
+        False,
+    ),
+    "a heartbeat with an offer to be paired": (
+        Heartbeat(
+            "attic", ALICE.address, pairing=PairingOffer(OfferState.OPEN, "0a" * 8, "1b" * 16)
+        ),
+        False,
+    ),
 }
 
 
@@ -249,7 +268,8 @@ def refused_messages(good: bytes) -> list[dict[str, Any]]:
         "cut short": (good[:150], "shape"),
         "another version": (good[:4] + b"\x02" + good[5:], "unsupported"),
         "an unknown kind": (good[:5] + b"\x05" + good[6:], "unsupported"),
-        "an unknown flag": (good[:6] + b"\x09" + good[7:], "shape"),
+        "an unknown flag": (good[:6] + b"\x11" + good[7:], "shape"),
+        "encrypted, and to be paired": (good[:6] + b"\x09" + good[7:], "shape"),
         "another magic": (b"\x93pyf" + good[4:], "shape"),
     }
     late = {"now": (NOON + timedelta(days=7)).isoformat()}

@@ -12,7 +12,14 @@ from pye2core.clock import ManualClock
 from pye2core.connection import VolatileMemory
 from pye2core.errors import MessageRejected
 from pye2core.identity import Identity
-from pye2core.messages import Action, Command, InstancePath, PayloadMessage, Requester
+from pye2core.messages import (
+    Action,
+    Command,
+    InstancePath,
+    PairingRequest,
+    PayloadMessage,
+    Requester,
+)
 
 if TYPE_CHECKING:
     from pye2core.messages import Message
@@ -28,6 +35,13 @@ COMMAND = Command(
     Action.ARCHIVE_PIPELINE, "p1", BOB.address, Requester(ALICE.address, "desk", "desk_1")
 )
 QUESTION = Command(Action.FULL_HEARTBEAT, None, BOB.address, Requester(ALICE.address, "desk", "1"))
+REQUEST = Command(
+    Action.PAIR,
+    None,
+    BOB.address,
+    Requester(ALICE.address, "desk", "1"),
+    pairing=PairingRequest("0a" * 8, "1b" * 16, "2c" * 32),
+)
 PAYLOAD = PayloadMessage(
     InstancePath("p1", "METER_01", "north"), {"RESULT": 42}, Requester(BOB.address)
 )

@@ -301,7 +301,7 @@ def read_message(
     at = 161 if flags & 1 else 40
     if len(data) < at + 40 + 12 + 64:
         raise Refused("shape")
-    if flags > 7 or (flags & 2 and flags & 1) or (flags & 6 and kind != 1):
+    if flags > 15 or (flags & 10 and flags & 1) or flags & 10 == 10 or (flags & 14 and kind != 1):
         raise Refused("shape")
     if flags & 1:
         receiver, key_id, wrapped = data[40:73], data[73:81], data[81:161]

@@ -8,13 +8,14 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_support import ALICE, BOB, COMMAND, MALLORY, PAYLOAD, QUESTION, Pair
+from native_support import ALICE, BOB, COMMAND, MALLORY, PAYLOAD, QUESTION, REQUEST, Pair
 
 from pye2_native_wire.layout import header_bytes, read_header
 from pye2_native_wire.signing import FOR_MESSAGE, signature_of
-from pye2_native_wire.values import packed
+from pye2_native_wire.values import packed, unpacked
+from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
-from pye2core.messages import Action, PipelineConfig
+from pye2core.messages import Action, Heartbeat, PipelineConfig
 
 if TYPE_CHECKING:
     from typing import Any
@@ -27,6 +28,7 @@ ALL = [
     pytest.param(COMMAND, False, id="command in clear"),
     pytest.param(COMMAND, True, id="command"),
     pytest.param(QUESTION, False, id="question"),
+    pytest.param(REQUEST, False, id="request to be paired"),
     pytest.param(PAYLOAD, True, id="payload"),
     pytest.param(PAYLOAD, False, id="payload in clear"),
 ]
@@ -155,6 +157,69 @@ def test_a_question_cannot_pass_for_one_and_be_another_command(pair: Pair) -> No
 
     assert pair.bob.dialect.parse(disguised).asks_for_sign_of_life
     assert pair.refused(disguised) == "shape"
+
+
+def test_a_request_to_be_paired_cannot_pass_for_one_and_be_another_command(pair: Pair) -> None:
+    data = pair.sealed(REQUEST, encrypt=False)
+    header = data[: read_header(data)[1]]
+    disguised = signed(header, packed({"action": Action.STOP.name}))
+
+    assert pair.bob.dialect.parse(disguised).asks_to_pair
+    assert pair.refused(disguised) == "shape"
+
+
+def test_a_request_to_be_paired_that_does_not_say_so_outside_is_none(pair: Pair) -> None:
+    data = pair.sealed(REQUEST, encrypt=False)
+    header, body_at = read_header(data)
+    silent = signed(header_bytes(evolve(header, asks_to_pair=False)), data[body_at:-64])
+
+    assert not pair.bob.dialect.parse(silent).asks_to_pair
+    assert pair.refused(silent) == "shape"
+
+
+def test_a_request_to_be_paired_is_not_sent_without_what_it_says(pair: Pair) -> None:
+    with pytest.raises(UnsendableValue, match="PAIR cannot be sent without its request"):
+        pair.sealed(evolve(REQUEST, pairing=None), encrypt=False)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        "0a",
+        {},
+        {"tag": "0a" * 8, "nonce": "1b" * 16},
+        {"tag": "0A" * 8, "nonce": "1b" * 16, "proof": "2c" * 32},
+        {"tag": "0a" * 9, "nonce": "1b" * 16, "proof": "2c" * 32},
+        {"tag": "0a" * 8, "nonce": "1b" * 16, "proof": "2c" * 32 + "\n"},
+        {"tag": "0a" * 8, "nonce": "1b" * 16, "proof": 7},
+    ],
+)
+def test_a_request_to_be_paired_of_another_shape_is_rejected(pair: Pair, said: Any) -> None:
+    data = pair.sealed(REQUEST, encrypt=False)
+    header = data[: read_header(data)[1]]
+
+    assert pair.refused(signed(header, packed({"action": "PAIR", "pairing": said}))) == "shape"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("open", "shape"),
+        ({"state": "OPEN", "tag": "0a" * 8}, "shape"),
+        ({"state": "OPEN", "tag": "0a" * 8, "nonce": "1B" * 16}, "shape"),
+        ({"state": "AJAR", "tag": "0a" * 8, "nonce": "1b" * 16}, "unsupported"),
+    ],
+)
+def test_an_offer_to_be_paired_of_another_shape_is_rejected(
+    pair: Pair, said: Any, reason: str
+) -> None:
+    data = pair.sealed(Heartbeat("attic", ALICE.address), encrypt=False)
+    header, body_at = read_header(data)
+    body = unpacked(data[body_at:-64])
+
+    assert pair.refused(signed(header_bytes(header), packed(body))) == ""
+    assert pair.refused(signed(header_bytes(header), packed({**body, "pairing": said}))) == reason
 
 
 def test_a_version_that_is_not_known_says_what_to_install(pair: Pair) -> None:

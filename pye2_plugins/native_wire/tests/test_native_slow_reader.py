@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import slow_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_support import ALICE, BOB, COMMAND, PAYLOAD, Pair
+from native_support import ALICE, BOB, COMMAND, PAYLOAD, REQUEST, Pair
 from test_native_values import values
 
 from pye2_native_wire.commands import command_map
@@ -49,6 +49,13 @@ def test_a_command_is_read_from_the_document_alone(command: Command, encrypt: bo
     )
     assert said["digest"] == PAIR.bob.dialect.parse(data).digest
     assert slow_reader.same(said["body"], unpacked(packed(command_map(command))))
+
+
+def test_a_request_to_be_paired_is_read_from_the_document_alone() -> None:
+    said = slowly_read(PAIR.sealed(REQUEST, encrypt=False))
+
+    assert said["body"]["action"] == "PAIR"
+    assert said["body"]["pairing"] == {"tag": "0a" * 8, "nonce": "1b" * 16, "proof": "2c" * 32}
 
 
 def test_a_payload_is_read_from_the_document_alone() -> None:

@@ -1,13 +1,17 @@
 """`pye2 node doctor`: what confines code on this machine, and what to do about what is missing."""
 
 import json
+import os
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from pye2_node.cli import node
 from pye2_node.home import Home
+from pye2_node.node_clock import clock_trouble
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
 
@@ -25,6 +29,25 @@ def machine(monkeypatch):
         monkeypatch.setattr("pye2_node.doctor._missing_layers", found)
 
     return says
+
+
+@pytest.fixture
+def closed_to_us():
+    """Makes a folder one that this process may not look into, root's process neither."""
+
+    @contextmanager
+    def close(folder):
+        mode, user = folder.stat().st_mode, os.geteuid()
+        folder.chmod(0)
+        if user == 0:
+            os.seteuid(60991)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+            folder.chmod(mode)
+
+    return close
 
 
 def examine(*arguments):
@@ -85,6 +108,18 @@ def test_a_clock_that_is_behind_the_last_run_of_the_node_is_told(machine, tmp_pa
     told = CliRunner().invoke(node, ["--home", str(tmp_path), "doctor"]).stdout
 
     assert "this node ran at" in told
+
+
+def test_of_a_home_that_this_user_may_not_see_the_clock_is_compared_with_nothing(
+    tmp_path, closed_to_us, monkeypatch
+):
+    monkeypatch.setattr("pye2_node.node_clock._TIMESYNC", Path("/no-timesync"))
+    folder = tmp_path / "home"
+    with Home.open(folder) as home:
+        home.note_running(SYSTEM_CLOCK.now() + timedelta(days=9))
+
+    with closed_to_us(folder):
+        assert clock_trouble(SYSTEM_CLOCK.now(), folder) is None
 
 
 @pytest.mark.parametrize("layer", sorted(LAYERS))

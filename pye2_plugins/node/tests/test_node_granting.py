@@ -262,8 +262,26 @@ def test_what_is_lacking_is_told_with_the_command(asked_at_home):
 
     assert lacking.value.command == f"pye2 node allow {ALICE} --module pandas"
     assert lacking.value.command in str(lacking.value)
+    assert lacking.value.asked == asked
     assert lacking.value.lacking == {"modules": ["pandas"]}
     assert lacking.value.address == ALICE
+
+
+def test_of_what_was_asked_for_it_is_told_what_is_granted_and_of_all_else_nothing(asked_at_home):
+    asked, granted = {"network": True, "modules": ["pandas"]}, NETWORK.with_more(PICTURES)
+
+    with pytest.raises(GrantMissing) as lacking:
+        asked_at_home(asked, ALICE, granted={ALICE: granted})
+
+    said = f"asks for the network, the module pandas, of which {ALICE} is not granted on"
+    assert said in str(lacking.value)
+    assert ": the module pandas; on the node run: " in str(lacking.value)
+    assert "pictures" not in str(lacking.value)
+
+
+def test_where_nothing_of_it_is_granted_it_is_told_once(asked_at_home):
+    with pytest.raises(GrantMissing, match=r"asks for the network, which .* is not granted on"):
+        asked_at_home({"network": True}, ALICE, granted={})
 
 
 def test_all_whose_settings_it_has_must_be_granted_it(asked_at_home):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pye2_native_wire.layout import Header
-    from pye2core.messages import CommandBody, Origin
+    from pye2core.messages import CommandBody, Origin, PairingRequest
 
 _BY_NAME = frozenset({Action.ARCHIVE_PIPELINE, Action.DELETE_PIPELINE})
 _WITH_BODY = _BY_NAME | {
@@ -60,6 +60,7 @@ def command_map(command: Command) -> dict[str, Any]:
     return {
         "action": command.action.name,
         **_body_map(command.action, command.body),
+        **_pairing_map(command),
         **abilities_map(command.requester.capabilities, command.introductions),
     }
 
@@ -83,6 +84,14 @@ def _body_map(action: Action, body: CommandBody) -> dict[str, Any]:
         " it what the action acts on, see pye2core.messages.CommandBody.",
         path="body",
     )
+
+
+def _pairing_map(command: Command) -> dict[str, Any]:
+    if command.action is not Action.PAIR:
+        return {}
+    from pye2_native_wire.pairing import request_map  # it is rarely needed
+
+    return {"pairing": request_map(command.pairing)}
 
 
 def _update_map(update: InstanceUpdate) -> dict[str, Any]:
@@ -110,7 +119,8 @@ def command_from(header: Header, said: Mapping[str, Any], origin: Origin) -> Com
 def _command_from(header: Header, said: Mapping[str, Any], origin: Origin) -> Command:
     action = member_at(said, "action", Action)
     in_clear = header.receiver is None
-    if in_clear and header.asks_for_sign_of_life is not (action in SIGNS_OF_LIFE):
+    asks = (header.asks_for_sign_of_life, header.asks_to_pair)
+    if in_clear and asks != (action in SIGNS_OF_LIFE, action is Action.PAIR):
         raise misshapen("its header and its body disagree about what it asks for")
     return Command(
         action=action,
@@ -120,7 +130,14 @@ def _command_from(header: Header, said: Mapping[str, Any], origin: Origin) -> Co
         delegation=header.delegation,
         introductions=introductions_in(said),
         origin=origin,
+        pairing=_pairing_from(said) if action is Action.PAIR else None,
     )
+
+
+def _pairing_from(said: Mapping[str, Any]) -> PairingRequest:
+    from pye2_native_wire.pairing import request_from  # it is rarely needed
+
+    return request_from(required(said, "pairing", dict))
 
 
 def _body_from(action: Action, said: Mapping[str, Any]) -> CommandBody:

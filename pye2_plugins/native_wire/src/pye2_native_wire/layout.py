@@ -26,7 +26,11 @@ SIGNATURE_BYTES: Final = 64
 ENCRYPTED: Final = 1
 SIGN_OF_LIFE: Final = 2
 DELEGATED: Final = 4
-_KNOWN_FLAGS: Final = ENCRYPTED | SIGN_OF_LIFE | DELEGATED
+TO_PAIR: Final = 8
+_IN_CLEAR: Final = SIGN_OF_LIFE | TO_PAIR
+"""What anybody may ask for, of which a message has one at most."""
+_FOR_COMMANDS: Final = _IN_CLEAR | DELEGATED
+_KNOWN_FLAGS: Final = ENCRYPTED | _FOR_COMMANDS
 
 _FIRST = struct.Struct(">4sBBB33s")
 _RECEIVER = struct.Struct(">33s8s80s")
@@ -78,6 +82,7 @@ class Header:
         receiver: who can open it; None for everybody.
         asks_for_sign_of_life: whether it is a command in clear that only asks a node to show
             itself.
+        asks_to_pair: whether it is a command in clear that asks a node to be paired.
         message_id: 16 random bytes.
         created: when it was sealed.
         expires: when a command ceases to be one; None for other kinds.
@@ -102,6 +107,7 @@ class Header:
     session_id: str | None
     path: InstancePath
     delegation: str | None = None
+    asks_to_pair: bool = False
 
 
 # --- to bytes -------------------------------------------------------------------------------------
@@ -117,6 +123,7 @@ def header_bytes(header: Header) -> bytes:
         ENCRYPTED * (header.receiver is not None)
         + SIGN_OF_LIFE * header.asks_for_sign_of_life
         + DELEGATED * (header.delegation is not None)
+        + TO_PAIR * header.asks_to_pair
     )
     path = header.path
     return b"".join(
@@ -200,12 +207,8 @@ def _read(data: bytes) -> tuple[Header, int]:
 
 
 def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, int]:
-    asks, is_encrypted = bool(flags & SIGN_OF_LIFE), bool(flags & ENCRYPTED)
-    is_delegated = bool(flags & DELEGATED)
-    is_for_commands = asks or is_delegated
-    contradict = is_for_commands and kind != Kind.COMMAND
-    if flags & ~_KNOWN_FLAGS or (asks and is_encrypted) or contradict:
-        raise misshapen(f"its flags {flags:#04x} contradict each other or are unknown")
+    _require_possible(flags, kind)
+    is_encrypted, is_delegated = bool(flags & ENCRYPTED), bool(flags & DELEGATED)
     place = _FIRST.size
     receiver = None
     if is_encrypted:
@@ -222,7 +225,8 @@ def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, 
         kind=kind,
         sender=sender,
         receiver=receiver,
-        asks_for_sign_of_life=asks,
+        asks_for_sign_of_life=bool(flags & SIGN_OF_LIFE),
+        asks_to_pair=bool(flags & TO_PAIR),
         message_id=message_id,
         created=_moment(created),
         expires=_moment(expires) if expires else None,
@@ -235,6 +239,17 @@ def _read_on(data: bytes, kind: Kind, flags: int, sender: str) -> tuple[Header, 
     )
     _require_consistent(header)
     return header, place
+
+
+def _require_possible(flags: int, kind: Kind) -> None:
+    asks = flags & _IN_CLEAR
+    if (
+        flags & ~_KNOWN_FLAGS
+        or asks == _IN_CLEAR
+        or (asks and flags & ENCRYPTED)
+        or (flags & _FOR_COMMANDS and kind != Kind.COMMAND)
+    ):
+        raise misshapen(f"its flags {flags:#04x} contradict each other or are unknown")
 
 
 def _require_consistent(header: Header) -> None:

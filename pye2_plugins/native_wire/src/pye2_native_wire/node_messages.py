@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pye2_native_wire.layout import Header
-    from pye2core.messages import Origin, SandboxReport
+    from pye2core.messages import Origin, PairingOffer, SandboxReport
 
 _CODES = frozenset(NotificationCode)
 
@@ -197,6 +197,7 @@ def heartbeat_map(heartbeat: Heartbeat) -> dict[str, Any]:
                 "version": heartbeat.version,
                 "signatures": None if signatures is None else dict(signatures),
                 "sandbox": _sandbox_map(heartbeat.sandbox),
+                "pairing": _pairing_map(heartbeat.pairing),
                 "clock": heartbeat.clock_trouble,
             }
         ),
@@ -218,6 +219,23 @@ def _sandbox_in(said: Mapping[str, Any]) -> SandboxReport | None:
 
     layers, missing = texts_at(told, "layers"), texts_by_name_at(told, "missing")
     return SandboxReport(tuple(layers), missing, unsafe=required(told, "unsafe", bool))
+
+
+def _pairing_map(offer: PairingOffer | None) -> dict[str, Any] | None:
+    if offer is None:
+        return None
+    from pye2_native_wire.pairing import offer_map  # it is rarely needed
+
+    return offer_map(offer)
+
+
+def _pairing_in(said: Mapping[str, Any]) -> PairingOffer | None:
+    told = optional(said, "pairing", dict)
+    if told is None:
+        return None
+    from pye2_native_wire.pairing import offer_from  # it is rarely needed
+
+    return offer_from(told)
 
 
 def heartbeat_from(header: Header, said: Mapping[str, Any], origin: Origin) -> Heartbeat:
@@ -255,6 +273,7 @@ def heartbeat_from(header: Header, said: Mapping[str, Any], origin: Origin) -> H
         version=optional(said, "version", str),
         signatures=texts_by_name_at(said, "signatures") if has_signatures else None,
         sandbox=_sandbox_in(said),
+        pairing=_pairing_in(said),
         clock_trouble=optional(said, "clock", str),
         active_signatures=frozenset(texts_at(said, "active")),
         is_supervisor=required(said, "supervisor", bool),

@@ -64,6 +64,7 @@ class NativeSealedMessage(SealedMessage):
         path: what it says it is about; nothing for a command.
         is_command: whether it is a command to a node.
         asks_for_sign_of_life: whether it only asks a node to show itself, and says so in clear.
+        asks_to_pair: whether it asks a node to be paired, and says so in clear.
         is_encrypted: whether only its receiver can read what it says.
         delegation: of a command, in whose name a node brings it.
         header: all that is said outside of its body.
@@ -80,6 +81,7 @@ class NativeSealedMessage(SealedMessage):
     path: InstancePath = field(init=False)
     is_command: bool = field(init=False)
     asks_for_sign_of_life: bool = field(init=False)
+    asks_to_pair: bool = field(init=False)
     is_encrypted: bool = field(init=False)
     delegation: str | None = field(init=False)
 
@@ -91,6 +93,7 @@ class NativeSealedMessage(SealedMessage):
         self.recipient = header.target or (receiver.address if receiver is not None else None)
         self.path = header.path
         self.asks_for_sign_of_life = header.asks_for_sign_of_life
+        self.asks_to_pair = header.asks_to_pair
         self.is_encrypted = receiver is not None
         self.delegation = header.delegation
 

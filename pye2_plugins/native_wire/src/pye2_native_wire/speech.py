@@ -21,6 +21,7 @@ from pye2_native_wire.values import packed
 from pye2_wire.unsendable import UnsendableValue
 from pye2core.messages import (
     SIGNS_OF_LIFE,
+    Action,
     Command,
     Heartbeat,
     InstancePath,
@@ -140,6 +141,7 @@ class Speech:
                 **common,
                 kind=Kind.COMMAND,
                 asks_for_sign_of_life=key is None and message.action in SIGNS_OF_LIFE,
+                asks_to_pair=key is None and message.action is Action.PAIR,
                 expires=now + self._command_life,
                 target=message.target,
                 name=message.requester.name,

@@ -152,6 +152,7 @@ def _told_of(header: Header) -> Mapping[str, Any]:
         "session_id": header.session_id,
         "path": [path.pipeline, path.signature, path.instance_id],
         "asks_for_sign_of_life": header.asks_for_sign_of_life,
+        "asks_to_pair": header.asks_to_pair,
         **({} if header.delegation is None else {"delegation": header.delegation}),
     }
 

@@ -56,21 +56,29 @@ class Granting:
         for address in sorted(config.set_by) or [""]:
             lacking = asked.lacking_in(self._granted(address))
             if any(lacking):
-                raise self._missing(address, lacking, path)
+                raise self._missing(address, asked, lacking, path)
         refuse_home(asked, self._home)
 
     def share_of(self, config: InstanceConfig) -> Share:
         """On whose account an instance's processes are, and how much each of these may have."""
         return Share(config.set_by, share_among(self._count()))
 
-    def _missing(self, address: str, lacking: Grants, path: InstancePath) -> GrantMissing:
+    def _missing(
+        self, address: str, asked: Grants, lacking: Grants, path: InstancePath
+    ) -> GrantMissing:
+        """What is said: everybody may hear it, so it tells only what was asked for.
+
+        What else is granted, and to whom, is the owner's to know.
+        """
         command = f"pye2 node allow {address} {lacking.as_options()}"
+        here = f"{address or 'nobody'} is not granted on {self._node_name}"
+        which = f"which {here}" if lacking == asked else f"of which {here}: {lacking}"
         return GrantMissing(
-            f"the instance {path.instance_id!r} asks for {lacking}, which {address or 'nobody'} is"
-            f" not granted on {self._node_name}; on the node run: {command} (with the --home or"
-            " --name that the node was started with)",
+            f"the instance {path.instance_id!r} asks for {asked}, {which}; on the node run:"
+            f" {command} (with the --home or --name that the node was started with)",
             pipeline=path.pipeline,
             address=address,
+            asked=asked.as_settings(),
             lacking=lacking.as_settings(),
             command=command,
         )

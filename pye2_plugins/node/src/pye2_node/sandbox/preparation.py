@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pye2_node.sandbox.confinement import CHANNEL_FD, Confinement, confine_worker
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.namespaces import enter_namespaces
+from pye2_node.sandbox.layers.numbers import no_process_of_others
 from pye2_node.sandbox.layers.proof import FORBIDDEN, why_it_does_not_hold
 from pye2_node.sandbox.layers.seccomp import WorkerFilter
 from pye2_node.sandbox.layers.syscalls import this_architecture
@@ -111,7 +112,20 @@ def _proven(confinement: Confinement, missing: dict[str, str]) -> Prepared:
         reason = why_it_does_not_hold(alone, forbidden[layer])
         if reason is not None:
             missing[layer] = reason
-    return Prepared(_only(confinement, confinement.layers - missing.keys()), missing)
+    held = _only(confinement, confinement.layers - missing.keys())
+    return Prepared(held._replace(is_apart=_can_live_apart(held)), missing)
+
+
+def _can_live_apart(held: Confinement) -> bool:
+    """Whether workers have to have numbers of processes of their own, and can."""
+    are_strangers = Layer.UID in held.layers and held.first_user is not None
+    if are_strangers or held.filter is not None or Layer.NAMESPACES not in held.layers:
+        return False
+    zygote = os.getpid()
+    alone = functools.partial(
+        confine_worker, _only(held, {Layer.NAMESPACES})._replace(is_apart=True), zygote
+    )
+    return why_it_does_not_hold(alone, no_process_of_others(zygote)) is None
 
 
 def _only(confinement: Confinement, layers: AbstractSet[Layer]) -> Confinement:

@@ -38,8 +38,8 @@ _CAPABILITIES_OF_ROOT: Final = "CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_KILL"
 _PLAIN_PATH: Final = re.compile(r"/[A-Za-z0-9_./+@~,=%-]*")
 """In some lines of a unit a path cannot be quoted, in others it must be."""
 
-_NAMESPACES: Final = "user mnt net ipc uts"
-_NAMESPACES_OF_ROOT: Final = "mnt net ipc uts"
+_NAMESPACES: Final = "user mnt net ipc pid uts"
+_NAMESPACES_OF_ROOT: Final = "mnt net ipc pid uts"
 
 
 @frozen

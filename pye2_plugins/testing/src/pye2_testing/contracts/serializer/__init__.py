@@ -1,8 +1,8 @@
 """What every wire dialect promises the kernel: meaning arrives, and nothing else gets through.
 
 You are at the entrance and in the room of tests of meaning, signatures and encryption; ``facts``
-beside it tests what is told of senders, ``messages`` makes what is said, ``others`` has what other
-dialects say.
+beside it tests what is told of senders, ``pairing`` what strangers say to each other, ``messages``
+makes what is said, ``others`` has what other dialects say.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pye2_testing.contracts.serializer import messages
 from pye2_testing.contracts.serializer.facts import TellsWhatItIsTold
 from pye2_testing.contracts.serializer.messages import RECEIVER, SENDER, STRANGER
 from pye2_testing.contracts.serializer.others import FOREIGN, installed_dialects_but
+from pye2_testing.contracts.serializer.pairing import CarriesPairing
 from pye2core.errors import DialectUnusable, InvalidAddress, MessageRejected
 from pye2core.messages import Action, Command, InstancePath, PayloadMessage, Requester
 
@@ -55,7 +56,7 @@ _COMMAND = Command(
 )
 
 
-class SerializerContract(TellsWhatItIsTold):
+class SerializerContract(TellsWhatItIsTold, CarriesPairing):
     """The tests of a wire dialect; a subclass names the class and its plugin.
 
     A subclass is called ``Test…``. A test that it replaces has a reason: ``@departs("…")``, or

@@ -20,6 +20,9 @@ from pye2core.messages import (
     Notification,
     NotificationCode,
     NotificationKind,
+    OfferState,
+    PairingOffer,
+    PairingRequest,
     PayloadMessage,
     PipelineCommand,
     PipelineConfig,
@@ -88,6 +91,22 @@ _orders = (
     | st.tuples(st.sampled_from(_NO_BODY), st.none())
 )
 
+
+def _digits(count: int) -> st.SearchStrategy[str]:
+    """So many lower-case hex digits."""
+    return st.text("0123456789abcdef", min_size=count, max_size=count)
+
+
+offers = st.builds(PairingOffer, st.sampled_from(OfferState), _digits(16), _digits(32))
+pairing_requests = st.builds(
+    lambda target, session, introduced, said: Command(
+        Action.PAIR, None, target, session, introductions=introduced, pairing=said
+    ),
+    names,
+    _sessions,
+    introductions,
+    st.builds(PairingRequest, _digits(16), _digits(32), _digits(64)),
+)
 commands = st.builds(
     lambda order, target, session, delegation, introduced: Command(
         order[0], order[1], target, session, delegation, introduced
@@ -130,6 +149,7 @@ heartbeats = st.builds(
         st.dictionaries(names, texts, max_size=3),
         unsafe=st.booleans(),
     ),
+    pairing=st.none() | offers,
     clock_trouble=st.none() | texts,
     is_supervisor=st.booleans(),
     presence=st.sampled_from(Presence),
