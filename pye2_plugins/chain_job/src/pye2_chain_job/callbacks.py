@@ -25,6 +25,7 @@ from pye2core.abc import CodeFailure, FunctionSource
 from pye2core.code import capture
 from pye2core.descriptors import Stage
 from pye2core.errors import CallTimedOut, CodeError, NodeError, SandboxDied
+from pye2core.messages import GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +70,7 @@ class Callbacks:
         collected: Mapping[int, list[Any]],
     ) -> None:
         self._context = context
-        self._functions = {**_own_functions(), **_functions_of(code)}
+        self._functions = {**_own_functions(), **_functions_of(code, settings)}
         self._settings = settings
         self._collected = collected
         self._sandbox: Sandbox | None = None
@@ -163,14 +164,18 @@ def _failed(call: Call, error: CodeError | NodeError) -> CallFailed:
     return CallFailed(call, CodeFailure(type(error).__name__, str(error), function=stage))
 
 
-def _functions_of(code: JobCode) -> dict[str, FunctionSource]:
-    """The user's functions; the workers' is there to be checked only."""
+def _functions_of(code: JobCode, settings: JobSettings) -> dict[str, FunctionSource]:
+    """The user's functions; the workers' is there to be checked only.
+
+    One that asks for grants is checked where it is to run: here it may not use what they open.
+    """
     functions = {
-        "worker": FunctionSource(code.worker, PARAMETERS[Stage.WORKER]),
         "process": FunctionSource(code.process, PARAMETERS[Stage.PROCESS]),
         "finish": FunctionSource(code.finish, PARAMETERS[Stage.FINISH]),
         "aggregate": FunctionSource(code.aggregate, PARAMETERS[Stage.AGGREGATE]),
     }
+    if not settings.node_plugin_config.get(GRANTS):
+        functions["worker"] = FunctionSource(code.worker, PARAMETERS[Stage.WORKER])
     if code.progress is not None:
         functions["progress"] = FunctionSource(code.progress, PROGRESS_PARAMETERS)
     return functions
