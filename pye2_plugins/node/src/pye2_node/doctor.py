@@ -147,6 +147,7 @@ def _print(findings: list[LayerFinding], *, is_enough: bool) -> None:
     click.echo()
     if not is_enough:
         click.echo("Nodes on this machine refuse code of others: it takes landlock or seccomp.")
+        click.echo("With --unsafe they run it, and it can do whatever the node's user can.")
     elif all(finding.holds for finding in findings):
         click.echo("Code of others runs here behind every layer.")
     else:
