@@ -190,7 +190,9 @@ def deny(
 
 
 def _denied(file: Path, address: str) -> str:
-    return "not allowed any more" if allow_file.deny(file, address) else "was not allowed"
+    if not allow_file.deny(file, address):
+        return "was not allowed"
+    return "not allowed any more; what it has running goes on, but for what uses grants"
 
 
 def _withdrawn(file: Path, address: str, less: Grants, *, may_delegate: bool) -> str:
