@@ -38,6 +38,16 @@ def test_each_cause_says_what_to_do_next_and_no_password(error, words):
     assert "s3cr3t" not in str(told)
 
 
+def test_a_connection_that_ends_while_tls_begins_may_be_to_a_port_without_it():
+    encrypted = evolve(BROKER, tls=TlsSettings())
+
+    told = broker_failures.not_reached(
+        encrypted, ConnectionResetError(104, "reset"), plain_scheme="pigeon", how_to_start=""
+    )
+
+    assert "Is this its TLS port?" in str(told)
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [(20, "name that one's file"), (85, "made anew"), (92, "made anew")],

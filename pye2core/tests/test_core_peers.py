@@ -117,6 +117,20 @@ def test_a_name_is_not_taken_over_by_another_address(book: PeerBook) -> None:
     assert CELLAR not in book.online()
 
 
+@pytest.mark.parametrize(
+    ("pinned", "advice"), [({"attic": ATTIC}, "pye2 pair CODE --replace"), ({}, "another --name")]
+)
+def test_a_taken_name_says_what_to_do_about_it(
+    clock: ManualClock, pinned: dict[str, str], advice: str
+) -> None:
+    book = PeerBook(clock, pinned)
+    if not pinned:
+        book.hear(Heartbeat("attic", ATTIC))
+
+    with pytest.raises(MessageRejected, match=advice):
+        book.hear(Heartbeat("attic", CELLAR))
+
+
 def test_a_name_is_not_taken_over_from_a_node_that_is_away(
     book: PeerBook, clock: ManualClock
 ) -> None:

@@ -242,6 +242,14 @@ def test_a_file_of_ours_that_is_missing_is_told(authority, tmp_path, missing):
     assert refused.value.setting == missing
 
 
+def test_a_certificate_whose_key_is_elsewhere_is_told(authority, caplog):
+    ours = authority.issue("laptop")
+
+    with pytest.raises(SettingsError, match=r"without its private key.*PYE2_TLS_CLIENT_KEY"):
+        TlsSettings(client_certificate=ours.certificate).context()
+    assert not caplog.records, "a certificate is no secret"
+
+
 def test_what_is_no_certificate_is_told(tmp_path):
     file = tmp_path / "client.pem"
     file.write_text("not a certificate")

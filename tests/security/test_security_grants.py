@@ -158,7 +158,7 @@ def test_a_module_that_is_not_installed_is_told_with_what_to_run(
         "import no_such_module\nreturn 1", {"modules": ["no_such_module"]}
     )
 
-    with pytest.raises(DeployFailed, match="pip install no_such_module"):
+    with pytest.raises(DeployFailed, match="the module no_such_module is not installed here"):
         pipeline.deploy(timeout=PATIENCE)
 
 

@@ -438,6 +438,37 @@ def test_code_that_is_refused_is_told_before_anything_is_begun(in_no_time, world
     in_no_time(main)
 
 
+def test_what_workers_ask_for_need_not_be_granted_to_the_main_node(in_no_time, world_for) -> None:
+    async def main() -> None:
+        asked = {"modules": ["pandas"]}
+        code = "import pandas\nreturn [plugin.cfg_job_id]"
+        world = world_for(
+            CUSTOM_CODE_REMOTE_NODE=encode(code), NODE_PLUGIN_CONFIG={"GRANTS": asked}
+        )
+        last = await world.to_the_end()
+        assert last["STATE"] == "FINISHED"
+        begun = [
+            each.body.instances[0].settings
+            for each in world.context.network.commands
+            if each.action is Action.UPDATE_PIPELINE
+        ]
+        assert [each["GRANTS"] for each in begun] == [asked, asked]
+
+    in_no_time(main)
+
+
+def test_code_of_workers_that_ask_for_nothing_is_checked_by_the_main_node(
+    in_no_time, world_for
+) -> None:
+    async def main() -> None:
+        code = encode("import pandas\nreturn [1]")
+        world = world_for(CUSTOM_CODE_REMOTE_NODE=code, NODE_PLUGIN_CONFIG={"GRANTS": {}})
+        with pytest.raises(CodeRefused, match="pandas"):
+            await world.begin()
+
+    in_no_time(main)
+
+
 def test_code_that_is_not_packed_is_told(in_no_time, world_for) -> None:
     async def main() -> None:
         world = world_for(**{PROCESS: "return 1 + 1"})

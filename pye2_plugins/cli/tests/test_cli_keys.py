@@ -320,6 +320,7 @@ def test_a_node_that_runs_is_to_be_restarted(key, tmp_path):
 
     assert "restart the node" in str(running)
     assert "pinned_nodes" in str(running)
+    assert "known_nodes.toml" in str(running)
 
 
 # --- passphrase -----------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ import pytest
 
 from pye2_broker import EmbeddedBroker
 from pye2_cli.fleet import Fleet
+from pye2_cli.nodes import told_sandbox
 from pye2core import Session
 from pye2core.identity import load_or_create_key
+from pye2core.messages import SandboxReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +138,21 @@ def test_nodes_tells_what_a_node_can_run_and_what_confines_it(fleet: Fleet) -> N
     assert {"layers", "missing", "unsafe"} == row["sandbox"].keys()
     assert f"CUSTOM_EXEC_01 {row['signatures']['CUSTOM_EXEC_01']}" in told
     assert all(layer in told for layer in row["sandbox"]["layers"])
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        (SandboxReport(("namespaces", "rlimits")), "refuses code"),
+        (SandboxReport(("namespaces",), unsafe=True), "namespaces (unsafe)"),
+        (SandboxReport(("seccomp",)), "seccomp"),
+        (None, ""),
+    ],
+)
+def test_a_node_that_runs_no_code_of_others_is_told_from_one_that_does(
+    report: SandboxReport | None, told: str
+) -> None:
+    assert told_sandbox(report) == told
 
 
 @pytest.mark.skipif(

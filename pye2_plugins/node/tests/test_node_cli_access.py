@@ -1,6 +1,7 @@
 """`pye2 node allow`, `deny` and `who`: grants on the command line; and what the doctor says."""
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -102,6 +103,19 @@ def test_what_cannot_be_granted_is_refused_and_nobody_allowed(owner, option, val
     assert "nobody" in owner("who")
 
 
+def test_what_is_granted_and_not_there_is_said_when_it_is_granted(owner):
+    said = owner("allow", ALICE, "--folder", "/no/such/folder", "--module", "no_such_module")
+
+    assert f"{ALICE}: allowed" in said
+    assert "note: /no/such/folder cannot be used" in said
+    assert "note: the module no_such_module is not installed" in said
+
+
+def test_a_home_in_which_no_node_has_run_is_noticed_by_each_command(owner, tmp_path):
+    for words in (["allow", ALICE], ["deny", ALICE], ["who"]):
+        assert f"no node has run in {tmp_path / 'home'} yet" in owner(*words)
+
+
 def test_the_nodes_home_cannot_be_granted(owner, tmp_path):
     with pytest.raises(NodeError, match="home"):
         owner("allow", ALICE, "--folder", str(tmp_path))
@@ -133,6 +147,41 @@ def test_the_doctor_looks_whether_what_is_granted_is_there(owner, tmp_path, monk
     for name in ("no_such_module", "/no/such/folder", "/dev/no-such-device"):
         assert any(name in problem for problem in finding["problems"])
         assert name in words
+    assert "pip install" not in words, "a module's name may be that of somebody else's distribution"
+
+
+@pytest.mark.parametrize("option", ["--folder", "--folder-rw"])
+def test_the_doctor_says_what_the_code_of_others_may_not_use(owner, tmp_path, monkeypatch, option):
+    (tmp_path / "mine").mkdir(mode=0o300)
+    owner("allow", ALICE, option, str(tmp_path / "mine"))
+
+    words, _ = examined(tmp_path, monkeypatch)
+
+    of_an_ordinary_user = "read" if option == "--folder" else "write to"
+    said = "not open to the code of others" if os.geteuid() == 0 else of_an_ordinary_user
+    assert said in words.partition("→")[2]
+
+
+def test_the_doctor_takes_the_nodes_home_behind_it_too(owner, tmp_path, monkeypatch):
+    owner("allow", ALICE, "--module", "no_such_module")
+
+    async def nothing_missing():
+        return {}
+
+    monkeypatch.setattr("pye2_node.doctor._missing_layers", nothing_missing)
+
+    assert "no_such_module" in owner("doctor")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root looks at the homes of others")
+def test_the_doctor_says_for_whom_it_has_tried(owner, tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    os.chown(tmp_path / "home", 4242, 4242)
+
+    words, _ = examined(tmp_path, monkeypatch)
+
+    assert "This was tried as root" in words
+    assert "sudo -u #4242" in words
 
 
 @pytest.mark.parametrize(

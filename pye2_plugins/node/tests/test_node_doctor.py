@@ -86,6 +86,7 @@ def test_without_landlock_and_seccomp_it_ends_with_1(machine):
     assert examine().exit_code == 1
     said = json.loads(examine("--json").stdout)
     assert said["runs_custom_code"] is False
+    assert "--unsafe" in examine().stdout
 
 
 def test_a_clock_that_is_not_set_is_told(machine, monkeypatch):

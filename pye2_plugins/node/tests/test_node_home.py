@@ -83,3 +83,32 @@ def test_a_node_lives_in_a_folder_of_its_name_by_default(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
     assert default_home("kitchen") == tmp_path / ".pye2" / "kitchen"
+
+
+@pytest.mark.parametrize(
+    ("home", "white_list"),
+    [(0o777, 0o600), (0o770, 0o600), (0o755, 0o666), (0o711, 0o664)],
+    ids=["everybody's", "a group's", "the list is everybody's", "the list is a group's"],
+)
+def test_a_home_in_which_others_could_allow_themselves_is_refused(tmp_path, home, white_list):
+    path = tmp_path / "home"
+    path.mkdir()
+    (path / "allow.toml").touch()
+    (path / "allow.toml").chmod(white_list)
+    path.chmod(home)
+
+    with pytest.raises(NodeError, match="chmod go-w"):
+        Home.open(path)
+
+    path.chmod(0o755)
+    (path / "allow.toml").chmod(0o644)
+    Home.open(path).close()
+
+
+def test_a_list_that_others_do_not_reach_may_have_any_mode(tmp_path):
+    path = tmp_path / "home"
+    path.mkdir(mode=0o700)
+    (path / "allow.toml").touch()
+    (path / "allow.toml").chmod(0o664)
+
+    Home.open(path).close()

@@ -1,6 +1,7 @@
 """A whole node on a broker within this process, with puppets for runners."""
 
 import asyncio
+import logging
 import queue
 from datetime import UTC, datetime
 
@@ -9,6 +10,8 @@ from node_support import FRIEND, SECONDS, STRANGER, RunningNode, pipeline, puppe
 
 from pye2_node.changes import digest_of
 from pye2_node.commands import NodeAction
+from pye2_node.sandbox import SandboxLimits
+from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2_node.store import Store
 from pye2_testing import MemoryTransport
 from pye2_wire.serializer import Pye2Serializer
@@ -103,6 +106,29 @@ def test_a_node_says_if_its_clock_is_not_set(start, caplog, clock, said):
     start(clock=clock)
 
     assert caplog.text.count("the clock of this machine is not set") == said
+
+
+@pytest.mark.parametrize(
+    ("unsafe", "layers", "refuses"),
+    [
+        (False, ALL_LAYERS - {Layer.LANDLOCK, Layer.SECCOMP}, True),
+        (True, ALL_LAYERS - {Layer.LANDLOCK, Layer.SECCOMP}, False),
+        (False, ALL_LAYERS - {Layer.NAMESPACES}, False),
+    ],
+    ids=["nothing confines", "its owner wants it so", "confined"],
+)
+def test_a_node_that_refuses_code_says_so_as_it_starts(
+    start, friend, caplog, monkeypatch, unsafe, layers, refuses
+):
+    caplog.set_level(logging.INFO)
+    chosen = SandboxLimits(layers=layers, unsafe=unsafe)
+    monkeypatch.setattr("pye2_node.node.limits_chosen", lambda choices: chosen)
+
+    start()
+
+    told = friend.heartbeat("n1", lambda each: each.sandbox and "custom code is" in caplog.text)
+    assert told.sandbox.refuses_code is refuses
+    assert ("custom code is refused here" in caplog.text) is refuses
 
 
 def test_a_node_without_a_broker_says_so(tmp_path, registry):

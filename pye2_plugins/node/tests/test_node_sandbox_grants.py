@@ -305,7 +305,10 @@ def test_a_module_that_ends_its_process_is_told_by_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("grants", "says"),
     [
-        (Grants(modules=("no_such_module",)), "pip install no_such_module"),
+        (
+            Grants(modules=("no_such_module",)),
+            "no_such_module is not installed here; where the node",
+        ),
         (Grants(modules=("xml.no_such_part",)), "has no xml.no_such_part"),
         (Grants(folders=("/no/such/folder",)), "/no/such/folder"),
         (Grants(folders=("/etc/passwd",)), "is none"),

@@ -146,8 +146,9 @@ def test_with_a_broker_on_the_command_line_that_file_may_lack():
 def test_a_brokers_password_never_gets_into_a_unit(monkeypatch):
     monkeypatch.setenv("PYE2_BROKER", "mqtt://me:hush@broker.lan")
 
-    with pytest.raises(SettingsError, match=r"/etc/pye2/node\.env"):
+    with pytest.raises(SettingsError, match=r"/etc/pye2/node\.env") as refused:
         install("install-service", "--broker", "mqtt://me:hush@broker.lan")
+    assert refused.value.setting == "password", "it is not that a broker is missing"
     assert "hush" not in install("install-service").output
 
 
@@ -196,14 +197,54 @@ def test_the_unit_of_a_users_own_manager_has_only_what_that_can_do(monkeypatch, 
 
 def test_what_is_to_be_granted_is_let_in():
     unit = unit_of(
-        *("install-service", "--device", "/dev/video0", "--folder", "/srv/photos"),
+        *("install-service", "--device", "/dev/video0", "--folder-rw", "/srv/results"),
         *("--memory-max", "2G", "--tasks-max", "100"),
     )
 
     assert "PrivateDevices" not in unit
     assert unit["DeviceAllow"] == ["/dev/video0 rw"]
-    assert unit["ReadWritePaths"] == ["/srv/photos"]
+    assert unit["ReadWritePaths"] == ["/srv/results"]
     assert (unit["MemoryMax"], unit["TasksMax"]) == (["2G"], ["100"])
+
+
+def test_a_folder_to_read_is_shown_where_it_is_hidden_and_never_written_to():
+    unit = unit_of("install-service", "--folder", "/srv/photos", "--folder", "/home/ann/photos")
+
+    assert "/home/ann/photos" in unit["BindReadOnlyPaths"]
+    assert "/srv/photos" not in unit["BindReadOnlyPaths"], "it is seen as it is"
+    assert not unit.keys() & {"ReadWritePaths", "BindPaths"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--folder", "/"), ("--folder-rw", "/"), ("--folder-rw", "/proc")),
+        *(("--folder", "photos"), ("--device", "/etc/passwd"), ("--device", "video0")),
+    ],
+)
+def test_what_cannot_be_granted_is_not_let_in(option, value):
+    result = install("install-service", option, value)
+
+    assert result.exit_code == 2
+    assert repr(value) in result.stderr
+
+
+@pytest.mark.parametrize(("account", "whose"), [("pye2", "that pye2 may"), ("root", "a group")])
+def test_who_needs_rights_to_what_is_granted_is_said(account, whose):
+    result = install(
+        *("install-service", "--user-account", account, "--folder", "/srv/photos"),
+        *("--folder-rw", "/srv/results", "--device", "/dev/video0"),
+    )
+
+    assert whose in result.stderr
+    assert "read /srv/photos, write to /srv/results, use /dev/video0" in result.stderr
+
+
+def test_a_service_of_ones_own_has_no_other_account():
+    result = install("install-service", "--user", "--user-account", "root")
+
+    assert result.exit_code == 2
+    assert "--user-account" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -259,6 +300,7 @@ def test_only_the_unit_goes_to_standard_output_and_what_to_do_to_standard_error(
         ("--user-account", "root"),
         ("--user",),
         ("--device", "/dev/null", "--folder", "/srv", "--passphrase-credential", "/etc/pye2/p"),
+        ("--folder", "/home", "--folder-rw", "/srv"),
     ],
 )
 def test_systemd_has_nothing_to_say_against_it(tmp_path, options):

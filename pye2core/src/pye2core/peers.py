@@ -106,6 +106,7 @@ class PeerBook:
         self._ended = EndedLives()
         self._asking = RateLimit(clock, every=ASK_AGAIN_SECONDS, a_second=ASKED_A_SECOND)
         self._address_of = {name: with_prefix(address) for name, address in (pinned or {}).items()}
+        self._pinned = frozenset(self._address_of)
 
     def hear(self, heartbeat: Heartbeat) -> Heard:
         """Take in a heartbeat.
@@ -121,7 +122,7 @@ class PeerBook:
         if owner != heartbeat.address:
             raise MessageRejected(
                 f"{heartbeat.address} calls itself {heartbeat.name!r}, the name of {owner};"
-                " give one of the two nodes another --name",
+                f" {self._advice(heartbeat.name)}",
                 reason="name-taken",
                 sender=heartbeat.address,
             )
@@ -200,6 +201,17 @@ class PeerBook:
         if is_address(heartbeat.name):
             return with_prefix(heartbeat.name)
         return self._address_of.setdefault(heartbeat.name, heartbeat.address)
+
+    def _advice(self, taken: str) -> str:
+        """What to do about a name that another address has: two nodes, or one with a new key."""
+        if taken not in self._pinned:
+            return (
+                "give one of the two nodes another --name; if it is one with a new key, start anew"
+            )
+        return (
+            "it is pinned to that, by pinned_nodes or known_nodes.toml: if it is the same node with"
+            " a new key, pin that (`pye2 pair CODE --replace`)"
+        )
 
     def forget(self, address: str) -> None:
         """Take a node as offline from now on, as after its farewell."""

@@ -167,7 +167,7 @@ def _failed(call: Call, error: CodeError | NodeError) -> CallFailed:
 def _functions_of(code: JobCode, settings: JobSettings) -> dict[str, FunctionSource]:
     """The user's functions; the workers' is there to be checked only.
 
-    It is not if workers ask for something: what they may do is not what may be done here.
+    One that asks for grants is checked where it is to run: here it may not use what they open.
     """
     functions = {
         "process": FunctionSource(code.process, PARAMETERS[Stage.PROCESS]),

@@ -128,11 +128,12 @@ def _sandbox_as_object(report: SandboxReport | None) -> dict[str, Any] | None:
     }
 
 
-def _told_sandbox(heartbeat: Heartbeat) -> str:
+def told_sandbox(report: SandboxReport | None) -> str:
     """What confines the code that others send to a node; empty where it does not say."""
-    report = heartbeat.sandbox
     if report is None:
         return ""
+    if report.refuses_code:
+        return "refuses code"
     holding = ", ".join(report.layers) or "nothing"
     return f"{holding} (unsafe)" if report.unsafe else holding
 
@@ -171,7 +172,7 @@ def _table(session: Session, columns: Sequence[str]) -> Table:
             cell(row["pipelines"]),
             cell(row["cpu_percent"]),
             cell(row["available_gb"]),
-            cell(_told_sandbox(heartbeat)),
+            cell(told_sandbox(heartbeat.sandbox)),
             cell("\n".join(f"{name} {its}" for name, its in (row["signatures"] or {}).items())),
         )
         table.add_row(*cells[: len(columns)])

@@ -19,7 +19,7 @@ from attrs import evolve
 
 from pye2_node import allow_file
 from pye2_node.cli_access import allow, deny, shown, who
-from pye2_node.cli_options import DEFAULT_NAME, home_option, name_option
+from pye2_node.cli_options import DEFAULT_NAME, home_of, home_option, name_option
 from pye2_node.home import Home, default_home
 from pye2_node.service.command import install_service
 from pye2_node.settings import (
@@ -386,17 +386,19 @@ for _command in (allow, deny, who, install_service(node)):
 
 @node.command()
 @click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
+@name_option
+@home_option
 @click.pass_context
-def doctor(ctx: click.Context, *, as_json: bool) -> None:
+def doctor(ctx: click.Context, *, as_json: bool, name: str | None, home: Path | None) -> None:
     """Try what confines other people's code on this machine, and say what is missing.
 
-    Of the node whose --home or --name stands before the command it also says whether all is there
-    that it grants, and whether the clock is behind its last run. Ends with 1 if nodes here would
-    refuse such code.
+    It also says whether all is there that the node of --name or --home grants, and whether the
+    clock is behind its last run. Run it as the user that the node runs as. Ends with 1 if nodes
+    here would refuse such code.
     """
     from pye2_node.doctor import show_examination
 
-    ctx.exit(0 if show_examination(ctx.obj, as_json=as_json) else 1)
+    ctx.exit(0 if show_examination(home_of(ctx.obj, name, home), as_json=as_json) else 1)
 
 
 def main() -> None:

@@ -141,6 +141,17 @@ def allow(
             click.echo(f"{address}: granted {guest.grants}")
         if guest.may_delegate:
             click.echo(f"{address}: may bring work for others without a delegation")
+    _tell_what_is_not_there(grants, home)
+    _tell_if_no_node_has_run(home)
+
+
+def _tell_what_is_not_there(grants: Grants, home: Path) -> None:
+    """It may come later, or be mistyped. As another account root does not see all of this."""
+    from pye2_node.doctor_grants import problems_of
+
+    if os.getuid() == os.geteuid():
+        for problem in problems_of(grants, home):
+            click.echo(f"note: {problem}", err=True)
 
 
 @click.command()
@@ -175,10 +186,13 @@ def deny(
     for address in addresses:
         click.echo(f"{address}: {told(allow_file_of(home), address)}")
     ring(home)
+    _tell_if_no_node_has_run(home)
 
 
 def _denied(file: Path, address: str) -> str:
-    return "not allowed any more" if allow_file.deny(file, address) else "was not allowed"
+    if not allow_file.deny(file, address):
+        return "was not allowed"
+    return "not allowed any more; what it has running goes on, but for what uses grants"
 
 
 def _withdrawn(file: Path, address: str, less: Grants, *, may_delegate: bool) -> str:
@@ -207,6 +221,11 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
         click.echo(json.dumps(line) if as_json else shown(guest))
     if not content.guests and not as_json:
         click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
+    _tell_if_no_node_has_run(home)
+
+
+def _tell_if_no_node_has_run(home: Path) -> None:
+    """It may be another home that is meant."""
     if not key_file_of(home).exists():
         click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
 

@@ -32,12 +32,15 @@ home_option = click.option(
 )
 
 
-def home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
-    """The node's home; the options stand before the subcommand or behind it.
+def home_of(of_group: Path, name: str | None, home: Path | None) -> Path:
+    """The node's home; the options stand before the subcommand or behind it."""
+    if home is not None:
+        return home
+    return of_group if name is None else default_home(name)
 
-    From here on this process does what it does as whose the home is.
-    """
-    if home is None:
-        home = of_group if name is None else default_home(name)
-    act_as_owner_of(home)
-    return home
+
+def home_meant(of_group: Path, name: str | None, home: Path | None) -> Path:
+    """The same; from here on this process does what it does as whose the home is."""
+    meant = home_of(of_group, name, home)
+    act_as_owner_of(meant)
+    return meant

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -120,7 +121,22 @@ def show_examination(home: Path, *, as_json: bool) -> bool:
             click.echo("\n".join(in_words(home, is_confined=can_confine(holding))))
         if trouble is not None:
             click.echo(f"But {trouble}.")
+        if (owner := _other_owner_of(home)) is not None:
+            click.echo(
+                f"This was tried as root, and {home} is {owner}'s: `sudo -u {owner}` before this"
+                " command says what holds for a node of that account."
+            )
     return is_enough
+
+
+def _other_owner_of(home: Path) -> str | None:
+    """Whose a home is, where root looks at that of another account."""
+    if os.geteuid() != 0 or not home.exists() or home.stat().st_uid == 0:
+        return None
+    try:
+        return home.owner()
+    except KeyError:  # an account that has no name on this machine
+        return f"#{home.stat().st_uid}"
 
 
 def _print(findings: list[LayerFinding], *, is_enough: bool) -> None:
@@ -131,6 +147,7 @@ def _print(findings: list[LayerFinding], *, is_enough: bool) -> None:
     click.echo()
     if not is_enough:
         click.echo("Nodes on this machine refuse code of others: it takes landlock or seccomp.")
+        click.echo("With --unsafe they run it, and it can do whatever the node's user can.")
     elif all(finding.holds for finding in findings):
         click.echo("Code of others runs here behind every layer.")
     else:

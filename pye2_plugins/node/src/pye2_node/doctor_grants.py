@@ -6,7 +6,8 @@ On the command line's side of the node.
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
+import os
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import asdict, frozen
@@ -15,15 +16,16 @@ from pye2_node.allow_file import read_allow_file
 from pye2_node.granting import refuse_home
 from pye2_node.home import allow_file_of
 from pye2_node.sandbox.layers.names import ONE_FOR_FILES
+from pye2_node.sandbox.layers.openings import CannotOpen, find_openings
+from pye2core.code.grants import Grants
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
     from pye2_node.allow_file import Guest
-    from pye2core.code.grants import Grants
-
 
 _NOT_CONFINED: Final = (
     "Modules can be granted here. The network, folders and devices cannot: to keep code to them"
@@ -66,24 +68,39 @@ def examine_grants(home: Path) -> tuple[list[GrantsFinding], list[str]]:
 
 
 def _finding(guest: Guest, home: Path) -> GrantsFinding:
-    problems = list(_problems_of(guest.grants, home))
+    problems = list(problems_of(guest.grants, home))
     return GrantsFinding(guest.address, guest.grants.as_settings(), problems)
 
 
-def _problems_of(grants: Grants, home: Path) -> Iterator[str]:
-    for folder in (*grants.folders, *grants.folders_rw):
-        if not Path(folder).is_dir():
-            yield f"{folder} is no folder"
-    for device in grants.devices:
-        if not Path(device).is_char_device():
-            yield f"{device} is no character device"
+def problems_of(grants: Grants, home: Path) -> Iterator[str]:
+    """Why some of what is granted cannot be had on this machine, by a node with this home."""
+    for one in _places_one_by_one(grants):
+        try:
+            (place,) = find_openings(one, 0, as_stranger=_are_workers_strangers(home)).places
+        except CannotOpen as error:
+            yield str(error)
+            continue
+        wanted = os.R_OK | (os.W_OK if place.is_written else 0)
+        if not os.access(place.source, wanted):
+            yield f"this user may not {'write to' if place.is_written else 'read'} {place.path}"
     for module in sorted({name.partition(".")[0] for name in grants.modules}):
         if importlib.util.find_spec(module) is None:
-            yield f"the module {module} is not installed here: python -m pip install {module}"
+            yield f"the module {module} is not installed in {sys.prefix}"
     try:
         refuse_home(grants, home)
     except NodeError as error:
         yield str(error)
+
+
+def _places_one_by_one(grants: Grants) -> Iterator[Grants]:
+    yield from (Grants(folders=(each,)) for each in grants.folders)
+    yield from (Grants(folders_rw=(each,)) for each in grants.folders_rw)
+    yield from (Grants(devices=(each,)) for each in grants.devices)
+
+
+def _are_workers_strangers(home: Path) -> bool:
+    """Whether the code of others runs as users that own nothing: where the node is root's."""
+    return os.geteuid() == 0 and (not home.exists() or home.stat().st_uid == 0)
 
 
 def in_words(home: Path, *, is_confined: bool) -> list[str]:

@@ -22,7 +22,9 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from pye2core.messages import InstancePath
 
 _ONLY_OWNER = 0o700
+_WRITTEN_BY_OTHERS = 0o022
+_SEARCHED_BY_OTHERS = 0o011
 
 
 def default_home(name: str) -> Path:
@@ -85,7 +89,7 @@ class Home:
 
         Raises:
             HomeInUse: another process runs the node of this home.
-            NodeError: the folder cannot be made or written to.
+            NodeError: the folder cannot be made or written to; or others can write to it.
         """
         try:
             path.mkdir(mode=_ONLY_OWNER, parents=True, exist_ok=True)
@@ -96,6 +100,11 @@ class Home:
                 " user may write to, or name another one with --home"
             )
             raise NodeError(message) from error
+        try:
+            _refuse_what_others_write(path)
+        except NodeError:
+            os.close(descriptor)
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -178,6 +187,28 @@ class Home:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _refuse_what_others_write(home: Path) -> None:
+    """Whoever can write to the white list, or put another in its place, can allow himself.
+
+    Raises:
+        NodeError: others can.
+    """
+    let_in = stat.S_IMODE(home.stat().st_mode)
+    list_ = allow_file_of(home)
+    places = [home]
+    if let_in & _SEARCHED_BY_OTHERS and list_.exists():
+        places.append(list_)
+    for place in places:
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if mode & _WRITTEN_BY_OTHERS:
+            quoted = shlex.quote(str(place))
+            raise NodeError(
+                f"{place} is not used, because others on this machine can write to it, and so allow"
+                f" themselves: its mode is {mode:03o}. Run `chmod go-w {quoted}`, and look whom"
+                f" `pye2 node who --home {shlex.quote(str(home))}` shows"
+            )
 
 
 def _in_use(path: Path, holder: int | None) -> HomeInUse:

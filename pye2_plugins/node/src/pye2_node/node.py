@@ -376,9 +376,12 @@ class Node:
         report = self._pool.report()
         if report is None:
             return
-        _log.info("custom code is confined by: %s", ", ".join(report.layers) or "nothing")
+        if report.refuses_code:
+            _log.error("custom code is refused here: neither Landlock nor seccomp can confine it")
+        else:
+            _log.info("custom code is confined by: %s", ", ".join(report.layers) or "nothing")
         for layer, why in report.missing.items():
-            _log.warning("custom code runs without the layer %s: %s", layer, why)
+            _log.warning("the layer %s is missing (`pye2 node doctor`): %s", layer, why)
         self.note_change()
 
     async def _connect(self, at_the_end: AsyncExitStack) -> None:

@@ -78,7 +78,7 @@ def _why_unreachable(
         what = str(error) or type(error).__name__
         why = f"The broker at {at} cannot be reached ({what}). {_CHECK_NETWORK}"
         if broker.tls is not None and isinstance(error, ConnectionError):
-            why += f" {tls_failures.our_certificate(broker)}"
+            why += f" Is this its TLS port? {tls_failures.our_certificate(broker)}"
     return why
 
 

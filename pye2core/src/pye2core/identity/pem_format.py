@@ -67,4 +67,4 @@ def _password_mismatch(password: str | None) -> str:
 def _unreadable(password: str | None) -> str:
     if password is None:
         return "It is not a private key in PEM (a text that starts with BEGIN PRIVATE KEY)."
-    return "Either the password is wrong, or it is not a private key in PEM."
+    return "Either the password is wrong, or it is not a private key in PEM. Try another."

@@ -138,3 +138,8 @@ class SandboxReport:
     layers: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(factory=dict)
     unsafe: bool = False
+
+    @property
+    def refuses_code(self) -> bool:
+        """Whether the node runs no code of others: it takes Landlock or seccomp, or its owner."""
+        return not self.unsafe and {"landlock", "seccomp"}.isdisjoint(self.layers)

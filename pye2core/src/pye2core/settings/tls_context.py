@@ -98,11 +98,27 @@ def _introduce_ourselves(context: ssl.SSLContext, settings: TlsSettings) -> None
     if certificate is None:
         _check_nothing_is_left_over(settings)
         return
+    if key is None:
+        _check_key_is_in(certificate)
     _warn_if_open(key or certificate)
     try:
         context.load_cert_chain(certificate, key, lambda: _passphrase_of(settings))
     except (OSError, ValueError) as error:  # ssl.SSLError is one of the former
         raise _unusable_certificate(settings, error) from error
+
+
+def _check_key_is_in(certificate: Path) -> None:
+    """A file that cannot be read is told of as such later."""
+    try:
+        text = certificate.read_bytes()
+    except OSError:
+        return
+    if b"BEGIN CERTIFICATE" in text and b"PRIVATE KEY" not in text:
+        raise SettingsError(
+            f"The client certificate {certificate} comes without its private key. Name the key's"
+            f" file as {_named('client_key')}.",
+            setting="client_key",
+        )
 
 
 def _check_nothing_is_left_over(settings: TlsSettings) -> None:

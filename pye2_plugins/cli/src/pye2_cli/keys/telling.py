@@ -63,6 +63,7 @@ def still_to_do(place: KeyPlace, old: str, new: str, old_file: Path, *, runs: bo
     restart = "restart the node, which still runs with the old key" if runs else "start the node"
     names = (
         "start clients anew that have heard the node's name: for them it belongs to the old"
-        f" address; where it is pinned, pin {new} (pinned_nodes)"
+        f" address; where it is pinned, pin {new} (pinned_nodes; `pye2 pair --replace` or your"
+        " editor does it in known_nodes.toml)"
     )
     return [restart, names, everywhere + " (nodes whose jobs it does, or who do its)", undo, keep]

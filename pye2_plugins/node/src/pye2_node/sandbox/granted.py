@@ -112,8 +112,8 @@ def _load_granted(name: str) -> None:
         if missing == name and name != top and top in sys.modules:
             raise CannotOpen(f"the module {top} that is installed here has no {name}") from None
         raise CannotOpen(
-            f"the module {missing} is not installed here{_for(missing, name)}; there, run:"
-            f" {sys.executable} -m pip install {missing.partition('.')[0]}"
+            f"the module {missing} is not installed here{_for(missing, name)}; where the node"
+            f" runs, install what has it into {sys.prefix}"
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a module's own code; whatever it raises
         raise CannotOpen(

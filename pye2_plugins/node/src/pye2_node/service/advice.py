@@ -43,12 +43,32 @@ def _steps(service: Service) -> Iterator[str]:
         )
     if not service.home.is_relative_to(STATES):
         yield f"the home: sudo install -d -m 700 -o {service.account} {home}"
+    yield from _rights_to_what_is_granted(service)
     yield (
         f"the unit: put what was printed into {_UNITS / service.unit}, then sudo systemctl"
         f" daemon-reload && sudo systemctl enable --now {service.unit}"
     )
     yield f"look: journalctl -u {service.unit}"
     yield f"allow somebody: sudo {_allow(service)}"
+
+
+def _rights_to_what_is_granted(service: Service) -> Iterator[str]:
+    uses = {
+        "read": service.folders,
+        "write to": service.folders_rw,
+        "use": service.devices,
+    }
+    told = [f"{verb} {shlex.quote(str(each))}" for verb, places in uses.items() for each in places]
+    if told and service.is_root:
+        yield (
+            f"what you will grant: see that a group other than root's may {', '.join(told)};"
+            " docs/grants.md says why"
+        )
+    elif told:
+        yield (
+            f"what you will grant: see that {service.account} may {', '.join(told)}; where a group"
+            f" may, sudo usermod -aG GROUP {service.account}"
+        )
 
 
 def _steps_of_a_user(service: Service) -> Iterator[str]:

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from pye2_node.home import default_home
 from pye2_node.settings import OwnersChoices
+from pye2core.code.grants import Grants, read_grants
 from pye2core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -84,16 +85,23 @@ _a_path = click.Path(path_type=Path)
     "devices",
     metavar="/dev/…",
     multiple=True,
-    type=_a_path,
     help="A device that you will grant to somebody; without any, the service sees none.",
 )
 @click.option(
     "--folder",
     "folders",
-    metavar="FOLDER",
+    metavar="PATH",
     multiple=True,
-    type=_a_path,
-    help="A folder that you will grant to somebody; without any, only the home can be written to.",
+    help="A folder that you will grant to somebody for reading; without any, none of the home"
+    " folders is seen.",
+)
+@click.option(
+    "--folder-rw",
+    "folders_rw",
+    metavar="PATH",
+    multiple=True,
+    help="A folder that you will grant to somebody for writing; without any, only the node's home"
+    " can be written to.",
 )
 @click.option(
     "--memory-max",
@@ -173,6 +181,8 @@ def _service(ctx: click.Context, given: Mapping[str, Any], asked: Mapping[str, A
     from pye2_node.service.unit import Service
 
     name = given.get("name") or "node"
+    if asked["of_a_user"] and "account" in _of_command_line(ctx):
+        raise click.UsageError("--user is a service of your own account: it has no --user-account")
     account = None if asked["of_a_user"] else asked["account"]
     home = _home(given, name, is_system=account is not None)
     folder = home.parent if account is None else _SECRETS
@@ -182,6 +192,7 @@ def _service(ctx: click.Context, given: Mapping[str, Any], asked: Mapping[str, A
     assert isinstance(ctx.parent.command, click.Group)
     # -I: nothing of the environment says what Python loads. The module alone, not all of `pye2`.
     command = [sys.executable, "-I", "-m", "pye2_node", "--name", name, "--home", str(home)]
+    let_in = _let_in(asked)
     return Service(
         name=name,
         command=[*command, *_options(ctx.parent.command, given)],
@@ -191,11 +202,20 @@ def _service(ctx: click.Context, given: Mapping[str, Any], asked: Mapping[str, A
         is_environment_needed="broker" not in given,
         passphrase=asked["passphrase"],
         installation=installation(),
-        devices=asked["devices"],
-        folders=asked["folders"],
+        devices=[Path(each) for each in let_in.devices],
+        folders=[Path(each) for each in let_in.folders],
+        folders_rw=[Path(each) for each in let_in.folders_rw],
         memory=asked["memory"],
         tasks=asked["tasks"],
     )
+
+
+def _let_in(asked: Mapping[str, Any]) -> Grants:
+    """What is to be granted: nothing that `pye2 node allow` refuses."""
+    try:
+        return read_grants({key: asked[key] for key in ("devices", "folders", "folders_rw")})
+    except ValueError as error:
+        raise click.UsageError(f"what is to be let in {error}") from None
 
 
 def _home(given: Mapping[str, Any], name: str, *, is_system: bool) -> Path:
@@ -216,7 +236,7 @@ def _refuse_password(given: Mapping[str, Any], secrets: Path) -> None:
         raise SettingsError(
             "a unit can be read by everybody on the machine, so that no password may be in it:"
             f" leave --broker away and write PYE2_BROKER=… into {secrets}, of mode 600",
-            setting="broker",
+            setting="password",
         )
 
 

@@ -56,7 +56,8 @@ class Service:
         passphrase: the encrypted credential with the passphrase of the node's key.
         installation: folders that the service must be able to read.
         devices: of the machine, to be granted to instances.
-        folders: outside of the home, to be granted to instances for writing.
+        folders: outside of the home, to be granted to instances for reading.
+        folders_rw: likewise, for writing.
         memory: how much all of it may take, as systemd writes it.
         tasks: how many processes and threads all of it may have.
     """
@@ -71,6 +72,7 @@ class Service:
     installation: Sequence[Path] = ()
     devices: Sequence[Path] = ()
     folders: Sequence[Path] = ()
+    folders_rw: Sequence[Path] = ()
     memory: str = "75%"
     tasks: int = 2048
 
@@ -142,22 +144,22 @@ def _files(service: Service) -> Iterator[str]:
     if not service.is_root:
         yield f"User={service.account}"
         yield "RemoveIPC=yes"
-    home, folders = service.home, list(service.folders)
+    home, written = service.home, list(service.folders_rw)
     if home != STATES and home.is_relative_to(STATES):
         yield f"StateDirectory={_path(home).removeprefix(f'{STATES}/')}"
         yield "StateDirectoryMode=0700"
     else:
-        folders.insert(0, home)
+        written.insert(0, home)
     yield f"WorkingDirectory={_path(home)}"
     yield "ProtectSystem=strict"
-    yield from _shown_of_homes(service, folders)
+    yield from _shown_of_homes(service, written)
     yield "PrivateTmp=yes"
-    yield from (f"ReadWritePaths={_path(each)}" for each in folders if not hidden([each]))
+    yield from (f"ReadWritePaths={_path(each)}" for each in written if not hidden([each]))
 
 
-def _shown_of_homes(service: Service, folders: Sequence[Path]) -> Iterator[str]:
-    """Home folders are hidden, but for what the service is made of and what it writes to."""
-    read, written = hidden(service.installation), hidden(folders)
+def _shown_of_homes(service: Service, to_write: Sequence[Path]) -> Iterator[str]:
+    """Home folders are hidden, but for what the service is made of, reads and writes to."""
+    read, written = hidden([*service.installation, *service.folders]), hidden(to_write)
     is_at_home = any(each.is_relative_to(home) for each in (*read, *written) for home in HOMES)
     yield "ProtectHome=tmpfs" if is_at_home else "ProtectHome=yes"
     yield from (f"BindReadOnlyPaths={_path(each)}" for each in read)
