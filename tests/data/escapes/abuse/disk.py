@@ -1,6 +1,6 @@
 # family: files
 # kind: dos
-# seconds: 6
+# seconds: 30
 # limit: disk
 # tries: as much on the node's disk as it keeps, by the plugin object's own method
 def job(plugin):

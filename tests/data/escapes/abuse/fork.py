@@ -1,6 +1,6 @@
 # family: processes
 # kind: dos
-# seconds: 4
+# seconds: 30
 # limit: processes
 # tries: processes that start processes, 300 at most
 def job(plugin):

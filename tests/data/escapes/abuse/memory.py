@@ -1,6 +1,6 @@
 # family: memory
 # kind: dos
-# seconds: 4
+# seconds: 30
 # limit: memory
 # tries: memory until there is none
 def job(plugin):

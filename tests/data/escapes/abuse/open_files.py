@@ -1,6 +1,6 @@
 # family: files
 # kind: dos
-# seconds: 4
+# seconds: 30
 # limit: open_files
 # tries: descriptors until there are no more, 5,000 at most
 def job(plugin):

@@ -1,6 +1,6 @@
 # family: output
 # kind: dos
-# seconds: 4
+# seconds: 30
 # limit: output
 # tries: a hundred megabytes of lines
 def job(plugin):

@@ -1,6 +1,6 @@
 # family: plugin-api
 # kind: dos
-# seconds: 6
+# seconds: 30
 # limit: payloads
 # tries: payloads without an end
 def job(plugin):

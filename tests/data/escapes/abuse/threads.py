@@ -1,6 +1,6 @@
 # family: processes
 # kind: dos
-# seconds: 4
+# seconds: 30
 # limit: processes threads
 # tries: threads until there are no more, 5,000 at most
 def job(plugin):
