@@ -1,0 +1,1 @@
+"""Any Python value to bytes and back, without pickle."""
