@@ -132,7 +132,7 @@ def _array(described: Any, shape: Any, by_rows: Any, data: Any) -> NDArray[Any]:
 
 def _scalar_apart(scalar: np.generic) -> tuple[Any, ...]:
     if isinstance(scalar, np.str_):
-        return "U", str(scalar)  # in an array, it would lose zeros at its end
+        return "U", str.__str__(scalar)  # anything else loses zeros at its end
     if isinstance(scalar, np.bytes_):
         return "S", bytes(scalar)
     if scalar.dtype.itemsize == 0:

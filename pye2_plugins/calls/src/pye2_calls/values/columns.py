@@ -33,9 +33,14 @@ def frequency_of(name: Any) -> Any:
     Raises:
         ValueError: there is none.
     """
+    return to_offset(_short(name))
+
+
+def _short(name: Any) -> str:
+    """The name of a frequency, as far as its length goes."""
     if len(exactly(str, name)) > _LONGEST_FREQUENCY:
         raise ValueError("a frequency is none")
-    return to_offset(name)
+    return str(name)
 
 
 def objects(items: list[Any]) -> Any:
@@ -150,7 +155,7 @@ def _periods_apart(values: Any) -> tuple[Any, ...]:
 
 def _periods(ordinals: Any, frequency: Any) -> Any:
     require_whole(ordinals)
-    return pd.PeriodIndex.from_ordinals(ordinals, freq=frequency_of(frequency)).array
+    return pd.PeriodIndex.from_ordinals(ordinals, freq=_short(frequency)).array
 
 
 def _interval_apart(value: Any) -> tuple[Any, ...]:
@@ -187,7 +192,7 @@ def _timedelta(span: Any) -> pd.Timedelta:
 
 
 def _period(ordinal: Any, frequency: Any) -> pd.Period:
-    return pd.Period(ordinal=exactly(int, ordinal), freq=frequency_of(frequency))
+    return pd.Period(ordinal=exactly(int, ordinal), freq=_short(frequency))
 
 
 def _interval(left: Any, right: Any, closed: Any) -> pd.Interval[Any]:

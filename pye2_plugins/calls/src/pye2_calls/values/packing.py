@@ -17,11 +17,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
+from attrs import frozen
 
 from pye2_calls.values.classes import kind_of_class
 from pye2_calls.values.errors import Refused, ValueNotCarried
 from pye2_calls.values.kinds import MARK, SEGMENT
 from pye2_calls.values.places import place_of_refusal
+from pye2_calls.values.plain import TUPLE
 from pye2_calls.values.refusals import refusal_of, refusal_of_class
 from pye2_calls.values.table import LEAVES, kind_of
 
@@ -42,9 +44,10 @@ NOT_MESSAGEPACK: Final = 0xC1
 
 NO_CLASSES: Final[Mapping[str, type]] = MappingProxyType({})
 
+_BUFFER: Final = 4096
+"""Bytes that msgpack begins with. With its own megabyte, the system is asked for each value."""
+
 _PLAIN: Final = frozenset({list, dict, tuple, set, frozenset})
-_TAKEN_FOR_OTHERS: Final = bytearray
-"""msgpack writes it as bytes, and asks nobody."""
 
 
 def pack(
@@ -90,9 +93,13 @@ class _Packing:
     def bytes_of(self, value: object) -> bytes:
         self._survey(value)
         if self._has_bytearrays:
-            value = self._with_bytearrays_apart(value)
+            value = _showing_bytearrays(value)
         body: bytes = msgpack.packb(
-            value, default=self._marked, strict_types=True, unicode_errors="surrogatepass"
+            value,
+            default=self._marked,
+            strict_types=True,
+            unicode_errors="surrogatepass",
+            buf_size=_BUFFER,
         )
         if not self._segments:
             return body
@@ -104,7 +111,7 @@ class _Packing:
         level = [value]
         for _ in range(NESTING_LIMIT):
             kinds = set(map(type, level))
-            self._has_bytearrays |= _TAKEN_FOR_OTHERS in kinds
+            self._has_bytearrays |= bytearray in kinds
             if kinds <= LEAVES:
                 return
             level = self._below(level)
@@ -157,13 +164,17 @@ class _Packing:
 
     def _marked(self, value: Any) -> Any:
         """What msgpack writes for what it does not know."""
+        if type(value) is tuple and not self._has_bytearrays:
+            return [_MARKS[TUPLE.number], *value]
+        if type(value) is _Shown:
+            value = value.it
         kind = self._kind(value)
         parts = self._parts.get(id(value))
         marked = [_MARKS[kind.number], *(self._apart(value, kind) if parts is None else parts)]
         if kind.buffered:
             marked[-1] = self._segment(marked[-1])
         if self._has_bytearrays:
-            marked[1:] = map(self._with_bytearrays_apart, marked[1:])
+            marked[1:] = map(_showing_bytearrays, marked[1:])
         return marked
 
     def _segment(self, buffer: memoryview) -> Any:
@@ -172,15 +183,23 @@ class _Packing:
         self._segments.append(buffer)
         return msgpack.ExtType(SEGMENT, buffer.nbytes.to_bytes(8, "big"))
 
-    def _with_bytearrays_apart(self, value: Any) -> Any:
-        """The same, with a marked list in place of each bytearray that msgpack would come to."""
-        if type(value) is bytearray:
-            return self._marked(value)
-        if type(value) is list:
-            return list(map(self._with_bytearrays_apart, value))
-        if type(value) is dict:
-            return {key: self._with_bytearrays_apart(item) for key, item in value.items()}
-        return value
+
+@frozen(eq=False)
+class _Shown:
+    """A bytearray in disguise: msgpack writes bytearrays as bytes, and asks nobody."""
+
+    it: bytearray
+
+
+def _showing_bytearrays(value: Any) -> Any:
+    """The same value, with each bytearray that msgpack would come to in disguise."""
+    if type(value) is bytearray:
+        return _Shown(value)
+    if type(value) is list:
+        return list(map(_showing_bytearrays, value))
+    if type(value) is dict:
+        return {key: _showing_bytearrays(item) for key, item in value.items()}
+    return value
 
 
 def _refusal(cls: type, value: Any) -> Refused:

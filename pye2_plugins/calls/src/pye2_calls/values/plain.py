@@ -194,8 +194,11 @@ def _uuid(data: Any) -> UUID:
     return UUID(bytes=exactly(bytes, data))
 
 
+TUPLE: Final = Kind(1, (tuple,), iter, _tuple, items_inside, holds=True)
+"""By name, because tuples are many: packing and reading make short work of them."""
+
 KINDS: Final = (
-    Kind(1, (tuple,), iter, _tuple, items_inside, holds=True),
+    TUPLE,
     Kind(2, (set,), iter, _set, _set_inside, holds=True, weight=4),
     Kind(3, (frozenset,), iter, _frozenset, _set_inside, holds=True, weight=4),
     Kind(4, (bytearray,), lambda value: (memoryview(value),), _bytearray, buffered=True),

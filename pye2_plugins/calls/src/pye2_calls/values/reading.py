@@ -14,8 +14,9 @@ import msgpack
 from pye2_calls.values.errors import ValueNotReadable
 from pye2_calls.values.kinds import MARK, SEGMENT, Kind, short
 from pye2_calls.values.packing import HEAD, NO_CLASSES, NOT_MESSAGEPACK
-from pye2_calls.values.plain import MOST_COLLISIONS, require_spread
+from pye2_calls.values.plain import MOST_COLLISIONS, TUPLE, require_spread
 from pye2_calls.values.table import kind_numbered
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ def unpack(data: bytes | bytearray | memoryview, classes: Mapping[str, type] = N
         raise
     except Exception as error:  # whatever constructors make of bad parts
         raise ValueNotReadable(
-            f"the bytes are no value ({ascii(str(error))[1:_LONGEST_REASON]}); they must be what"
+            f"the bytes are no value ({printable(str(error)[:_LONGEST_REASON])}); they must be what"
             " pack() made, whole and unchanged"
         ) from error
 
@@ -104,10 +105,14 @@ class _Reading:
         return self._data[start : self._next_segment]
 
     def _list(self, items: list[Any]) -> Any:
-        if items and type(items[0]) is Kind:
-            return self._together(*items)
-        self._count(1)
-        return items
+        if not items or type(items[0]) is not Kind:
+            self._count(1)
+            return items
+        self._count(items[0].weight)
+        self._loose -= 1
+        if items[0] is TUPLE:
+            return tuple(items[1:])
+        return self._together(*items)
 
     def _dict(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
         self._count(1)
@@ -127,8 +132,6 @@ class _Reading:
             )
 
     def _together(self, kind: Kind, *parts: Any) -> Any:
-        self._count(kind.weight)
-        self._loose -= 1
         if kind.buffered and parts and type(parts[-1]) is memoryview:
             self._loose -= 1
         if kind.classed:
