@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fuzz_edits import Editor
 from fuzz_native import TARGETS as NATIVE
 from fuzz_native import require_reason
+from fuzz_values import TARGETS as VALUES
 
 from pye2_amqp.topology import Topology
 from pye2_cli.wire.files import messages_in
@@ -298,4 +299,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         )
     },
     **NATIVE,
+    **VALUES,
 }

@@ -122,6 +122,7 @@ def test_a_message_with_more_at_its_end_is_not_readable(data):
         made(EXCEPTION, "exec", nested(TUPLE, []), None),
         made(EXCEPTION, "ValueError", ["x"], None),
         made(EXCEPTION, "ValueError", nested(TUPLE, []), {"__traceback__": 1}),
+        made(EXCEPTION, "ValueError", nested(TUPLE, []), None),
         made(INSTANCE, "os:system", {}),
         made(INSTANCE, [], {}),
         made(DTYPE, "O"),

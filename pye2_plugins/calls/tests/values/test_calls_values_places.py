@@ -116,6 +116,14 @@ def test_a_key_whose_repr_fails_is_named_all_the_same():
     assert "(its key" in refusal({Unprintable(): 1}).path
 
 
+def test_what_lies_about_itself_is_refused_as_well():
+    class Liar(type):
+        __module__ = property(lambda cls: 1 / 0)
+
+    with pytest.raises(ValueNotCarried, match="cannot be written"):
+        pack(Liar("Fib", (), {})())
+
+
 class TestCycles:
     def test_a_list_in_itself(self):
         value = [0]

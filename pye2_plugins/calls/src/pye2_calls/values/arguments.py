@@ -21,7 +21,7 @@ def pack_arguments(
         ValueNotCarried: its path begins with ``args[2]`` or the name of a keyword.
     """
     try:
-        return pack([args, dict(kwargs)], classes, name="")
+        return pack([args, dict(kwargs)], classes, name="the arguments")
     except ValueNotCarried:
         pack(args, classes, name="args")
         for name, value in kwargs.items():

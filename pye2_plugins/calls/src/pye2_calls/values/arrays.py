@@ -123,7 +123,8 @@ def _array(described: Any, shape: Any, by_rows: Any, data: Any) -> NDArray[Any]:
     if prod(lengths) * dtype.itemsize != len(data):  # before anything of that size is made
         raise ValueError("an array has not as many bytes as its shape says")
     made = np.empty(lengths, dtype, order="C" if exactly(bool, by_rows) else "F")
-    _bytes_of(made)[:] = np.frombuffer(data, np.uint8)
+    if made.size:
+        _bytes_of(made)[:] = np.frombuffer(data, np.uint8)
     return made
 
 

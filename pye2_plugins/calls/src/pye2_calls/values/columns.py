@@ -95,6 +95,8 @@ def _masked(numbers: Any, missing: Any) -> Any:
     kind = arrays.get(exactly(np.ndarray, numbers).dtype.kind, pd.arrays.IntegerArray)
     if numbers.ndim != 1 or numbers.shape != exactly(np.ndarray, missing).shape:
         raise ValueError("a column has not as many numbers as it says")
+    if not numbers.dtype.isnative:
+        raise ValueError("a column's numbers are in another byte order than pandas reads")
     return kind(numbers, missing)
 
 

@@ -21,16 +21,17 @@ _TYPES: Final[dict[str, type[BaseException]]] = {
 }
 
 
-def _apart(value: BaseException) -> tuple[str, Any, Any]:
+def _apart(value: BaseException) -> tuple[str, Any, dict[str, Any]]:
     """Its name, what it is called with, and what was set on it, as its notes."""
     reduced: tuple[Any, ...] = tuple(value.__reduce__())
-    _, arguments, *state = reduced
-    return type(value).__name__, arguments, dict(state[0]) if state and state[0] else None
+    _, arguments, *more = reduced
+    state = {name: each for name, each in (more[0] or {}).items() if name != "args"} if more else {}
+    return type(value).__name__, arguments, state
 
 
 def _together(name: Any, arguments: Any, state: Any) -> BaseException:
     made = _TYPES[name](*exactly(tuple, arguments))
-    for attribute, value in exactly(dict, state or {}).items():
+    for attribute, value in exactly(dict, state).items():
         if attribute.startswith("__") and attribute != "__notes__":
             raise ValueError("an exception has an attribute that nobody sets")
         setattr(made, attribute, value)
@@ -40,7 +41,7 @@ def _together(name: Any, arguments: Any, state: Any) -> BaseException:
 def _inside(value: BaseException) -> Iterable[tuple[str, Any]]:
     _, arguments, state = _apart(value)
     yield from ((f".args[{place}]", item) for place, item in enumerate(arguments))
-    yield from ((f".{name}", item) for name, item in (state or {}).items())
+    yield from ((f".{name}", item) for name, item in state.items())
 
 
 KINDS: Final = (Kind(30, tuple(_TYPES.values()), _apart, _together, _inside, holds=True, weight=4),)

@@ -72,12 +72,13 @@ def pack(
     try:
         return packing.bytes_of(value)
     except Refused as refusal:
-        found = place_of_refusal(value, name, packing.parts_of, NESTING_LIMIT)
-        place, why = found or (name, refusal)
+        place, why = place_of_refusal(value, name, packing.parts_of, NESTING_LIMIT, refusal)
         raise ValueNotCarried(place, why.problem, why.way_out) from refusal
-    except (ValueError, OverflowError) as error:  # a text of four gigabytes
-        problem = f"cannot be written ({error})"
-        raise ValueNotCarried(name, problem, "pass it in smaller pieces") from error
+    except Exception as error:  # a text of four gigabytes, a class that lies about itself
+        problem = f"cannot be written ({type(error).__name__}: {error})"
+        raise ValueNotCarried(
+            name, problem, "pass it in smaller pieces, or as other types"
+        ) from error
 
 
 class _Packing:

@@ -17,11 +17,9 @@ _LONGEST_PLACE = 300
 
 
 def place_of_refusal(
-    value: object, name: str, parts_of: PartsOf, levels: int
-) -> tuple[str, Refused] | None:
+    value: object, name: str, parts_of: PartsOf, levels: int, refusal: Refused
+) -> tuple[str, Refused]:
     """The first thing that is refused: its place, as ``args[3].owner``, and why.
-
-    It is None if all is well.
 
     Args:
         value: where to look.
@@ -29,9 +27,13 @@ def place_of_refusal(
         parts_of: what a value holds that is neither list nor dictionary, with places; raises
             ``Refused``.
         levels: how deep a value may be nested.
+        refusal: why the whole was refused, should the walk find nothing.
     """
-    found = _Walk(parts_of, levels).found_in(value, name, {})
-    return None if found is None else (_cut(found[0]), found[1])
+    try:
+        place, why = _Walk(parts_of, levels).found_in(value, name, {}) or (name, refusal)
+    except RecursionError:  # whoever called us is deep in a recursion already
+        place, why = name, refusal
+    return _cut(place), why
 
 
 def _cut(place: str) -> str:

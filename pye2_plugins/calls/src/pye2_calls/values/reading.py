@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgpack
 
 from pye2_calls.values.errors import ValueNotReadable
-from pye2_calls.values.kinds import MARK, SEGMENT, Kind, short
+from pye2_calls.values.kinds import MARK, SEGMENT, Kind
 from pye2_calls.values.packing import HEAD, NO_CLASSES, NOT_MESSAGEPACK
-from pye2_calls.values.plain import MOST_COLLISIONS, TUPLE, require_spread
+from pye2_calls.values.plain import MOST_COLLISIONS, TUPLE, exactly, require_spread
 from pye2_calls.values.table import kind_numbered
 from pye2core.printable import printable
 
@@ -140,10 +140,10 @@ class _Reading:
         return kind.together(*parts)
 
     def _class(self, name: Any) -> type:
-        cls = self._classes.get(name)
+        cls = self._classes.get(exactly(str, name))
         if cls is None:
             raise ValueNotReadable(
-                f"the value holds an instance of {short(name)}, a class that is not known here;"
-                " both sides must know it"
+                f"the value holds an instance of {printable(name[:_LONGEST_REASON])}, a class that"
+                " is not known here; both sides must know it"
             )
         return cls
