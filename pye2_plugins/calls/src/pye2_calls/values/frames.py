@@ -190,5 +190,5 @@ def specimens() -> list[object]:
     return [
         grouped,
         pd.MultiIndex.from_product([["a"], [1, 2]]),
-        moments.tz_localize(None).to_period(),
+        moments.tz_localize(None).to_period("D"),
     ]
