@@ -90,13 +90,13 @@ def containers(inner):
 ANYTHING = st.recursive(LEAVES, containers, max_leaves=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(value=LEAVES)
 def test_a_value_comes_back_as_it_was(require_round_trip, value):
     require_round_trip(value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(value=ANYTHING)
 def test_values_come_back_as_they_were_however_nested(require_round_trip, value):
     require_round_trip(value)

@@ -223,6 +223,21 @@ def test_fields_that_a_slotted_class_has_not_are_not_set(fields):
     assert own in data
 
 
+@pytest.mark.parametrize("cls", [Plain, Point, Colour, Level, Right, AlsoList, int, object])
+@pytest.mark.parametrize(
+    ("value", "sort"),
+    [(Plain(1), Plain), (Point(1, 2), Point), (Colour.RED, enum.Enum), (Right(3), enum.Enum)],
+    ids=repr,
+)
+def test_only_a_class_of_the_same_sort_makes_an_instance(value, sort, cls):
+    if issubclass(cls, sort):
+        cls = dict
+    name = f"m:{type(value).__qualname__}"
+
+    with pytest.raises(ValueNotReadable):
+        unpack(pack(value, CLASSES), {name: cls})
+
+
 def test_a_record_has_as_many_items_as_its_class_has_fields():
     class Three(NamedTuple):
         x: int

@@ -52,13 +52,13 @@ def require_short_refusal(data):
     assert len(told) < 500
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_not_readable(data):
     require_short_refusal(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     data=st.sampled_from(MESSAGES),
     at=st.integers(0, 10**6),

@@ -65,7 +65,7 @@ def filled(dtype, shape, data):
     return array
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(array=FILLED, how=LAYOUTS)
 def test_an_array_comes_back_as_it_was(array, how):
     value = laid_out(array, how)
@@ -152,7 +152,7 @@ def test_dtypes_come_back(dtype):
     assert unpack(pack(dtype)) == dtype
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arrays=st.lists(st.integers(0, 3000).map(np.arange), max_size=6))
 def test_small_and_large_arrays_mix_with_anything(arrays):
     value = {"a": arrays, "b": tuple(arrays[::-1]), "c": [bytearray(len(arrays) * 2000)]}

@@ -91,7 +91,7 @@ def test_an_index_comes_back_with_its_name_and_frequency(index):
     assert getattr(back, "freq", None) == getattr(index, "freq", None)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     names=st.lists(st.sampled_from(sorted(COLUMNS)), max_size=5),
     index=st.sampled_from(INDICES),
@@ -169,7 +169,7 @@ def test_arrays_of_pandas_own_come_back_by_themselves(name):
 def test_the_place_in_a_frame_is_named():
     frame = pd.DataFrame({"a": [1, 2], "rows": [0, object()]})
 
-    with pytest.raises(ValueNotCarried, match=r"^args\[0\]\['rows'\]\[1\] is a object"):
+    with pytest.raises(ValueNotCarried, match=r"^args\[0\]\['rows'\]\[1\] is an object"):
         pack([frame], name="args")
 
 

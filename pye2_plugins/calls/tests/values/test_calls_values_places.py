@@ -69,7 +69,7 @@ def test_the_place_of_what_is_refused_is_named(value, place):
     error = refusal(value, "args")
 
     assert error.path.startswith("args" + place)
-    assert str(error).startswith(error.path + " is a ")
+    assert str(error).startswith(error.path + " is ")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_place_of_what_is_refused_is_named(value, place):
         (memoryview(b"ab"), "pass bytes"),
         (io.StringIO(), "read it first"),
         (MyDict(), r"subclasses are other types: pass dict\(…\) of it"),
-        (object(), "is a object, which cannot be carried; pass what it holds"),
+        (object(), "is an object, which cannot be carried; pass what it holds"),
         (np.array([None]), r"holds Python objects; pass \.tolist\(\)"),
         (np.ma.array([1]), "data and its mask"),
         (np.recarray(2, [("a", "i4")]), r"numpy\.asarray"),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-def kind_of_class(cls: type) -> Kind:
+@lru_cache(maxsize=256)
+def kind_of_class(cls: Any) -> Kind:
     """How instances of a known class are carried.
 
     Raises:
@@ -40,7 +41,7 @@ def kind_of_class(cls: type) -> Kind:
     )
 
 
-def _is_bare(cls: type) -> bool:
+def _is_bare(cls: Any) -> bool:
     """Whether an instance is nothing but its fields: no dict, no exception besides."""
     try:
         object.__new__(cls)
@@ -76,6 +77,8 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _instance(cls: Any, fields: Any) -> Any:
+    if kind_of_class(cls) is not INSTANCE:
+        raise ValueError(f"a {cls.__qualname__} is not made of fields")
     made = object.__new__(cls)
     slots, own = _slots(cls), getattr(made, "__dict__", None)
     for name, field in exactly(dict, fields).items():

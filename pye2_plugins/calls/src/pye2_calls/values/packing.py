@@ -147,7 +147,7 @@ class _Packing:
         return kind.inside(value)
 
     def _kind(self, value: Any) -> Kind:
-        cls = type(value)
+        cls: type = type(value)
         kind = kind_of(cls)
         if kind is not None:
             return kind

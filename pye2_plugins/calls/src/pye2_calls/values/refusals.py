@@ -24,8 +24,8 @@ _BY_NAME: Final = {
     "mappingproxy": "pass dict(…) of it",
     "coroutine": "await it first",
     "socket": "connect in the function",
-    "lock": "locks are no use to other processes",
-    "RLock": "locks are no use to other processes",
+    "lock": "leave it out: calls run in processes of their own",
+    "RLock": "leave it out: calls run in processes of their own",
     "Future": "pass its result()",
     "RemoteFuture": "pass its result()",
     "longdouble": "use float64: this one differs between machines",
@@ -33,7 +33,6 @@ _BY_NAME: Final = {
     "MaskedArray": "pass its data and its mask",
     "SparseArray": "use .sparse.to_dense()",
     "ArrowExtensionArray": "use .astype(…) with a dtype of pandas' own",
-    "ArrowStringArray": "use .astype('str')",
 }
 _FILES: Final = ("_io", "tempfile", "io")
 _ELSEWHERE: Final = "pass what it holds as Python's own types, numpy arrays or a dataclass"
@@ -43,26 +42,28 @@ def refusal_of(cls: type, value: object) -> Refused:
     """Why a value of a type that has no kind cannot be carried."""
     if isinstance(value, type):
         return Refused(f"is the class {value.__qualname__}", _BY_NAME["type"])
-    return Refused(f"is a {_full_name(cls)}, which cannot be carried", _way_out(cls))
+    return Refused(f"is {_a_full_name(cls)}, which cannot be carried", _way_out(cls))
 
 
 def refusal_of_class(cls: type) -> Refused:
     """Why an instance of a class that is of the right sort cannot be carried: it is not known."""
     return Refused(
-        f"is a {_full_name(cls)}, a class that the other side does not know",
+        f"is {_a_full_name(cls)}, a class that the other side does not know",
         "name the class in the function, so that it is sent along, or pass what it holds",
     )
 
 
-def _full_name(cls: type) -> str:
+def _a_full_name(cls: type) -> str:
+    name = f"{cls.__module__}.{cls.__qualname__}"
     if cls.__module__ in {"builtins", "_thread", "_io"}:
-        return cls.__qualname__
-    return f"{cls.__module__}.{cls.__qualname__}"
+        name = cls.__qualname__
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
 
 
 def _way_out(cls: type) -> str:
-    if cls.__name__ in _BY_NAME:
-        return _BY_NAME[cls.__name__]
+    known = next((each.__name__ for each in cls.__mro__ if each.__name__ in _BY_NAME), None)
+    if known is not None:
+        return _BY_NAME[known]
     if cls.__module__ in _FILES:
         return "read it first and pass what is in it, or pass its path"
     base = next((each for each in cls.__mro__[1:] if _is_carried(each)), None)
