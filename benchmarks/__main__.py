@@ -15,6 +15,7 @@ NAMES = (
     "idle",
     "wire",
     "dialects",
+    "values",
     "flood",
     "quiet",
     "nats",

@@ -44,6 +44,10 @@ def seeds(target: str) -> list[bytes]:
         from fuzz_trust import SEEDS as TRUSTED
 
         return TRUSTED[target]
+    if target.startswith("values_"):
+        import fuzz_values
+
+        return fuzz_values.SEEDS[target]
     whole = [raw.encode() for raw, _ in messages]
     if target in {"wire_bytes", "wire_decode", "wire_signed"}:
         return whole

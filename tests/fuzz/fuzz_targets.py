@@ -16,6 +16,7 @@ from fuzz_edits import Editor
 from fuzz_native import TARGETS as NATIVE
 from fuzz_native import require_reason
 from fuzz_trust import TARGETS as TRUST
+from fuzz_values import TARGETS as VALUES
 
 from pye2_amqp.topology import Topology
 from pye2_cli.wire.files import messages_in
@@ -300,4 +301,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     },
     **NATIVE,
     **TRUST,
+    **VALUES,
 }

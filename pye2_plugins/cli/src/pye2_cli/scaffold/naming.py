@@ -25,6 +25,7 @@ KNOWN = frozenset(
     {
         "amqp",
         "broker",
+        "calls",
         "chain-job",
         "cli",
         "collect",

@@ -1,0 +1,1 @@
+"""Calls of functions on pye2 nodes: submit, map, executors."""
