@@ -63,26 +63,45 @@ NETWORK_MODULES: Final = frozenset(
 """What code may import to which the network is granted, and nothing more."""
 
 
+_GIVEN: Final = """
+    abc array attr attrs base64 binascii bisect calendar cmath collections collections.abc colorsys
+    contextlib copy csv dataclasses datetime decimal difflib enum fractions functools graphlib
+    hashlib heapq hmac io itertools json math numbers numpy numpy.fft numpy.linalg numpy.polynomial
+    numpy.random operator pathlib queue random re secrets statistics string struct textwrap time
+    typing unicodedata uuid warnings zlib zoneinfo
+    """
+
+GIVEN_MODULES: Final = frozenset(_GIVEN.split())
+"""What a called function may import on every node, each by itself: it computes and no more, and a
+node has it in memory all the same, or at next to no cost. Other code uses ``plugin``'s instead."""
+
+
 class Permitted(NamedTuple):
     """What a piece of code may do that others may not.
 
     Attributes:
         modules: which modules it may import, each with all that is in it.
         opens: whether it may use ``open``.
+        given: which modules it may import besides, without modules that are in them.
     """
 
     modules: frozenset[str] = frozenset()
     opens: bool = False
+    given: frozenset[str] = frozenset()
 
     def imports(self, module: str) -> bool:
         """Whether it may import a module, by its full name."""
         parts = module.split(".")
         names = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-        return not self.modules.isdisjoint(names)
+        return module in self.given or not self.modules.isdisjoint(names)
 
     def imports_from(self, module: str, name: str) -> bool:
         """Whether it may import a name from a module; the name may be a module itself."""
-        return self.imports(f"{module}.{name}")
+        return module in self.given or self.imports(f"{module}.{name}")
+
+    def with_given(self) -> Permitted:
+        """The same for a called function, to which ``GIVEN_MODULES`` are open as well."""
+        return self._replace(given=GIVEN_MODULES)
 
     @property
     def builtins(self) -> frozenset[str]:
