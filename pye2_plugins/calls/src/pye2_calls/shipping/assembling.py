@@ -1,8 +1,8 @@
 """Writes the text that is sent: gives each thing a name, puts all in order, and writes it down.
 
-Everything stands in one function, the maker, whose variables are what was global to the user's
-functions. Where one name means two things, a definition is put in a function of its own, in which
-the name is a parameter.
+All of it stands in one function, the maker, which declares what it defines ``global``: so it is
+what it was to the user's functions. Where one name means two things, a definition is put in a
+function of its own, in which the name is a parameter.
 """
 
 from __future__ import annotations
@@ -46,7 +46,13 @@ class Assembly:
     def lines(self) -> list[Line]:
         """The text."""
         made = [line for thing in self.ordered() for line in self._made(thing)]
-        return [*made, Line(f"return {self.name_of(self._root)}")]
+        names = [name for thing in self.ordered() for name in self._made_names(thing)]
+        declared = [Line(f"global {', '.join(names)}")] if names else []
+        return [*declared, *made, Line(f"return {self.name_of(self._root)}")]
+
+    def _made_names(self, thing: Thing) -> list[str]:
+        names = self._names.get(thing, [])
+        return names[1:] if thing.is_fixed else names
 
     def entangled(self) -> tuple[Definition, str] | None:
         """A definition for which a name must mean something that is made of it; and the name."""
@@ -102,7 +108,7 @@ class Assembly:
         own = made.written.own or made.preferred
         made.is_renamed = made.needs.get(own, made) is not made
         is_free = self._main.get(own, made) is made and not made.is_renamed
-        name = own if is_free else self._free(own)
+        name = own if is_free else self._free(f"{own}_inner" if made.is_renamed else own)
         if name not in self._names.get(made, []):
             self._name(made, name)
         self._names[made].sort(key=lambda each: each != name)
