@@ -121,6 +121,14 @@ def cut_definition(text: str, definition: ast.FunctionDef | ast.ClassDef, first_
     return Cut(source, first_row)
 
 
+def indented(source: str) -> list[str]:
+    """The lines of a definition with a blank before each, the insides of strings left alone."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    begun, _ = _rows_in_strings(_spans_of_strings(tokens))
+    rows = enumerate(source.split("\n"), 1)
+    return [row if number in begun or not row else f" {row}" for number, row in rows]
+
+
 def _end_of_signature(
     tokens: Iterable[tokenize.TokenInfo], definition: ast.FunctionDef
 ) -> tuple[int, int]:
