@@ -54,15 +54,13 @@ class Assembly:
         names = self._names.get(thing, [])
         return names[1:] if thing.is_fixed else names
 
-    def entangled(self) -> tuple[Definition, str] | None:
-        """A definition for which a name must mean something that is made of it; and the name."""
+    def entangled(self) -> tuple[Thing, Thing] | None:
+        """Two things of which each has to be made before the other, if there are such."""
         made: set[Thing] = set()
         for thing in self.ordered():
-            if isinstance(thing, Definition):
-                for name in thing.enclosed:
-                    needed = thing.needs[name]
-                    if needed is not thing and not needed.is_fixed and needed not in made:
-                        return thing, name
+            for needed in thing.before():
+                if needed is not thing and not needed.is_fixed and needed not in made:
+                    return thing, needed
             made.add(thing)
         return None
 

@@ -19,7 +19,7 @@ from pye2_calls.shipping.finder import Finder
 from pye2_calls.shipping.literals import is_changeable
 from pye2_calls.shipping.refusals import Complaint
 from pye2_calls.shipping.shipped import Place, Shipped
-from pye2_calls.shipping.things import Fixed, Packed
+from pye2_calls.shipping.things import Definition, Fixed, Packed
 from pye2_calls.values import ValueNotCarried, pack
 from pye2core.code import CodeProblem, Permitted, check_source
 from pye2core.code.rules import GIVEN_MODULES
@@ -28,7 +28,7 @@ from pye2core.errors import CodeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pye2_calls.shipping.things import Line
+    from pye2_calls.shipping.things import Line, Thing
 
 _PARAMETERS: Final = ("plugin", "known_class", "shipped_value")
 
@@ -168,10 +168,9 @@ class _Shipping:
     def _look_for_entangled(self) -> None:
         found = self._assembly.entangled()
         if found is not None:
-            definition, name = found
-            written = definition.written
-            place = refusals.Place(written.file, written.first_line, definition.preferred)
-            self._finder.refuse(place, refusals.means_two_things(name), name)
+            names = [thing.preferred for thing in found]
+            place = next(filter(None, map(_place_of, found)), refusals.Place(None, 0, self._name))
+            self._finder.refuse(place, refusals.need_each_other(*names), names[0])
 
     def _complaints_of_check(self, source: str, lines: Sequence[Line]) -> list[Complaint]:
         permitted = Permitted(frozenset(self._finder.modules), given=GIVEN_MODULES)
@@ -179,6 +178,13 @@ class _Shipping:
             source, parameters=self._assembly.parameters, script=False, permitted=permitted
         )
         return [_complaint(problem, lines, self._name) for problem in problems]
+
+
+def _place_of(thing: Thing) -> refusals.Place | None:
+    if not isinstance(thing, Definition):
+        return None
+    written = thing.written
+    return refusals.Place(written.file, written.first_line, thing.preferred)
 
 
 def _complaint(problem: CodeProblem, lines: Sequence[Line], asker: str) -> Complaint:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -37,7 +36,7 @@ class Read:
 
 def reads_of(written: Written) -> dict[str, list[Read]]:
     """All reads of a definition, by name, in the order of the text."""
-    tree = _without_its_name(written.tree)
+    tree = _without_its_name(written)
     owners: dict[ast.expr, ast.Attribute] = {
         node.value: node
         for node in ast.walk(tree)
@@ -51,7 +50,7 @@ def reads_of(written: Written) -> dict[str, list[Read]]:
 
 def eager_names(written: Written) -> set[str]:
     """The names that are read when the definition is run, and not only when what it makes is."""
-    tree = _without_its_name(written.tree)
+    tree = _without_its_name(written)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [ast.Pass()]
@@ -106,10 +105,10 @@ def _read(name: ast.Name, owners: dict[ast.expr, ast.Attribute]) -> Read:
     return Read(name.id, name.lineno, tuple(path), is_changed)
 
 
-def _without_its_name(tree: ast.Module) -> ast.Module:
-    """A copy in which the definition does not define its own name."""
-    copied = copy.deepcopy(tree)
-    definition = copied.body[0]
+def _without_its_name(written: Written) -> ast.Module:
+    """A tree of its own, in which the definition does not define its own name."""
+    tree = written.parsed()
+    definition = tree.body[0]
     if isinstance(definition, ast.FunctionDef | ast.ClassDef):
         definition.name = _UNNAMED
-    return copied
+    return tree

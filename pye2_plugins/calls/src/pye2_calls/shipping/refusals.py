@@ -210,9 +210,9 @@ def holds_itself(name: str) -> str:
     return f"`{name}` contains itself, which cannot be written down: take that out of it"
 
 
-def means_two_things(name: str) -> str:
-    """Why a definition is not sent for which a name means what is made of it."""
+def need_each_other(one: str, other: str) -> str:
+    """Why two things are not sent that cannot be written down one after the other."""
     return (
-        f"`{name}` means two different things in what is sent, and they need each other: give one "
-        "of them another name"
+        f"`{one}` and `{other}` need each other, or another of the same name, before either can be "
+        "made: give each a name that nothing else has, or pass one of them as an argument"
     )

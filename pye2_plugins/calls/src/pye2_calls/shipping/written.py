@@ -56,6 +56,10 @@ class Written:
     defaults: Mapping[str, Any] = field(factory=dict)
     own: str = ""
 
+    def parsed(self) -> ast.Module:
+        """The text, parsed once more: a tree that can be changed."""
+        return _parse_text(self.text, self.own)
+
 
 @frozen
 class _File:
@@ -121,6 +125,10 @@ def _cut(
     return Written(cut.source, file.name, cut.first_row, ast.parse(cut.source), own=definition.name)
 
 
+def _parse_text(text: str, own: str) -> ast.Module:
+    return ast.parse(text if own else f"({text})")
+
+
 def _write_lambda(function: FunctionType) -> Written:
     file = _file_of_code(function)
     expression = find_lambda(file.tree, function.__code__)
@@ -135,7 +143,7 @@ def _write_lambda(function: FunctionType) -> Written:
         defaults[placeholder] = value
         edits.append(Edit(node, placeholder))
     text = segment(file.text, expression, edits)
-    tree = ast.parse(f"({text})")
+    tree = _parse_text(text, "")
     return Written(text, file.name, expression.lineno, tree, defaults)
 
 
