@@ -9,8 +9,8 @@ import statistics
 from collections import Counter, OrderedDict
 from decimal import Decimal
 
+import numpy as an_alias  # noqa: ICN001 - this test's subject
 import numpy as np
-import numpy as an_alias
 import pytest
 from shipping_support import PLUGIN, make, there
 
@@ -171,12 +171,13 @@ def test_lambdas_go_with_their_default_values():
 
 
 def test_a_lambda_over_several_lines():
-    function = (
-        lambda x:
-        # twice
-        x
-        + x
-    )  # fmt: skip
+    function = functools.partial(
+        lambda x, y: (
+            # twice
+            x + y
+        ),
+        2,
+    )
 
     assert there(function)(2) == 4
 
@@ -274,7 +275,7 @@ def test_other_modules_have_to_be_granted():
 
 
 def test_modules_within_modules_are_imported_by_their_names():
-    import xml.etree.ElementTree as Tree  # noqa: N813 - as people write it
+    import xml.etree.ElementTree as Tree  # noqa: ICN001 - any name will do
     import xml.sax
 
     def parse(text):
@@ -305,6 +306,8 @@ def test_modules_within_modules_are_imported_by_their_names():
         (OrderedDict, ([(1, 2)],)),
         (Decimal, ("1.5",)),
         (LAMBDA, (1,)),
+        (operator.itemgetter(1), ("abc",)),
+        (operator.attrgetter("real", "imag"), (1j,)),
     ],
 )
 def test_python_s_own_functions_and_those_of_given_modules_go_by_reference(function, argument):
@@ -312,8 +315,9 @@ def test_python_s_own_functions_and_those_of_given_modules_go_by_reference(funct
 
 
 def test_functions_that_bear_no_module_are_found_in_it():
-    from numpy.random import rand
     from random import randint
+
+    from numpy.random import rand
 
     shipped = ship(randint)
 
@@ -361,6 +365,14 @@ def test_python_s_own_cache_and_contextmanager_are_kept():
     assert there(uses_decorated)(5) == 55
 
 
+def names_itself():
+    return __name__, __doc__
+
+
+def test_the_name_and_the_text_of_the_module_are_constants():
+    assert there(names_itself)() == (__name__, __doc__)
+
+
 def logged(function):
     @functools.wraps(function)
     def wrapper(*args):
@@ -406,7 +418,10 @@ def test_compiled_patterns_are_compiled_again():
     assert there(patterns)("a b") == patterns("a b")
 
 
-def annotated(path: "os.PathLike", session: contextlib.AbstractContextManager = None) -> "Session":  # noqa: F821
+def annotated(
+    path: "os.PathLike",  # noqa: F821 - this test's subject
+    session: contextlib.AbstractContextManager | None = None,
+) -> "Session":  # noqa: F821 - this test's subject
     def inner(x: np.ndarray) -> LONG_TEXT:
         rows: undefined = x  # noqa: F821
         return rows
@@ -481,6 +496,19 @@ def test_functions_of_one_name_in_two_modules(library):
         return left.side(), right.side()
 
     assert there(both)() == ("left", "right")
+
+
+def test_modules_that_are_imported_within_a_function_are_found_without_importing_them():
+    def parse(text):
+        from email import charset, message_from_string
+
+        from not_installed import something
+
+        return charset, message_from_string(text), something
+
+    shipped = ship(parse)
+
+    assert shipped.modules == ("email", "email.charset", "not_installed")
 
 
 def test_python_3_11_s_own_exceptions_go_by_name():

@@ -79,7 +79,7 @@ Old = namedtuple("Old", "a b", defaults=(Colour.RED,))  # noqa: PYI024 - this te
 
 
 @functools.total_ordering
-class Plain:
+class Plain:  # noqa: PLW1641 - its hash is not needed
     def __init__(self, n):
         self.n = n
 

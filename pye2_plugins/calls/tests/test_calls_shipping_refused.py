@@ -79,7 +79,7 @@ def test_all_of_it_is_told_at_once_also_in_what_goes_along():
         "`OPENED` is an open file of this machine: read it here, and pass its contents",
         "`SOCKET` is a connection of this process: open it in the function instead",
         "`ROWS` is running already: pass a list of what it gives",
-        "`open` cannot be used on a node",
+        "code on a node cannot open files: send what it needs as arguments, or ask for a folder",
     ):
         assert problem in message
 
@@ -135,7 +135,9 @@ def test_a_variable_around_it_that_has_no_value_yet_is_refused():
     late = 1
 
     assert "`late` is not defined" in message
-    assert ship(early).source.startswith(f"global early, late\ndef early():\n    return late\nlate = {late}")
+    assert ship(early).source.startswith(
+        f"global early, late\ndef early():\n    return late\nlate = {late}"
+    )
 
 
 def counts():
@@ -219,7 +221,9 @@ def test_what_the_check_of_code_refuses_is_told_in_the_user_s_lines():
 
     place = f"{__file__}:{line_of(looks_inside, 'return x')}"
     assert f"  {place}: `.__class__` cannot be used on a node: Python's inner parts" in message
-    assert f"  {place}: `getattr` cannot be used on a node: write the attribute with a dot" in message
+    assert (
+        f"  {place}: `getattr` cannot be used on a node: write the attribute with a dot" in message
+    )
 
 
 def imports_inside():
@@ -315,7 +319,9 @@ def test_a_class_that_uses_lost_variables_of_a_function_is_refused():
 
         return Sized
 
-    assert "`size` is a variable of the function that made the class `Sized`" in refused(make_class(3))
+    assert "`size` is a variable of the function that made the class `Sized`" in refused(
+        make_class(3)
+    )
 
 
 def test_a_container_of_functions_that_holds_itself_is_refused():

@@ -112,6 +112,9 @@ class Permitted(NamedTuple):
 NOTHING_MORE: Final = Permitted()
 """What every piece of code may do."""
 
+AS_SETTINGS: Final = "as settings (plugin.cfg_*)"
+"""How to send data, in messages; to a called function it goes as arguments."""
+
 _EXECUTES_TEXT: Final = "write the code out in the function"
 _LOOKS_AROUND: Final = "name what you need"
 
@@ -125,7 +128,7 @@ NAMES_REFUSED_BY_PYE2: Final = {
     "locals": _LOOKS_AROUND,
     "memoryview": "use bytes or plugin.np arrays",
     "open": (
-        "code on a node cannot open files: send what it needs as settings (plugin.cfg_*), or ask "
+        f"code on a node cannot open files: send what it needs {AS_SETTINGS}, or ask "
         'for a folder: grants={"folders": ["/…"]}'
     ),
     "vars": _LOOKS_AROUND,
@@ -138,7 +141,7 @@ BUILTINS_REFUSED: Final = {
     "compile": _EXECUTES_TEXT,
     "exit": "use return",
     "help": "nobody can answer on a node",
-    "input": "nobody can answer on a node: send what it needs as settings (plugin.cfg_*)",
+    "input": f"nobody can answer on a node: send what it needs {AS_SETTINGS}",
     "quit": "use return",
 }
 """Built-in names that we refuse besides; a variable of the same name is the code's own affair."""

@@ -12,8 +12,10 @@ import contextlib
 import functools
 import inspect
 import itertools
+import operator
 import re
 import sys
+import weakref
 from keyword import iskeyword
 from types import (
     BuiltinFunctionType,
@@ -93,6 +95,7 @@ class Choices:
             (_METHODS, self._method),
             (re.Pattern, self._pattern),
             (TypeVar, self._type_variable),
+            ((operator.itemgetter, operator.attrgetter), self._getter),
         )
 
     def thing(
@@ -194,6 +197,10 @@ class Choices:
     def _type_variable(self, found: TypeVar, name: str, place: Place) -> Thing:
         return self._called(TypeVar, name, place, f"({found.__name__!r})")
 
+    def _getter(self, found: Any, name: str, place: Place) -> Thing:
+        kind, arguments = found.__reduce__()
+        return self._called(kind, name, place, f"(*{arguments!r})")
+
     def _called(self, function: Any, name: str, place: Place, arguments: str) -> Thing:
         made_by = self.thing(function, function.__name__, place)
         return Expression(name, (made_by, arguments), f"{function.__name__} {name}")
@@ -209,11 +216,19 @@ class Choices:
         return self._definition(id(found), found, name, place)
 
     def _watch_function(self, found: FunctionType) -> None:
-        code, defaults = found.__code__, found.__defaults__
-        self.watched.append(lambda: found.__code__ is code and found.__defaults__ is defaults)
+        code, defaults, reference = found.__code__, found.__defaults__, weakref.ref(found)
         keywords = dict(found.__kwdefaults__ or {})
-        if keywords:
-            self.watched.append(lambda: _same_items(found.__kwdefaults__ or {}, keywords))
+
+        def is_unchanged() -> bool:
+            function = reference()
+            return (
+                function is not None
+                and function.__code__ is code
+                and function.__defaults__ is defaults
+                and _same_items(function.__kwdefaults__ or {}, keywords)
+            )
+
+        self.watched.append(is_unchanged)
         for value in (*(defaults or ()), *keywords.values()):
             self._watch_container(value)
 

@@ -77,13 +77,16 @@ class Finder(Choices):
             self.complaints.append(Complaint(place, message, name))
 
     def _look_at_imports(self, written: Written, asker: str) -> None:
-        for statement, module, level in imports_inside(written):
-            if not level and not origins.is_users(module):
-                self.import_(module)
+        for found in imports_inside(written):
+            if found.level or origins.is_users(found.module):
+                place = Place(written.file, written.first_line + found.line - 1, asker)
+                name = "." * found.level + found.module
+                self.complaints.append(Complaint(place, refusals.is_imported_inside(name), name))
                 continue
-            place = Place(written.file, written.first_line + statement.lineno - 1, asker)
-            name = "." * level + module
-            self.complaints.append(Complaint(place, refusals.is_imported_inside(name), name))
+            self.import_(found.module)
+            for name in found.names:
+                if origins.is_module_in(found.module, name):
+                    self.import_(f"{found.module}.{name}")
 
     # --- modules and what is read of them ---------------------------------------------------------
 

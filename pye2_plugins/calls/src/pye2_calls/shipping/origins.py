@@ -12,14 +12,15 @@ import importlib.util
 import site
 import sys
 import sysconfig
+from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2core.code.rules import GIVEN_MODULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _PACKAGES: Final = {"site-packages", "dist-packages"}
 _NOTHING: Final = object()
@@ -76,6 +77,37 @@ def is_source(module: ModuleType) -> bool:
     """Whether a module is plain Python source, and not compiled."""
     file = getattr(module, "__file__", None)
     return file is None or file.endswith(".py")
+
+
+def is_module_in(package: str, name: str) -> bool:
+    """Whether a name in a package is a module of its own; nothing is imported to find out.
+
+    Example:
+        >>> is_module_in("xml", "sax"), is_module_in("math", "pi")
+        (True, False)
+    """
+    full = f"{package}.{name}"
+    if package in sys.modules:
+        folders = getattr(sys.modules[package], "__path__", None)
+        is_other = not isinstance(getattr(sys.modules[package], name, None), ModuleType | NoneType)
+        if full in sys.modules or folders is None or is_other:
+            return full in sys.modules
+    else:
+        folders = _folders_of(package)
+    return folders is not None and PathFinder.find_spec(full, list(folders)) is not None
+
+
+def _folders_of(package: str) -> Iterable[str] | None:
+    """Where the modules of a package are that is not imported; None if it is not here, or none."""
+    folders: Iterable[str] | None = None
+    parts = package.split(".")
+    for count in range(1, len(parts) + 1):
+        path = list(folders) if folders is not None else None
+        spec = PathFinder.find_spec(".".join(parts[:count]), path)
+        folders = spec.submodule_search_locations if spec is not None else None
+        if folders is None:
+            return None
+    return folders
 
 
 def is_given(module: str) -> bool:

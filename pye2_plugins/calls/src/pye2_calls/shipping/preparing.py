@@ -7,6 +7,7 @@ is now: names that mean something else by then, and values that were changed, ar
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
@@ -19,10 +20,11 @@ from pye2_calls.shipping.finder import Finder
 from pye2_calls.shipping.literals import is_changeable
 from pye2_calls.shipping.refusals import Complaint
 from pye2_calls.shipping.shipped import Place, Shipped
+from pye2_calls.shipping.steady import steady_bytes
 from pye2_calls.shipping.things import Definition, Fixed, Packed
 from pye2_calls.values import ValueNotCarried, pack
 from pye2core.code import CodeProblem, Permitted, check_source
-from pye2core.code.rules import GIVEN_MODULES
+from pye2core.code.rules import AS_SETTINGS, GIVEN_MODULES
 from pye2core.errors import CodeError
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ class _Shipping:
             is_generator=inspect.isgeneratorfunction(_innermost(self._function)),
             places=_places(lines),
             contents=tuple(filter(None, (each.told() for each in self._assembly.ordered()))),
+            digest=self._digest(source, values),
         )
         changeable = tuple(
             (each.value, values[self._assembly.name_of(each)])
@@ -164,6 +167,17 @@ class _Shipping:
             except ValueNotCarried as error:
                 self._finder.refuse(each.place, str(error), each.preferred)
         return packed
+
+    def _digest(self, source: str, packed: Mapping[str, bytes]) -> str:
+        pieces = [source.encode(), *(each.encode() for each in self._assembly.parameters)]
+        for each in self._values():
+            name = self._assembly.name_of(each)
+            pieces += [name.encode(), steady_bytes(each.value, packed[name], self._classes())]
+        found = hashlib.sha256()
+        for piece in pieces:
+            found.update(len(piece).to_bytes(8, "big"))
+            found.update(piece)
+        return f"sha256:{found.hexdigest()}"
 
     def _look_for_entangled(self) -> None:
         found = self._assembly.entangled()
@@ -190,7 +204,8 @@ def _place_of(thing: Thing) -> refusals.Place | None:
 def _complaint(problem: CodeProblem, lines: Sequence[Line], asker: str) -> Complaint:
     line = lines[min(problem.line, len(lines)) - 1]
     place = refusals.Place(line.file, line.number, asker)
-    return Complaint(place, problem.message, problem.name)
+    message = problem.message.replace(AS_SETTINGS, "as arguments")
+    return Complaint(place, message, problem.name)
 
 
 def _each_once(complaints: Sequence[Complaint]) -> list[Complaint]:

@@ -73,13 +73,31 @@ def changed_outside(written: Written, around: Container[str]) -> Iterator[tuple[
             yield from ((node, name) for name in node.names if name in around)
 
 
-def imports_inside(written: Written) -> Iterator[tuple[ast.stmt, str, int]]:
-    """The modules that are imported within a definition: statement, name, and relative level."""
+@frozen
+class Import:
+    """An import within a definition.
+
+    Attributes:
+        line: the line of the definition's text.
+        module: the module's name.
+        level: how many packages up it is looked for; 0 for a full name.
+        names: what is imported from it.
+    """
+
+    line: int
+    module: str
+    level: int = 0
+    names: tuple[str, ...] = ()
+
+
+def imports_inside(written: Written) -> Iterator[Import]:
+    """The imports within a definition."""
     for node in ast.walk(written.tree):
         if isinstance(node, ast.Import):
-            yield from ((node, alias.name, 0) for alias in node.names)
+            yield from (Import(node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node, node.module or "", node.level
+            names = tuple(alias.name for alias in node.names)
+            yield Import(node.lineno, node.module or "", node.level, names)
 
 
 def identifiers(written: Written) -> set[str]:

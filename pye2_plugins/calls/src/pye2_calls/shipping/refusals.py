@@ -94,6 +94,8 @@ def why_it_stays(found: object, name: str) -> str | None:
     for kinds, why in _STAYS:
         if isinstance(found, kinds):
             return f"`{name}` is {why}"
+    if type(found).__module__.startswith("pye2core.client"):
+        return f"`{name}` is this program's own connection: nodes that run a call have none"
     is_container = isinstance(found, str | bytes | range) or hasattr(found, "__len__")
     if isinstance(found, AnyIterator) and not is_container:
         return f"`{name}` is an iterator, which is used up here: pass a list of what it gives"

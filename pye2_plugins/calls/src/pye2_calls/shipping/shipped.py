@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ class Shipped:
         is_generator: whether calling it gives an iterator of many results.
         places: where its lines stand in the user's files, in order.
         contents: what is sent, for people.
-        digest: what stands for it: ``sha256:`` and 64 hex digits of text, parameters and values.
+        digest: what stands for text, parameters and values: ``sha256:`` and 64 hex digits.
     """
 
     name: str
@@ -63,18 +62,7 @@ class Shipped:
     is_generator: bool
     places: tuple[Place, ...]
     contents: tuple[str, ...]
-    digest: str = field(init=False)
-
-    @digest.default
-    def _digest(self) -> str:
-        found = hashlib.sha256()
-        pieces = [self.source.encode(), *(each.encode() for each in self.parameters)]
-        for name, packed in sorted(self.values.items()):
-            pieces += [name.encode(), packed]
-        for piece in pieces:
-            found.update(len(piece).to_bytes(8, "big"))
-            found.update(piece)
-        return f"sha256:{found.hexdigest()}"
+    digest: str
 
     def place_of(self, line: int) -> tuple[str, int] | None:
         """File and line of the user's for a line of ``source``; None for a line of ours."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import builtins
 import inspect
 import sys
+import weakref
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import CellType, FunctionType
+    from types import CellType
 
 MISSING: Final = object()
 
@@ -45,13 +47,26 @@ class Surroundings:
         if name in self.cells:
             return self._find_in_cell(self.cells[name])
         names, found = self.names, self.names.get(name, MISSING)
-        self.watched.append(lambda: names.get(name, MISSING) is found)
+        is_found = is_just(found)
+        self.watched.append(lambda: is_found(names.get(name, MISSING)))
         return getattr(builtins, name, MISSING) if found is MISSING else found
 
     def _find_in_cell(self, cell: CellType) -> Any:
         found = _content(cell)
-        self.watched.append(lambda: _content(cell) is found)
+        is_found = is_just(found)
+        self.watched.append(lambda: is_found(_content(cell)))
         return found
+
+
+def is_just(found: object) -> Callable[[object], bool]:
+    """Whether something is this very thing.
+
+    A function is not held for that: what is kept of it must not keep it.
+    """
+    if isinstance(found, FunctionType):
+        reference = weakref.ref(found)
+        return lambda other: other is not None and other is reference()
+    return lambda other: other is found
 
 
 def around_function(function: FunctionType) -> Surroundings:
