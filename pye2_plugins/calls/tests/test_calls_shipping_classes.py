@@ -6,6 +6,9 @@ import collections
 import dataclasses
 import enum
 import functools
+import linecache
+import sys
+import types
 import typing
 from collections import namedtuple
 from dataclasses import InitVar, dataclass, field
@@ -261,3 +264,23 @@ def test_classes_of_given_and_granted_modules_are_known_too():
 
     assert shipped.modules == ("http",)
     assert shipped.classes == {"http:HTTPStatus": HTTPStatus}
+
+
+CELLS = [
+    "from dataclasses import dataclass\nLIMIT = 4",
+    "@dataclass\nclass Cell:\n    x: int = 1",
+    "@dataclass\nclass Cell:\n    x: int = LIMIT",
+    "def made(): return Cell().x",
+]
+
+
+def test_classes_that_were_typed_into_a_notebook_are_found_the_latest_of_a_name(monkeypatch):
+    names = {"__name__": "__main__"}
+    for number, text in enumerate(CELLS):
+        name = f"<ipython-input-classes-{number}>"
+        lines = text.splitlines(keepends=True)
+        monkeypatch.setitem(linecache.cache, name, (len(text), None, lines, name))
+        exec(compile(text, name, "exec"), names)
+    monkeypatch.setitem(sys.modules, "__main__", types.SimpleNamespace(**names))
+
+    assert there(names["made"])() == 4

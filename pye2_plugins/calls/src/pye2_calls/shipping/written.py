@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 
 from pye2_calls.shipping.editing import Edit, annotations_quoted, edited, fields_quoted, segment
+from pye2_calls.shipping.origins import is_installed_file
 from pye2core.code.cutting import Uncuttable, cut_definition
 from pye2core.code.finding import find_class, find_function, find_lambda, first_row
 
@@ -101,7 +102,7 @@ def write_class(kind: type, is_marker: Judge, is_plain: Judge) -> Written:
     found = [(file, find_class(file.tree, kind)) for file in _files_of_class(kind)]
     file, definition = next(((file, each) for file, each in reversed(found) if each), (None, None))
     if file is None or definition is None:
-        raise Unwritten(_changed(kind.__qualname__, found[-1][0].name if found else "any file"))
+        raise Unwritten(_changed(kind.__qualname__, found[-1][0].name if found else "what is here"))
     edits = _quoting(file, definition, is_marker, is_plain)
     return _cut(file, definition, edits, first_row(definition))
 
@@ -170,13 +171,13 @@ def _files_of_class(kind: type) -> Iterator[_File]:
     home = sys.modules.get(kind.__module__)
     name = getattr(home, "__file__", None)
     what = f"class `{kind.__qualname__}`"
-    if home is not None and name is not None:
+    if home is not None and name is not None and not is_installed_file(name):
         linecache.checkcache(name)
         yield _parsed(name, "".join(linecache.getlines(name, vars(home))), what)
-        return
-    for cell in [name for name in linecache.cache if name.startswith("<") or _IPYTHON in name]:
-        with contextlib.suppress(Unwritten):
-            yield _parsed(cell, "".join(linecache.getlines(cell)), what)
+    if kind.__module__ == "__main__":
+        for cell in [name for name in linecache.cache if name.startswith("<") or _IPYTHON in name]:
+            with contextlib.suppress(Unwritten):
+                yield _parsed(cell, "".join(linecache.getlines(cell)), what)
 
 
 def _parsed(name: str, text: str, what: str) -> _File:
