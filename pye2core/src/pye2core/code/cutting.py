@@ -28,7 +28,7 @@ _Span = tuple[tuple[int, int], tuple[int, int]]
 
 @frozen
 class Cut:
-    """A body that was cut out.
+    """A body or a definition that was cut out.
 
     Attributes:
         source: its text, at no indentation.
@@ -40,7 +40,7 @@ class Cut:
 
 
 class Uncuttable(Exception):
-    """A body whose text, once its indentation is removed, would mean something else.
+    """What would mean something else once its indentation is removed.
 
     ``source`` makes it an error that names the function.
     """
@@ -121,7 +121,7 @@ def cut_definition(text: str, definition: ast.FunctionDef | ast.ClassDef, first_
     return Cut(source, first_row)
 
 
-def indented(source: str) -> list[str]:
+def indent_definition(source: str) -> list[str]:
     """The lines of a definition with a blank before each, the insides of strings left alone."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     begun, _ = _rows_in_strings(_spans_of_strings(tokens))

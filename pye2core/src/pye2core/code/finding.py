@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Definition = ast.FunctionDef | ast.ClassDef
 
 
-def first_row(definition: Definition | ast.AsyncFunctionDef) -> int:
+def first_row_of(definition: Definition | ast.AsyncFunctionDef) -> int:
     """The row on which a definition begins, decorators included: where Python says it is."""
     return min([definition.lineno, *(each.lineno for each in definition.decorator_list)])
 
@@ -28,7 +28,7 @@ def find_function(tree: ast.Module, code: CodeType) -> ast.FunctionDef | None:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
         and node.name == code.co_name
-        and first_row(node) == code.co_firstlineno
+        and first_row_of(node) == code.co_firstlineno
         and _own_names(node.args) == names
     ]
     return found[0] if len(found) == 1 else None
@@ -42,7 +42,7 @@ def find_class(tree: ast.Module, kind: type) -> ast.ClassDef | None:
     found = [node for name, node in _classes(tree, "") if name == kind.__qualname__]
     row = vars(kind).get("__firstlineno__")
     if row is not None:
-        found = [node for node in found if first_row(node) == row]
+        found = [node for node in found if first_row_of(node) == row]
     if len(found) > 1:
         rows = _rows_of_methods(kind)
         found = [node for node in found if rows and rows <= _rows_of_functions(node)]
@@ -76,7 +76,7 @@ def _rows_of_methods(kind: type) -> set[int]:
 
 def _rows_of_functions(definition: ast.ClassDef) -> set[int]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {first_row(each) for each in definition.body if isinstance(each, functions)}
+    return {first_row_of(each) for each in definition.body if isinstance(each, functions)}
 
 
 def find_lambda(tree: ast.Module, code: CodeType) -> ast.Lambda | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from pye2core.code.scopes import every_unknown_read
+from pye2core.code import every_unknown_read
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, define, frozen
 
-from pye2core.code.cutting import indented
+from pye2core.code import indent_definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -284,7 +284,7 @@ class Definition(Thing):
         taken = [each for each in self.enclosed if self.needs[each] is not self]
         given = ", ".join(names(self.needs[each]) for each in taken)
         yield Line(f"def make_{name}({', '.join(taken)}):")
-        yield from self._written_as(inner, indented(self._text(inner)), " ")
+        yield from self._written_as(inner, indent_definition(self._text(inner)), " ")
         for each in self.enclosed:
             if self.needs[each] is self and each != inner:
                 yield Line(f" {each} = {inner}")

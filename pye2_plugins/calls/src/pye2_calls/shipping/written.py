@@ -19,8 +19,14 @@ from attrs import field, frozen
 
 from pye2_calls.shipping.editing import Edit, annotations_quoted, edited, fields_quoted, segment
 from pye2_calls.shipping.origins import is_installed_file
-from pye2core.code.cutting import Uncuttable, cut_definition
-from pye2core.code.finding import find_class, find_function, find_lambda, first_row
+from pye2core.code import (
+    Uncuttable,
+    cut_definition,
+    find_class,
+    find_function,
+    find_lambda,
+    first_row_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +110,7 @@ def write_class(kind: type, is_marker: Judge, is_plain: Judge) -> Written:
     if file is None or definition is None:
         raise Unwritten(_changed(kind.__qualname__, found[-1][0].name if found else "what is here"))
     edits = _quoting(file, definition, is_marker, is_plain)
-    return _cut(file, definition, edits, first_row(definition))
+    return _cut(file, definition, edits, first_row_of(definition))
 
 
 def _quoting(file: _File, definition: ast.AST, is_marker: Judge, is_plain: Judge) -> list[Edit]:
