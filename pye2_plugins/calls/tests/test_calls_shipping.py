@@ -6,6 +6,7 @@ import math
 import operator
 import re
 import statistics
+import sys
 from collections import Counter, OrderedDict
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ import pytest
 from shipping_support import PLUGIN, make, there
 
 from pye2_calls.shipping import ship
+from pye2core.errors import CodeRefused
 
 FACTOR = 3
 NEGATIVE = -0.0
@@ -478,6 +480,16 @@ def test_a_module_of_the_user_s_goes_with_what_is_used_of_it(library):
     assert make(shipped).function("square") == (4, {"square": 4})
 
 
+def test_a_package_of_the_user_s_without_a_file_of_its_own(library):
+    library("spaced/shapes", "def sides(): return 4")
+    import spaced.shapes
+
+    def count():
+        return spaced.shapes.sides()
+
+    assert there(count)() == 4
+
+
 def test_two_modules_that_use_each_other(library):
     library("ping", "import pong\ndef ping(n): return n and pong.pong(n - 1)")
     library("pong", "import ping\ndef pong(n): return n and ping.ping(n - 1)")
@@ -501,14 +513,30 @@ def test_functions_of_one_name_in_two_modules(library):
 def test_modules_that_are_imported_within_a_function_are_found_without_importing_them():
     def parse(text):
         from email import charset, message_from_string
+        from xmlrpc.client import MAXINT
 
-        from not_installed import something
+        from not_installed.at_all import something
 
-        return charset, message_from_string(text), something
+        return charset, message_from_string(text), something, MAXINT
 
+    before = {name for name in sys.modules if name.startswith("xmlrpc")}
     shipped = ship(parse)
 
-    assert shipped.modules == ("email", "email.charset", "not_installed")
+    assert shipped.modules == ("email", "email.charset", "not_installed.at_all", "xmlrpc.client")
+    assert {name for name in sys.modules if name.startswith("xmlrpc")} == before
+
+
+def test_modules_of_the_user_s_that_are_not_loaded_are_known_as_such(library, tmp_path):
+    (tmp_path / "unloaded").mkdir()
+    (tmp_path / "unloaded" / "part.py").write_text("raise SystemExit")
+
+    def imports():
+        from unloaded.part import x
+
+        return x
+
+    with pytest.raises(CodeRefused, match=r"your module `unloaded\.part` is not on the node"):
+        ship(imports)
 
 
 def test_python_3_11_s_own_exceptions_go_by_name():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import importlib.util
 import site
 import sys
 import sysconfig
@@ -123,14 +122,15 @@ def _installed_folders() -> Iterator[str]:
 
 
 def _file_of(module: str) -> str | None:
+    """The file of a module, or the folder of a package without one; nothing is imported."""
     loaded = sys.modules.get(module)
     if loaded is not None:
-        return getattr(loaded, "__file__", None)
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError, AttributeError):
+        file: str | None = getattr(loaded, "__file__", None)
+        return file or next(iter(getattr(loaded, "__path__", ())), None)
+    spec = PathFinder.find_spec(module.partition(".")[0])
+    if spec is None:
         return None
-    return spec.origin if spec is not None else None
+    return spec.origin or next(iter(spec.submodule_search_locations or ()), None)
 
 
 def _modules_of(thing: Any) -> Iterator[str]:
