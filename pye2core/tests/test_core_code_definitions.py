@@ -92,7 +92,7 @@ def test_a_definition_is_cut_out_with_its_texts_as_they_are(loaded):
 
 def test_what_cannot_be_unindented_is_not_cut_out():
     text = "if True:\n    def f():\n\treturn 1\n"
-    definition = ast.FunctionDef("f", lineno=2, end_lineno=3, col_offset=4)
+    definition = ast.parse("if True:\n    def f():\n        return 1\n").body[0].body[0]
 
     with pytest.raises(Uncuttable):
         cut_definition(text, definition, 2)
