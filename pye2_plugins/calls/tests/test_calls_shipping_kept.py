@@ -64,7 +64,7 @@ def test_a_value_that_cannot_be_carried_any_more_is_refused_then():
     ship(reads)
     rows.append(object())
 
-    with pytest.raises(CodeRefused, match=r"`rows`\[1\] is a object"):
+    with pytest.raises(CodeRefused, match=r"`rows`\[1\] is an? object"):
         ship(reads)
 
 
