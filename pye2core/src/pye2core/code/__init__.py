@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pye2core.code.check import CodeProblem, as_function, check_source, has_own_return
+    from pye2core.code.cutting import Uncuttable, cut_definition, indent_definition
+    from pye2core.code.finding import find_class, find_function, find_lambda, first_row_of
     from pye2core.code.grants import NO_GRANTS, WORK_FOLDER, Grants, read_grants
     from pye2core.code.rules import NOTHING_MORE, RESULT_NAMES, Permitted
+    from pye2core.code.scopes import every_unknown_read
     from pye2core.code.source import CapturedCode, capture
     from pye2core.code.transfer import decode, digest, encode
     from pye2core.code.verdict import check_function, permitted_by
@@ -30,14 +33,22 @@ __all__ = [
     "CodeProblem",
     "Grants",
     "Permitted",
+    "Uncuttable",
     "as_function",
     "capture",
     "check_function",
     "check_source",
+    "cut_definition",
     "decode",
     "digest",
     "encode",
+    "every_unknown_read",
+    "find_class",
+    "find_function",
+    "find_lambda",
+    "first_row_of",
     "has_own_return",
+    "indent_definition",
     "permitted_by",
     "read_grants",
 ]
@@ -51,14 +62,22 @@ _HOME_OF = {
     "CodeProblem": "check",
     "Grants": "grants",
     "Permitted": "rules",
+    "Uncuttable": "cutting",
     "as_function": "check",
     "capture": "source",
     "check_function": "verdict",
     "check_source": "check",
+    "cut_definition": "cutting",
     "decode": "transfer",
     "digest": "transfer",
     "encode": "transfer",
+    "every_unknown_read": "scopes",
+    "find_class": "finding",
+    "find_function": "finding",
+    "find_lambda": "finding",
+    "first_row_of": "finding",
     "has_own_return": "check",
+    "indent_definition": "cutting",
     "permitted_by": "verdict",
     "read_grants": "grants",
 }

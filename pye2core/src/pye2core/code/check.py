@@ -326,7 +326,7 @@ def _too_long(source: str) -> CodeProblem | None:
         return None
     message = (
         f"the code is {size} bytes long, more than the {rules.MAX_SOURCE_BYTES} that are sent: "
-        "send large data as settings instead (plugin.cfg_*)"
+        f"send large data {rules.AS_SETTINGS} instead"
     )
     return CodeProblem(1, 1, message, "")
 
@@ -341,8 +341,8 @@ def _too_deep(line: int) -> CodeProblem:
 
 def _too_many(what: str, line: int) -> CodeProblem:
     message = (
-        f"the code has more than {what}, too much to be checked: write loops, and send data as "
-        "settings (plugin.cfg_*)"
+        f"the code has more than {what}, too much to be checked: write loops, and send data"
+        f" {rules.AS_SETTINGS}"
     )
     return CodeProblem(line, 1, message, "")
 

@@ -1,4 +1,4 @@
-"""Cuts the body of a function out of the text of its definition.
+"""Cuts the body of a function, or a whole definition, out of the text that it stands in.
 
 PyE2 takes the lines after the first one, strips each on its right and removes the indentation of
 the first line that is not blank (PyE2 wire protocol, section 12). So do we, but after the line on
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 _BLANKS: Final = " \t\f"
 
+_Span = tuple[tuple[int, int], tuple[int, int]]
+"""Row and column where something begins, and where it ends."""
+
 
 @frozen
 class Cut:
-    """A body that was cut out.
+    """A body or a definition that was cut out.
 
     Attributes:
         source: its text, at no indentation.
@@ -37,7 +40,7 @@ class Cut:
 
 
 class Uncuttable(Exception):
-    """A body whose text, once its indentation is removed, would mean something else.
+    """What would mean something else once its indentation is removed.
 
     ``source`` makes it an error that names the function.
     """
@@ -83,6 +86,47 @@ def cut_lambda(text: str, expression: ast.Lambda, rebinding: str) -> Cut:
         value = f"({value})"
     statements = [rebinding, f"return {value}"] if rebinding else [f"return {value}"]
     return Cut("; ".join(statements), expression.body.lineno)
+
+
+def cut_definition(text: str, definition: ast.FunctionDef | ast.ClassDef, first_row: int) -> Cut:
+    """Cut out a whole ``def`` or ``class``; its texts stay what they are, docstrings too.
+
+    Args:
+        text: source that holds the definition.
+        definition: its node, with the rows of ``text``.
+        first_row: the row to begin with: that of a decorator, or of the definition itself.
+
+    Raises:
+        Uncuttable: the indentation cannot be removed without changing what it means.
+    """
+    rows = text.split("\n")[first_row - 1 : definition.end_lineno or definition.lineno]
+    width = definition.col_offset
+    if not width:
+        return Cut("\n".join(rows), first_row)
+    piece = "\n".join(["if True:", *rows])
+    try:
+        tokens = tokenize.generate_tokens(io.StringIO(piece).readline)
+        begun, _ = _rows_in_strings(_spans_of_strings(tokens))
+        whole = ast.parse(piece).body[0]
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise Uncuttable from error
+    assert isinstance(whole, ast.If)
+    unindented = [
+        row if number in begun else _without_indentation(row, width)
+        for number, row in enumerate(rows, 2)
+    ]
+    source = "\n".join(unindented)
+    if _meaning(_statements(source)) != _meaning(whole.body):
+        raise Uncuttable
+    return Cut(source, first_row)
+
+
+def indent_definition(source: str) -> list[str]:
+    """The lines of a definition with a blank before each, the insides of strings left alone."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    begun, _ = _rows_in_strings(_spans_of_strings(tokens))
+    rows = enumerate(source.split("\n"), 1)
+    return [row if number in begun or not row else f" {row}" for number, row in rows]
 
 
 def _end_of_signature(
@@ -137,30 +181,34 @@ def _unindented(
     unindented = []
     for row, line in enumerate(lines, first_row):
         kept = line if row in ending_in_string else line.rstrip()
-        if row not in begun_in_string:
-            indentation = len(kept) - len(kept.lstrip(_BLANKS))
-            kept = kept[min(width, indentation) :]
-        unindented.append(kept)
+        unindented.append(kept if row in begun_in_string else _without_indentation(kept, width))
     return unindented
+
+
+def _without_indentation(line: str, width: int) -> str:
+    indentation = len(line) - len(line.lstrip(_BLANKS))
+    return line[min(width, indentation) :]
 
 
 def _rows_of_strings(
     tokens: Iterable[tokenize.TokenInfo], definition: ast.FunctionDef
 ) -> tuple[set[int], set[int]]:
     """Rows that begin, and rows that end, inside a string whose text counts."""
+    end_of_docstring = _end_of_docstring(definition)
+    spans = _spans_of_strings(tokens)
+    return _rows_in_strings((first, last) for first, last in spans if first >= end_of_docstring)
+
+
+def _rows_in_strings(spans: Iterable[_Span]) -> tuple[set[int], set[int]]:
     begun: set[int] = set()
     ending: set[int] = set()
-    end_of_docstring = _end_of_docstring(definition)
-    for first, last in _spans_of_strings(tokens):
-        if first >= end_of_docstring:
-            begun.update(range(first[0] + 1, last[0] + 1))
-            ending.update(range(first[0], last[0]))
+    for first, last in spans:
+        begun.update(range(first[0] + 1, last[0] + 1))
+        ending.update(range(first[0], last[0]))
     return begun, ending
 
 
-def _spans_of_strings(
-    tokens: Iterable[tokenize.TokenInfo],
-) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _spans_of_strings(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[_Span]:
     """Where each string begins and ends."""
     opened: list[tuple[int, int]] = []
     for token in tokens:
@@ -182,10 +230,7 @@ def _end_of_docstring(definition: ast.FunctionDef) -> tuple[int, int]:
 
 def _compare(source: str, definition: ast.FunctionDef, rebinding: str) -> None:
     """Refuse a body that no longer says what the definition says."""
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise Uncuttable from error
+    statements = _statements(source)
     original = definition.body
     if rebinding:
         statements = statements[1:]
@@ -193,6 +238,13 @@ def _compare(source: str, definition: ast.FunctionDef, rebinding: str) -> None:
         statements, original = statements[1:], original[1:]
     if _meaning(statements) != _meaning(original):
         raise Uncuttable
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError as error:
+        raise Uncuttable from error
 
 
 def _meaning(statements: Sequence[ast.stmt]) -> str:

@@ -63,26 +63,45 @@ NETWORK_MODULES: Final = frozenset(
 """What code may import to which the network is granted, and nothing more."""
 
 
+_GIVEN: Final = """
+    abc array attr attrs base64 binascii bisect calendar cmath collections collections.abc colorsys
+    contextlib copy csv dataclasses datetime decimal difflib enum fractions functools graphlib
+    hashlib heapq hmac io itertools json math numbers numpy numpy.fft numpy.linalg numpy.polynomial
+    numpy.random operator pathlib queue random re secrets statistics string struct textwrap time
+    typing unicodedata uuid warnings zlib zoneinfo
+    """
+
+GIVEN_MODULES: Final = frozenset(_GIVEN.split())
+"""What a called function may import on every node, each by itself: it computes and no more, and a
+node has it in memory all the same, or at next to no cost. Other code uses ``plugin``'s instead."""
+
+
 class Permitted(NamedTuple):
     """What a piece of code may do that others may not.
 
     Attributes:
         modules: which modules it may import, each with all that is in it.
         opens: whether it may use ``open``.
+        given: which modules it may import besides, without modules that are in them.
     """
 
     modules: frozenset[str] = frozenset()
     opens: bool = False
+    given: frozenset[str] = frozenset()
 
     def imports(self, module: str) -> bool:
         """Whether it may import a module, by its full name."""
         parts = module.split(".")
         names = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-        return not self.modules.isdisjoint(names)
+        return module in self.given or not self.modules.isdisjoint(names)
 
     def imports_from(self, module: str, name: str) -> bool:
         """Whether it may import a name from a module; the name may be a module itself."""
-        return self.imports(f"{module}.{name}")
+        return module in self.given or self.imports(f"{module}.{name}")
+
+    def with_given(self) -> Permitted:
+        """The same for a called function, to which ``GIVEN_MODULES`` are open as well."""
+        return self._replace(given=GIVEN_MODULES)
 
     @property
     def builtins(self) -> frozenset[str]:
@@ -92,6 +111,9 @@ class Permitted(NamedTuple):
 
 NOTHING_MORE: Final = Permitted()
 """What every piece of code may do."""
+
+AS_SETTINGS: Final = "as settings (plugin.cfg_*)"
+"""How to send data, in messages; to a called function it goes as arguments."""
 
 _EXECUTES_TEXT: Final = "write the code out in the function"
 _LOOKS_AROUND: Final = "name what you need"
@@ -106,7 +128,7 @@ NAMES_REFUSED_BY_PYE2: Final = {
     "locals": _LOOKS_AROUND,
     "memoryview": "use bytes or plugin.np arrays",
     "open": (
-        "code on a node cannot open files: send what it needs as settings (plugin.cfg_*), or ask "
+        f"code on a node cannot open files: send what it needs {AS_SETTINGS}, or ask "
         'for a folder: grants={"folders": ["/…"]}'
     ),
     "vars": _LOOKS_AROUND,
@@ -119,7 +141,7 @@ BUILTINS_REFUSED: Final = {
     "compile": _EXECUTES_TEXT,
     "exit": "use return",
     "help": "nobody can answer on a node",
-    "input": "nobody can answer on a node: send what it needs as settings (plugin.cfg_*)",
+    "input": f"nobody can answer on a node: send what it needs {AS_SETTINGS}",
     "quit": "use return",
 }
 """Built-in names that we refuse besides; a variable of the same name is the code's own affair."""

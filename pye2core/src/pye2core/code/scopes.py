@@ -13,7 +13,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _FUNCTION: Final = "function"
 _COMPREHENSION: Final = "comprehension"
@@ -84,8 +84,18 @@ def unknown_reads(
         >>> [name.id for name in unknown_reads(ast.parse("y = x + y"), parameters=(), script=False)]
         ['x']
     """
+    first: dict[str, ast.Name] = {}
+    for read in every_unknown_read(tree, parameters=parameters, script=script, known=known):
+        first.setdefault(read.id, read)
+    return list(first.values())
+
+
+def every_unknown_read(
+    tree: ast.Module, *, parameters: Sequence[str], script: bool, known: Iterable[str] = ()
+) -> list[ast.Name]:
+    """The same as ``unknown_reads``, but every read of such a name, in the order of the text."""
     walk = _Walk(tree, parameters=parameters, script=script)
-    return walk.unknown(frozenset(known))
+    return sorted(walk.unknown(frozenset(known)), key=_position)
 
 
 class _Walk:
@@ -103,18 +113,13 @@ class _Walk:
             node, scope = self._stack.pop()
             _VISITORS.get(type(node), _Walk.children)(self, node, scope)
 
-    def unknown(self, known: frozenset[str]) -> list[ast.Name]:
-        """The first read of each name that neither a scope nor ``known`` has."""
+    def unknown(self, known: frozenset[str]) -> Iterator[ast.Name]:
+        """The reads of names that neither a scope nor ``known`` has."""
         self._settle_globals()
-        first: dict[str, ast.Name] = {}
         for scope in self._scopes:
             for read in scope.reads:
-                if read.id in known or self._resolves(read.id, scope):
-                    continue
-                earlier = first.setdefault(read.id, read)
-                if _position(read) < _position(earlier):
-                    first[read.id] = read
-        return sorted(first.values(), key=_position)
+                if read.id not in known and not self._resolves(read.id, scope):
+                    yield read
 
     def _settle_globals(self) -> None:
         """Give the module what functions define under a ``global`` declaration."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from pye2core.code.cutting import Cut, Uncuttable, cut_function, cut_lambda
+from pye2core.code.finding import find_lambda
 from pye2core.code.rules import ALLOWED_BUILTINS, MAX_SOURCE_BYTES
 from pye2core.code.scopes import unknown_reads
 from pye2core.errors import CodeError
@@ -183,7 +184,7 @@ def _cut_out_lambda(function: FunctionType, parameters: tuple[str, ...]) -> tupl
         raise _unreadable(function) from error
     if not text:
         raise _unreadable(function)
-    expression = _find_lambda(tree, code)
+    expression = find_lambda(tree, code)
     if expression is None:
         raise CodeError(
             f"{_called(function)} cannot be told from others on its line "
@@ -193,37 +194,6 @@ def _cut_out_lambda(function: FunctionType, parameters: tuple[str, ...]) -> tupl
     body = ast.Module([ast.Expr(expression.body)], [])
     cut = cut_lambda(text, expression, _rebinding(function, body, own, parameters))
     return cut, cut.first_row
-
-
-def _find_lambda(tree: ast.Module, code: CodeType) -> ast.Lambda | None:
-    """The one lambda of the file that was compiled to this code, if that can be told."""
-    on_line = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno
-    ]
-    places = set(code.co_positions())
-    at_place = [node for node in on_line if _place(node.body) in places]
-    # Python 3.12 keeps no place of some expressions, such as constants.
-    alike = at_place or [node for node in on_line if _traits(_compiled(node)) == _traits(code)]
-    found = alike if len(on_line) > 1 else on_line
-    return found[0] if len(found) == 1 else None
-
-
-def _compiled(node: ast.Lambda) -> CodeType:
-    expression = compile(ast.Expression(node), "<lambda>", "eval")
-    return next(each for each in expression.co_consts if isinstance(each, CodeType))
-
-
-def _traits(code: CodeType) -> tuple[object, ...]:
-    """What two codes of one lambda have in common, whether its names are global or around it."""
-    places = {place for place in code.co_positions() if None not in place}
-    constants = [(type(each), each) for each in code.co_consts if not isinstance(each, CodeType)]
-    return places, constants, {*code.co_names, *code.co_freevars}, code.co_varnames
-
-
-def _place(node: ast.expr) -> tuple[int | None, int | None, int | None, int | None]:
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
 def _rebinding(

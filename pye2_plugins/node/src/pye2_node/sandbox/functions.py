@@ -11,6 +11,7 @@ import ast
 import builtins
 import linecache
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -43,10 +44,23 @@ class Language(NamedTuple):
     Attributes:
         find_problems: takes a source and ``parameters=``; gives whatever keeps it from running.
         builtins: gives what the code finds without having defined it.
+        permitted: what it may do; None if nothing is checked.
     """
 
     find_problems: Callable[..., list[CodeProblem]]
     builtins: Callable[[], dict[str, Any]]
+    permitted: rules.Permitted | None = None
+
+    def with_given(self) -> Language:
+        """The same for called functions, which may import ``rules.GIVEN_MODULES``."""
+        return self if self.permitted is None else language_of(self.permitted.with_given())
+
+
+def language_of(permitted: rules.Permitted) -> Language:
+    """What the check lets through of code that may do this."""
+    return Language(
+        partial(check_source, permitted=permitted), partial(visible_builtins, permitted), permitted
+    )
 
 
 def visible_builtins(permitted: rules.Permitted = rules.NOTHING_MORE) -> dict[str, Any]:
@@ -55,7 +69,8 @@ def visible_builtins(permitted: rules.Permitted = rules.NOTHING_MORE) -> dict[st
         name: getattr(builtins, name) for name in permitted.builtins if hasattr(builtins, name)
     }
     visible["__build_class__"] = builtins.__build_class__
-    visible["__import__"] = _import_permitted(permitted) if permitted.modules else _import_for_c
+    may_import = permitted.modules or permitted.given
+    visible["__import__"] = _import_permitted(permitted) if may_import else _import_for_c
     return visible
 
 
@@ -99,7 +114,7 @@ def _no_problems(source: str, *, parameters: Sequence[str]) -> list[CodeProblem]
     return []
 
 
-CHECKED: Final = Language(check_source, visible_builtins)
+CHECKED: Final = language_of(rules.NOTHING_MORE)
 """What the check lets through."""
 
 UNCHECKED: Final = Language(_no_problems, lambda: dict(vars(builtins)))

@@ -12,14 +12,12 @@ import importlib
 import importlib.abc
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2_node.sandbox.functions import Language, visible_builtins
+from pye2_node.sandbox.functions import language_of
 from pye2_node.sandbox.layers import granted_calls, granted_places, granted_proof
 from pye2_node.sandbox.layers.openings import CannotOpen, find_certificates, find_openings
-from pye2core.code.check import check_source
 from pye2core.code.grants import WORK_FOLDER, Grants
 from pye2core.code.rules import NETWORK_MODULES
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    from pye2_node.sandbox.functions import Language
     from pye2_node.sandbox.layers.openings import Openings
 
 # Some are needed by name only later, when nothing can be loaded any more.
@@ -70,10 +69,7 @@ def open_up(given: dict[str, Any], *, as_stranger: bool) -> tuple[Grants, Openin
 
 def language_for(grants: Grants) -> Language:
     """How much of Python is open to code with these grants."""
-    permitted = grants.permitted()
-    return Language(
-        partial(check_source, permitted=permitted), partial(visible_builtins, permitted)
-    )
+    return language_of(grants.permitted())
 
 
 def _load(grants: Grants) -> None:

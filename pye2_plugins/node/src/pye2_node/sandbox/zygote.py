@@ -44,6 +44,7 @@ from pye2_node.sandbox.family import Family
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
 from pye2_node.sandbox.preparation import prepare_confinement
+from pye2core.code.rules import GIVEN_MODULES
 
 if TYPE_CHECKING:
     from pye2_node.sandbox.confinement import Confinement
@@ -138,7 +139,7 @@ def _load(*, may_need_openssl: bool) -> None:
     """Import what workers need; without OpenSSL if Python has its own hashes: 3 MiB less."""
     if not may_need_openssl and all(map(importlib.util.find_spec, _OWN_HASHES)):
         sys.modules["_hashlib"] = None  # type: ignore[assignment] # as the import system documents
-    for name in _LOADED_LATE:
+    for name in (*_LOADED_LATE, *sorted(GIVEN_MODULES)):
         importlib.import_module(name)
     numpy = importlib.import_module("numpy")
     for name in _PARTS_OF_NUMPY:
