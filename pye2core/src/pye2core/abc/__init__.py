@@ -16,8 +16,10 @@ if TYPE_CHECKING:
         CallResult,
         CodeFailure,
         FunctionSource,
+        InSandbox,
         Sandbox,
         SandboxExit,
+        SandboxHost,
     )
     from pye2core.abc.links import CurrentLink, Link
     from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
@@ -49,6 +51,7 @@ _HOME = {
     "Delivery": "transports",
     "DialectMemory": "serializers",
     "FunctionSource": "custom_code",
+    "InSandbox": "custom_code",
     "InstanceContext": "runners",
     "LastWill": "transports",
     "Link": "links",
@@ -58,6 +61,7 @@ _HOME = {
     "Runner": "runners",
     "Sandbox": "custom_code",
     "SandboxExit": "custom_code",
+    "SandboxHost": "custom_code",
     "SealedMessage": "serializers",
     "Serializer": "serializers",
     "Transport": "transports",
@@ -78,6 +82,7 @@ __all__ = [
     "Delivery",
     "DialectMemory",
     "FunctionSource",
+    "InSandbox",
     "InstanceContext",
     "LastWill",
     "Link",
@@ -87,6 +92,7 @@ __all__ = [
     "Runner",
     "Sandbox",
     "SandboxExit",
+    "SandboxHost",
     "SealedMessage",
     "Serializer",
     "Transport",

@@ -24,7 +24,7 @@ from pye2_node.sandbox.zygotes import Zygotes
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pye2_node.sandbox.events import WorkerEvents
     from pye2_node.sandbox.forks import Forked, Forks
@@ -77,6 +77,7 @@ class SandboxPool:
         python: str = sys.executable,
         log: logging.Logger | None = None,
         forks: Forks | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
         """Make a pool; nothing is started yet.
 
@@ -85,12 +86,13 @@ class SandboxPool:
             python: the interpreter that runs them.
             log: where to report what nobody asks about.
             forks: where the workers come from; a zygote's if it is not given.
+            modules: what its workers have loaded besides.
         """
         self.limits = limits or SandboxLimits()
         self._log = log or logging.getLogger("pye2.node.sandbox")
-        self._forks = forks or Zygotes(self.limits, python, self._log)
+        self._forks = forks or Zygotes(self.limits, python, self._log, modules=modules)
         self._granted = GrantedZygotes(
-            lambda grants: Zygotes(self.limits, python, self._log, grants)
+            lambda grants: Zygotes(self.limits, python, self._log, grants, modules)
         )
         self._workers: set[SandboxProcess] = set()
         self._spare: _Forked | None = None
@@ -113,6 +115,7 @@ class SandboxPool:
         handler: WorkerEvents,
         surroundings: Surroundings | None = None,
         grants: Grants | None = None,
+        in_sandbox: str | None = None,
     ) -> SandboxProcess:
         """Fork a worker.
 
@@ -120,6 +123,7 @@ class SandboxPool:
             handler: hears what the code in the worker says while it runs.
             surroundings: what the code is told of where it runs.
             grants: what it may do besides computing, if anything.
+            in_sandbox: import string of its signature's part in it, if there is one.
 
         Raises:
             NodeError: no process could be started, or what is granted cannot be had; says why.
@@ -133,7 +137,7 @@ class SandboxPool:
             streams = await asyncio.open_unix_connection(sock=fresh.channel)
             unless_spawned.pop_all()
         worker = SandboxProcess(fresh.forked, streams, handler, self.limits, self._log)
-        worker.begin(surroundings or Surroundings())
+        worker.begin(surroundings or Surroundings(), in_sandbox)
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
         if grants is None:

@@ -12,11 +12,14 @@ import os
 import random
 import signal
 import traceback
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pye2_node.sandbox import failures, frames
+from pye2_node.sandbox.exchange_host import ExchangeHost
+from pye2_node.sandbox.exchanges import Pieces, packed
 from pye2_node.sandbox.functions import CHECKED, Functions, Refused
 from pye2_node.sandbox.lengths import cut
 from pye2_node.sandbox.node_link import LinkBroken, NodeLink
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from pye2_node.sandbox.functions import Language
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
+    from pye2core.abc import InSandbox
 
 EXIT_DONE: Final = 0
 EXIT_LINK_BROKEN: Final = 70
@@ -87,6 +91,8 @@ class Worker:
         self._functions = Functions(Printer(self._printed), language)
         self.state.functions = self._functions.by_name
         self._plugin = Plugin(self)
+        self._pieces = Pieces(limits.exchange)
+        self._in_sandbox: InSandbox | None = None
 
     def serve(self) -> None:
         """Answer requests until there are no more.
@@ -99,6 +105,8 @@ class Worker:
             "define": self._define,
             "configure": self._configure,
             "call": self._call,
+            "piece": self._piece,
+            "exchange": self._exchange,
         }
         while (request := self._link.next_request()) is not None:
             try:
@@ -178,6 +186,11 @@ class Worker:
 
     def _begin(self, request: dict[str, Any]) -> None:
         self.state.surroundings.update(request["surroundings"])
+        if request["in_sandbox"] is not None:
+            module, _, name = request["in_sandbox"].partition(":")
+            make = getattr(import_module(module), name)  # it was loaded by the zygote
+            host = ExchangeHost(self, self._plugin, self._link, self._functions, self._pieces.most)
+            self._in_sandbox = make(host)
 
     def _configure(self, request: dict[str, Any]) -> None:
         self.state.settings.clear()
@@ -200,8 +213,7 @@ class Worker:
 
     def _call(self, request: dict[str, Any]) -> None:
         started = SYSTEM_CLOCK.monotonic()
-        self.state.payloads_left = self._limits.payloads
-        self._limits_told.clear()
+        self._begin_call()
         try:
             outcome = self._outcome_of(request)
         except BaseException as error:  # noqa: BLE001 - whatever foreign code raises is an answer
@@ -209,11 +221,30 @@ class Worker:
             limit = failures.limit_hit_by(error)
             if limit is not None:
                 self.hit_limit(limit)
+        self._end_call()
+        seconds = SYSTEM_CLOCK.monotonic() - started
+        self._link.send(self._pack_outcome(request, outcome, seconds))
+
+    def _piece(self, request: dict[str, Any]) -> None:
+        self._pieces.add(request[frames.DATA])
+
+    def _exchange(self, request: dict[str, Any]) -> None:
+        self._begin_call()
+        assert self._in_sandbox is not None, "the node asks what only a signature's part answers"
+        answer = self._in_sandbox.exchange(self._pieces.end(request[frames.DATA]))
+        self._end_call()
+        head = {"did": "exchange", "id": request["id"]}
+        for each in packed({"did": "piece"}, head, answer):
+            self._link.send(each)
+
+    def _begin_call(self) -> None:
+        self.state.payloads_left = self._limits.payloads
+        self._limits_told.clear()
+
+    def _end_call(self) -> None:
         self.state.iteration += 1
         self._printed.finish_call()
         self._logged.finish_call()
-        seconds = SYSTEM_CLOCK.monotonic() - started
-        self._link.send(self._pack_outcome(request, outcome, seconds))
 
     def _outcome_of(self, request: dict[str, Any]) -> str:
         name = request["name"]
