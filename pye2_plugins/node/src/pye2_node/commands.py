@@ -16,12 +16,11 @@ from pye2_node.changes import instance_after, updated
 from pye2_node.credit import credited
 from pye2_node.deputies import Authority
 from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
-from pye2_node.keepable import require_keepable
+from pye2_node.keepable import require_tellable
 from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
-    INSTANCE_COMMAND,
     Action,
     Command,
     InstancePath,
@@ -310,7 +309,7 @@ class _Planner:
         path = spelled_path_of(update.pipeline, known)
         changes, command = update.settings, update.command
         try:
-            require_keepable({INSTANCE_COMMAND: command}, update.pipeline)
+            require_tellable(command, update.pipeline)
             if changes or command is None:
                 self._change_instance(pipeline, known, changes)
         except InvalidConfiguration as error:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pye2_node.code_events import CodeEvents
 from pye2_node.deputies import delegation_in
@@ -22,6 +22,7 @@ from pye2_node.pace import Pace
 from pye2_node.payload_budget import PayloadBudget, units_of
 from pye2_node.sandbox import Surroundings
 from pye2_node.settings import MEBIBYTE
+from pye2_node.slots import SlotDesk
 from pye2core.errors import NodeError
 from pye2core.messages import (
     GRANTS,
@@ -88,6 +89,7 @@ class Facilities:
         confidant: of a payload whose instance does not say whether to encrypt it, the address it
             is encrypted for; None for everybody.
         granting: says what code may do besides computing; None where nothing is granted to anybody.
+        slots: how many calls of code run at once.
     """
 
     settings: NodeSettings
@@ -102,6 +104,7 @@ class Facilities:
     announce: Callable[[Notification], None]
     confidant: Callable[[PayloadMessage], str | None] = _nobody
     granting: Granting | None = None
+    slots: SlotDesk = field(factory=lambda: SlotDesk(1))
 
 
 class Context:
@@ -113,6 +116,7 @@ class Context:
         iteration: how many payloads were sent.
         last_payload_at: when the last one was; None before the first.
         failed_at: when it, or its code, first and last failed; None if that never happened.
+        slots: the node's slots for calls, as this instance sees them.
     """
 
     def __init__(
@@ -132,7 +136,8 @@ class Context:
             facilities.settings.choices.payloads_per_second, now=self._began
         )
         self._limit_notices = LimitNotices(facilities.clock, self.notify)
-        self._slots = asyncio.Semaphore(UNDER_WAY)
+        self._ways = asyncio.Semaphore(UNDER_WAY)
+        self.slots = facilities.slots.for_instance()
         self._sandboxes: set[SandboxProcess] = set()
         self._runs_before = 0
         self._closed = False
@@ -205,6 +210,11 @@ class Context:
         return self._facilities.settings.choices.kept_megabytes * MEBIBYTE
 
     @property
+    def largest_exchange(self) -> int:
+        """Bytes that its code and its runner may give each other at once."""
+        return self._facilities.settings.choices.call_megabytes * MEBIBYTE
+
+    @property
     def network(self) -> Network:
         """Access to other nodes."""
         return self._facilities.network
@@ -221,7 +231,7 @@ class Context:
         """
         self._check_open()
         await self._keep_to_budget()
-        await self._slots.acquire()
+        await self._ways.acquire()
         try:
             self._check_open()  # it was a while ago
             self._budget.spend(1, self.clock.monotonic())
@@ -238,7 +248,7 @@ class Context:
             sending, more = await asyncio.to_thread(self._hand_over, message)
             self._budget.spend(more, self.clock.monotonic())
         except BaseException:
-            self._slots.release()
+            self._ways.release()
             raise
         asyncio.wrap_future(sending).add_done_callback(self._on_sent)
 
@@ -268,7 +278,7 @@ class Context:
         return payload.requester.address
 
     def _on_sent(self, sent: asyncio.Future[None]) -> None:
-        self._slots.release()
+        self._ways.release()
         # One that the broker never took was logged where the connection was lost for good.
         if not sent.cancelled():
             sent.exception()
@@ -349,7 +359,11 @@ class Context:
         self._check_open()
         grants = self.grants()
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
-        sandbox = await self._facilities.pool.spawn(CodeEvents(self), surroundings, grants)
+        descriptor = self._facilities.registry.signatures().get(self._path.signature or "")
+        in_sandbox = None if descriptor is None else descriptor.in_sandbox
+        sandbox = await self._facilities.pool.spawn(
+            CodeEvents(self), surroundings, grants, in_sandbox
+        )
         self._sandboxes.add(sandbox)
         sandbox.exited.add_done_callback(lambda _: self._forget(sandbox))
         return sandbox
@@ -379,6 +393,7 @@ class Context:
         """End what the runner left behind, and let it do nothing more."""
         self._closed = True
         await self.end_sandboxes()
+        self.slots.close()
 
     async def end_sandboxes(self) -> None:
         """End what runs for it at this moment."""

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
         SandboxHost,
     )
     from pye2core.abc.links import CurrentLink, Link
-    from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
+    from pye2core.abc.runners import (
+        InstanceContext,
+        Network,
+        NetworkListener,
+        Peer,
+        Runner,
+        Slots,
+    )
     from pye2core.abc.serializers import DialectMemory, SealedMessage, Serializer
     from pye2core.abc.transports import (
         KEPT_KINDS,
@@ -64,6 +71,7 @@ _HOME = {
     "SandboxHost": "custom_code",
     "SealedMessage": "serializers",
     "Serializer": "serializers",
+    "Slots": "runners",
     "Transport": "transports",
     "TransportFeatures": "transports",
     "TransportOptions": "transports",
@@ -95,6 +103,7 @@ __all__ = [
     "SandboxHost",
     "SealedMessage",
     "Serializer",
+    "Slots",
     "Transport",
     "TransportFeatures",
     "TransportOptions",
