@@ -11,7 +11,7 @@ from typing import Any, Final
 MOST_RECORDS: Final = 4096
 """Records of one message, and elements of each list in one."""
 
-LONGEST_NAME: Final = 256
+LONGEST_NAME: Final = 512
 """Characters of names, digests and run ids."""
 
 LONGEST_TEXT: Final = 1024 * 1024
@@ -91,19 +91,31 @@ def maybe(check: Any) -> Any:
     return check_unless_none
 
 
-def tuple_of(check: Any, length: int | None = None) -> Any:
-    """A list of what this checks; of this length if one is given."""
+def tuple_of(check: Any) -> Any:
+    """A list of what this checks."""
 
     def check_each(instance: object, attribute: Any, value: Any) -> None:
         if type(value) is not tuple or len(value) > MOST_RECORDS:
             _refuse(attribute, f"is no list of at most {MOST_RECORDS}")
-        if length is not None and len(value) != length:
-            _refuse(attribute, f"is no list of {length}")
         for each in value:
             check(instance, attribute, each)
 
     return check_each
 
+
+def pair_of(first: Any, second: Any) -> Any:
+    """A list of two, of what these check."""
+
+    def check_both(instance: object, attribute: Any, value: Any) -> None:
+        if type(value) is not tuple or len(value) != _PAIR:
+            _refuse(attribute, "is no list of pairs")
+        first(instance, attribute, value[0])
+        second(instance, attribute, value[1])
+
+    return check_both
+
+
+_PAIR: Final = 2
 
 ID: Final = whole(1)
 NAME: Final = text(LONGEST_NAME, 1)

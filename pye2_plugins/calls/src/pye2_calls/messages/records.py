@@ -25,9 +25,9 @@ class Code:
         name: what the function is called, for tracebacks.
         source: the body of a function that makes it: Python text.
         parameters: the names of the maker's parameters; the first is ``plugin``.
-        values: ``pye2_calls.values.pack`` of the tuple of what its other parameters are to be.
-        classes: pairs of the name under which a class travels and the name by which the maker's
-            body knows it.
+        values: pairs of a name that the maker asks for and ``pye2_calls.values.pack`` of what it
+            is to get.
+        classes: the names under which the classes travel that the maker tells of.
         modules: modules that it imports and that must be granted.
         takes_plugin: whether the function's first parameter is the node's ``plugin`` object, so
             that it stands before what a call gives.
@@ -40,10 +40,10 @@ class Code:
     name: str = field(validator=checks.NAME)
     source: str = field(validator=checks.text(checks.LONGEST_SOURCE))
     parameters: tuple[str, ...] = field(validator=checks.tuple_of(checks.NAME))
-    values: bytes = field(validator=checks.data)
-    classes: tuple[tuple[str, str], ...] = field(
-        default=(), validator=checks.tuple_of(checks.tuple_of(checks.NAME, length=2))
+    values: tuple[tuple[str, bytes], ...] = field(
+        default=(), validator=checks.tuple_of(checks.pair_of(checks.NAME, checks.data))
     )
+    classes: tuple[str, ...] = field(default=(), validator=checks.tuple_of(checks.NAME))
     modules: tuple[str, ...] = field(default=(), validator=checks.tuple_of(checks.NAME))
     takes_plugin: bool = field(default=False, validator=checks.truth)
     is_generator: bool = field(default=False, validator=checks.truth)
@@ -228,7 +228,7 @@ class Cancelled:
 
 @frozen
 class Refused:
-    """A call was never begun, and will not be.
+    """A call does not run here: it was not begun, or cannot go on.
 
     Attributes:
         id: the call's number.
