@@ -127,7 +127,7 @@ def test_a_field_of_a_wrong_kind_is_refused(said: messages.Record, draw: st.Data
         return
     place = draw.draw(st.integers(1, len(plain) - 1))
     plain[place] = msgpack.Timestamp(1)
-    data = msgpack.packb((packing.VERSION, "", [plain]))
+    data = msgpack.packb((packing.VERSION, "", [plain]), default=packing._plain)
 
     with pytest.raises(messages.MessageNotReadable):
         messages.unpack(data, messages.FROM_CLIENT | messages.FROM_NODE)

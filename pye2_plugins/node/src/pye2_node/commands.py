@@ -21,6 +21,7 @@ from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
+    UNCONFIRMED,
     Action,
     Command,
     InstancePath,
@@ -67,12 +68,14 @@ class Tell:
         data: what the command says.
         parameters: its keyword arguments.
         answers: who is told what came of it.
+        is_confirmed: whether it is said that it was done; that it was not is said in any case.
     """
 
     path: InstancePath
     data: dict[str, Any]
     parameters: dict[str, Any]
     answers: Answers
+    is_confirmed: bool = True
 
 
 @frozen
@@ -315,10 +318,12 @@ class _Planner:
         except InvalidConfiguration as error:
             self.plan.notices.append(self._answers.refused(path, str(error)))
             return None
-        self.plan.notices.append(self._answers.instance_stored(path))
+        data, parameters = _command_parts(command)
+        is_confirmed = data.pop(UNCONFIRMED, False) is not True
+        if changes or is_confirmed:
+            self.plan.notices.append(self._answers.instance_stored(path))
         if command is not None:
-            data, parameters = _command_parts(command)
-            self.plan.work.append(Tell(path, data, parameters, self._answers))
+            self.plan.work.append(Tell(path, data, parameters, self._answers, is_confirmed))
         return path
 
     def _change_instance(

@@ -166,16 +166,34 @@ class Store:
             False, and nothing was changed, if the command was taken already.
 
         Raises:
-            NodeError: it could not be written.
+            NodeError: it could not be written; nothing was changed.
+        """
+        return self.commit_all([(changes, command)])[0]
+
+    def commit_all(self, taken: Sequence[tuple[Sequence[Change], CommandId | None]]) -> list[bool]:
+        """Keep what several commands change, and that they were taken, in their order.
+
+        The disk is waited for once.
+
+        Returns:
+            Of each, False, and nothing was changed, if it was taken already.
+
+        Raises:
+            NodeError: they could not be written; nothing was changed.
         """
         with self._transaction() as database:
-            if command is not None and not self._mark(database, command):
-                return False
-            for change in changes:
-                if isinstance(change, Put):
-                    _put(database, change.pipeline)
-                else:
-                    _drop(database, change.name)
+            return [self._keep(database, changes, command) for changes, command in taken]
+
+    def _keep(
+        self, database: sqlite3.Connection, changes: Sequence[Change], command: CommandId | None
+    ) -> bool:
+        if command is not None and not self._mark(database, command):
+            return False
+        for change in changes:
+            if isinstance(change, Put):
+                _put(database, change.pipeline)
+            else:
+                _drop(database, change.name)
         return True
 
     def _mark(self, database: sqlite3.Connection, command: CommandId) -> bool:
