@@ -90,7 +90,7 @@ class CallsInSandbox:
                 return self._raised(error, {})
         function = self._known[digest]
         try:
-            args, kwargs = values.unpack(arguments, function.classes)
+            args, kwargs = values.unpack_arguments(arguments, function.classes)
             result = function.call(*args, **kwargs)
             if not function.is_generator:
                 return "value", self._packed(result, function)
@@ -116,7 +116,7 @@ class CallsInSandbox:
         return ("paused",)
 
     def _packed(self, value: object, function: _Function) -> bytes:
-        packed = values.pack(value, function.classes)
+        packed = values.pack(value, function.classes, name="result")
         if len(packed) > self._host.largest:
             raise ValueError(
                 f"the result has {len(packed)} bytes, more than the {self._host.largest} that this"

@@ -56,7 +56,7 @@ class Call:
     Attributes:
         id: the client's number for it, never used for another call of the same instance.
         digest: of the function's ``Code``, which need not have come before.
-        arguments: ``pye2_calls.values.pack`` of ``(args, kwargs)``: a tuple and a dict.
+        arguments: what ``pye2_calls.values.pack_arguments`` makes of args and kwargs.
         timeout: seconds after which it is killed; None for no limit but the node's own.
         credit: how many items of a generator may be sent before the first ``Pull``.
         live_output: whether what it prints is to be sent as ``Output`` while it runs.

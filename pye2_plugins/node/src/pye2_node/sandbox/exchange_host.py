@@ -1,6 +1,6 @@
 """What a signature's part in a worker finds there; implements ``pye2core.abc.SandboxHost``.
 
-Runs in the worker.
+Runs in the worker. The functions that are made here may import what workers have in memory.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_node.sandbox import failures
 from pye2_node.sandbox.exchanges import packed
+from pye2_node.sandbox.functions import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,10 @@ class ExchangeHost:
         self, name: str, source: str, parameters: Sequence[str]
     ) -> Callable[..., object]:
         """Check and compile a source; raises ValueError with all problems if it is refused."""
-        return self._worker.make_function(name, source, parameters)
+        try:
+            return self._functions.make(name, source, parameters)
+        except Refused as refused:
+            raise ValueError(f"the code for {name} is refused: {refused}") from None
 
     def describe(self, error: BaseException) -> dict[str, Any]:
         """What there is to say of an exception; says if a limit is what it comes from."""

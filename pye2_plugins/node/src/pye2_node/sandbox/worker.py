@@ -88,6 +88,7 @@ class Worker:
         self._limits_told: set[str] = set()
         self._printed = self._stream("print")
         self._logged = self._stream("log")
+        self._language = language
         self._functions = Functions(Printer(self._printed), language)
         self.state.functions = self._functions.by_name
         self._plugin = Plugin(self)
@@ -173,8 +174,7 @@ class Worker:
         try:
             return self._functions.make(name, source, parameters)
         except Refused as refused:
-            listed = "; ".join(f"line {line.line}: {line.message}" for _, line in refused.problems)
-            raise ValueError(f"the code for {name} is refused: {listed}") from None
+            raise ValueError(f"the code for {name} is refused: {refused}") from None
 
     def _ask(self, what: str, **fields: str) -> dict[str, Any]:
         answer = self._link.ask(what, **fields)
@@ -189,8 +189,11 @@ class Worker:
         if request["in_sandbox"] is not None:
             module, _, name = request["in_sandbox"].partition(":")
             make = getattr(import_module(module), name)  # it was loaded by the zygote
-            host = ExchangeHost(self, self._plugin, self._link, self._functions, self._pieces.most)
-            self._in_sandbox = make(host)
+            self._in_sandbox = make(self._host_of_exchanges())
+
+    def _host_of_exchanges(self) -> ExchangeHost:
+        functions = Functions(Printer(self._printed), self._language.with_given())
+        return ExchangeHost(self, self._plugin, self._link, functions, self._pieces.most)
 
     def _configure(self, request: dict[str, Any]) -> None:
         self.state.settings.clear()

@@ -99,10 +99,10 @@ def main() -> None:
         die_with_parent(signal.SIGTERM, int(sys.argv[2]))
         adopt_orphans()
         _load(may_need_openssl=granted is not None)
-        not_loaded = _load_for_signatures(json.loads(sys.argv[5]))
-        let_go_of_code()
         family = Family()
         opened = _open_up(granted, wanted) if granted is not None else None
+        not_loaded = _load_for_signatures(json.loads(sys.argv[5]))  # which may use what was granted
+        let_go_of_code()
         openings = opened[1] if opened is not None else None
         confinement, missing = prepare_confinement(wanted, _limits(sys.argv[3]), openings)
     except Exception as error:
