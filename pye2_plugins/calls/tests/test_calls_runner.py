@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -13,6 +11,7 @@ import pytest
 from pye2_calls import messages, runner
 from pye2_calls.messages import Call, Cancel, Code, KeepAlive, Pull
 from pye2_calls.runner import CallsRunner
+from pye2_testing.jumping_time import JumpingLoop, LoopClock
 from pye2core.abc import SandboxExit
 from pye2core.errors import CallTimedOut, GrantMissing, NodeError, SandboxDied
 from pye2core.messages import Action, InstancePath
@@ -28,37 +27,6 @@ ANSWERS = {
     "lies": ("value", 0.0, 5),
 }
 CODE = Code("d", "job", "return job", ("plugin",))
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Waits for a moment at most; the loop's time jumps over the rest."""
-
-    jumped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(timeout if not timeout else min(timeout, 0.001))
-        if not ready and timeout:
-            self.jumped += timeout
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop on which hours pass in no time."""
-
-    def __init__(self) -> None:
-        self.selector = JumpingSelector()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        return self.selector.jumped
-
-
-class LoopClock:
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
 
 
 class ScriptedSandbox:

@@ -18,7 +18,8 @@ _PARAMETERS: Final = ("plugin", "send_item", "rest")
 class CodeInSandbox:
     """Runs the body of ``(plugin, send_item, rest)`` that each exchange brings, as text.
 
-    What comes after a zero byte is ``rest``. The answer is the bytes that it returns, or what can be said of its exception as JSON.
+    What comes after a zero byte is ``rest``. The answer is the bytes that it returns, or what can
+    be said of its exception as JSON.
     """
 
     def __init__(self, host: SandboxHost) -> None:
