@@ -1,4 +1,4 @@
-"""What ``docs/protocol.md`` says of calls is true: its tables and its example are what is packed."""
+"""What ``docs/protocol.md`` says of calls is true: its tables and its example."""
 
 from __future__ import annotations
 
