@@ -1,7 +1,7 @@
 """What a node gives to one runner: its settings, a way to speak, a sandbox, a place to keep things.
 
 The node's side of ``pye2core.abc.InstanceContext``. On the node's loop, as runners are; the disk
-and the sealing of payloads are waited for in threads.
+and the sealing of large payloads are waited for in threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pye2_node.formatters import formatter_of
 from pye2_node.granting import granted_to
 from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
-from pye2_node.payload_budget import PayloadBudget, units_of
+from pye2_node.payload_budget import PayloadBudget, is_small, units_of
 from pye2_node.sandbox import Surroundings
 from pye2_node.settings import MEBIBYTE
 from pye2_node.slots import SlotDesk
@@ -245,7 +245,7 @@ class Context:
                 formatter=formatter_of(self.config),
                 circumstances=self._circumstances(self.last_payload_at),
             )
-            sending, more = await asyncio.to_thread(self._hand_over, message)
+            sending, more = await self._handed_over(message)
             self._budget.spend(more, self.clock.monotonic())
         except BaseException:
             self._ways.release()
@@ -258,8 +258,14 @@ class Context:
             await asyncio.sleep(seconds)
             self._check_open()
 
+    async def _handed_over(self, message: PayloadMessage) -> tuple[Future[None], float]:
+        """Have a payload sealed and sent; for a small one a thread would take longer to begin."""
+        if is_small(message.fields):
+            return self._hand_over(message)
+        return await asyncio.to_thread(self._hand_over, message)
+
     def _hand_over(self, message: PayloadMessage) -> tuple[Future[None], float]:
-        """Seal a payload and send it, and say how large it is; in a thread."""
+        """Seal a payload and send it, and say how large it is."""
         sending = self._facilities.send_payload(message, self._receiver_of(message))
         return sending, units_of(message.fields)
 
