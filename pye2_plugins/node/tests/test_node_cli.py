@@ -136,6 +136,9 @@ CHOICES = {
     "accept_unencrypted_commands": (False, ["--encrypted-commands-only"]),
     "unsafe": (True, ["--unsafe"]),
     "show_code": (True, ["--show-code"]),
+    "slots": (3, ["--slots", "3"]),
+    "call_megabytes": (7, ["--call-megabytes", "7"]),
+    "labels": (("gpu=1", "site=attic"), ["--label", "gpu=1", "--label", "site=attic"]),
 }
 
 
@@ -151,7 +154,8 @@ def test_each_choice_can_be_made_by_an_option_and_in_the_environment(
     wanted = evolve(OwnersChoices(), **{name: value})
 
     run("--broker", "mqtt://nowhere", *option)
-    monkeypatch.setenv(f"PYE2_NODE_{name.upper()}", str(value))
+    written = ", ".join(value) if isinstance(value, tuple) else str(value)
+    monkeypatch.setenv(f"PYE2_NODE_{name.upper()}", written)
     run("--broker", "mqtt://nowhere")
 
     assert [each.choices for each in started] == [wanted, wanted]
@@ -229,6 +233,14 @@ def test_offering_the_command_loads_nothing_of_the_node():
     loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
 
     assert [name for name in loaded if name.startswith("pye2_node.")] == ["pye2_node.plugin"]
+
+
+@pytest.mark.parametrize("label", ["gpu", "=1", "gpu=a b", "g p=1", "gpu=1,"])
+def test_a_label_that_is_none_is_refused(run, started, label):
+    result = run("--broker", "mqtt://nowhere", "--label", label, ok=False)
+
+    assert "NAME=VALUE" in result.output
+    assert not started
 
 
 def test_the_help_warns_of_passwords_in_arguments(run):

@@ -197,6 +197,26 @@ def test_an_instance_command(command, data, parameters):
     assert (work.path, work.data, work.parameters) == (PATH, data, parameters)
 
 
+def test_an_instance_command_that_nobody_waits_for_is_not_confirmed():
+    told = {"X": b"bytes", "UNCONFIRMED": True}
+
+    made = plan(
+        Action.UPDATE_INSTANCE, update({"INSTANCE_COMMAND": told}), [pipeline("p", puppet())]
+    )
+
+    (work,) = made.work
+    assert said(made) == []
+    assert (work.data, work.is_confirmed) == ({"X": b"bytes"}, False)
+
+
+def test_that_such_a_command_cannot_be_taken_is_told_all_the_same():
+    told = {"UNCONFIRMED": True}
+
+    made = plan(Action.UPDATE_INSTANCE, update({"INSTANCE_COMMAND": told}))
+
+    assert [each.code for each in made.notices] == [-1]
+
+
 def test_an_update_may_bring_a_command_along():
     sent = update({"instance_command": {"A": 1}, "V": 2})
 

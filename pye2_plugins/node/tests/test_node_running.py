@@ -229,6 +229,49 @@ def test_an_instance_command_is_confirmed_and_echoed(start, friend):
     assert {"SDK_REQUEST": "1234"} in [fields.get("COMMAND_PARAMS") for fields in payloads]
 
 
+def test_commands_that_come_together_are_carried_out_in_their_order(start, friend, log):
+    node = start()
+    for number in range(20):
+        friend.send(
+            Action.UPDATE_PIPELINE, pipeline(f"p{number}", puppet(VALUE=number)), node.address
+        )
+        command = {"INSTANCE_COMMAND": {"N": number, "COMMAND_PARAMS": {}, "UNCONFIRMED": True}}
+        update = InstanceUpdate(f"p{number}", "PUPPET_01", "i", command)
+        friend.send(Action.UPDATE_INSTANCE, update, node.address)
+
+    echoed = set()
+    while len(echoed) < 20:
+        fields = friend.payloads.get(timeout=SECONDS).fields
+        if "COMMAND_PARAMS" in fields:
+            echoed.add(fields["COMMAND_PARAMS"]["N"])
+    assert echoed == set(range(20))
+
+
+def test_a_command_that_nobody_waits_for_is_confirmed_only_if_it_fails(start, friend):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("good", puppet()), node.address)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("bad", puppet(COMMAND="raise")), node.address)
+    friend.confirmed("good", "bad")
+
+    for name in ("good", "bad"):
+        command = {"INSTANCE_COMMAND": {"UNCONFIRMED": True}}
+        update = InstanceUpdate(name, "PUPPET_01", "i", command)
+        friend.send(Action.UPDATE_INSTANCE, update, node.address)
+
+    heard = friend.notifications.get(timeout=SECONDS)
+    assert (heard.code, heard.path.pipeline) == (-101, "bad")
+
+
+def test_heartbeats_tell_slots_and_labels(start, friend):
+    start(slots=3, labels=("gpu=1", "site=attic"), memory_megabytes=512)
+
+    status = friend.heartbeat("n1", lambda each: not each.is_brief).status
+
+    slots = {"total": 3, "busy": 0, "waiting": 0, "memory_megabytes": 512}
+    assert status["PYE2_SLOTS"] == slots
+    assert status["PYE2_LABELS"] == {"gpu": "1", "site": "attic"}
+
+
 def test_an_unknown_signature_is_denied_and_the_node_goes_on(start, friend):
     node = start()
 

@@ -98,3 +98,53 @@ def test_what_only_looks_like_values_in_a_text_does_not_count(text):
 
     frames.limit_values(body_of(packed))
     frames.limit_values(packed, frames.HEADER.size)
+
+
+@given(st.dictionaries(text.filter(lambda name: name != "data"), json_values), st.binary())
+def test_a_binary_frame_brings_its_bytes_as_they_are(head, data):
+    packed = frames.encode_binary(head, data)
+
+    assert frames.body_size(packed[: frames.HEADER.size]) == len(body_of(packed))
+    assert frames.decode(body_of(packed)) == {**head, "data": data}
+
+
+@given(st.binary())
+def test_bytes_that_are_no_binary_frame_raise_a_frame_error_and_nothing_else(rest):
+    try:
+        frame = frames.decode(b"\0" + rest)
+    except frames.FrameError:
+        return
+    assert isinstance(frame["data"], bytes)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\0",
+        b"\0\0\0\0",
+        b"\0\0\0\0\0",
+        b"\0\0\0\0\x03{}",
+        b"\0\xff\xff\xff\xff{}",
+        b"\0\0\0\0\x02[]",
+        b"\0\0\0\x50\0" + b" " * 0x4FFE + b"{}",
+    ],
+    ids=["nothing", "no length", "no JSON", "cut", "huge", "list", "long"],
+)
+def test_garbage_after_a_zero_byte_is_a_frame_error(body):
+    with pytest.raises(frames.FrameError):
+        frames.decode(body)
+
+
+def test_bytes_do_not_count_as_values():
+    body = body_of(frames.encode_binary({"did": "item"}, b"[" * frames.MAX_VALUES * 2))
+
+    frames.limit_values(body)
+
+    assert len(frames.decode(body)["data"]) == frames.MAX_VALUES * 2
+
+
+def test_a_binary_frame_above_the_cap_is_refused_when_sent():
+    with pytest.raises(frames.FrameTooLarge):
+        frames.encode_binary({}, bytes(frames.MAX_FRAME))
+    with pytest.raises(frames.FrameTooLarge):
+        frames.encode_binary({"text": "x" * frames.LONGEST_HEAD}, b"")

@@ -107,6 +107,16 @@ def test_a_command_that_was_taken_is_known_after_a_restart(opened):
     assert opened().has_seen(COMMAND)
 
 
+def test_several_commands_are_taken_at_once_and_each_only_once(opened):
+    store = opened()
+    store.commit([], CommandId("a", "old"))
+
+    kept = store.commit_all([([], CommandId("a", each)) for each in ("new", "old", "new", "newer")])
+
+    assert kept == [True, False, False, True]
+    assert store.has_seen(CommandId("a", "newer"))
+
+
 def test_the_same_digest_of_another_sender_is_another_command(opened):
     store = opened()
     store.commit([], COMMAND)

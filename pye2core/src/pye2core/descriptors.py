@@ -121,6 +121,9 @@ class SignatureDescriptor:
         role: which of the kernel's convenience methods it serves, if any.
         confidential: keys whose values are code or requests and are published only as digests.
         version: of the signature, as nodes report it.
+        in_sandbox: import string of a ``pye2core.abc.InSandbox``, with which the runner exchanges
+            bytes. Every process in which a node runs code has its module loaded: it is to need
+            little memory and nothing that is loaded later.
     """
 
     name: str = field(validator=_NAME)
@@ -130,6 +133,7 @@ class SignatureDescriptor:
     role: Role | None = None
     confidential: tuple[str, ...] = ()
     version: str = "1.0"
+    in_sandbox: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
 
 
 class Stage(Enum):

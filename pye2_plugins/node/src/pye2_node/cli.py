@@ -19,7 +19,7 @@ from attrs import evolve
 
 from pye2_node import allow_file
 from pye2_node.cli_access import allow, deny, shown, who
-from pye2_node.cli_options import DEFAULT_NAME, home_of, home_option, name_option
+from pye2_node.cli_options import DEFAULT_NAME, home_of, home_option, label_option, name_option
 from pye2_node.home import Home, default_home
 from pye2_node.service.command import install_service
 from pye2_node.settings import (
@@ -119,6 +119,21 @@ _DEFAULTS = OwnersChoices()
     f" once; five times as many at once.  [PYE2_NODE_PAYLOADS_PER_SECOND; default:"
     f" {_DEFAULTS.payloads_per_second:g}]",
 )
+@click.option(
+    "--slots",
+    metavar="NUMBER",
+    type=click.IntRange(1),
+    help="How many function calls run at once, each in a process of its own."
+    "  [PYE2_NODE_SLOTS; default: as many as there are cores]",
+)
+@click.option(
+    "--call-megabytes",
+    metavar="MEGABYTES",
+    type=click.IntRange(1),
+    help="What the arguments of one function call may have, and its result."
+    f"  [PYE2_NODE_CALL_MEGABYTES; default: {_DEFAULTS.call_megabytes}]",
+)
+@label_option
 @click.option(
     "--results-to-everyone",
     is_flag=True,

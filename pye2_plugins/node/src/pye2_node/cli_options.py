@@ -9,7 +9,7 @@ import click
 
 from pye2_node.home import default_home
 from pye2_node.owner import act_as_owner_of
-from pye2_node.settings import NAME_PATTERN
+from pye2_node.settings import LABEL_PATTERN, NAME_PATTERN
 
 DEFAULT_NAME = "node"
 
@@ -24,6 +24,28 @@ def _checked_name(ctx: click.Context, param: click.Parameter, value: str | None)
 
 name_option = click.option(
     "--name", callback=_checked_name, help=f"What the node is called.  [default: {DEFAULT_NAME}]"
+)
+
+
+def _checked_labels(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """The labels; None for none, so that the variable's count."""
+    for value in values:
+        if re.fullmatch(LABEL_PATTERN, value) is None:
+            message = f"{value!r} is not NAME=VALUE, of letters, digits and a few signs"
+            raise click.BadParameter(message, ctx, param)
+    return values or None
+
+
+label_option = click.option(
+    "--label",
+    "labels",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_checked_labels,
+    help="What clients may choose this node by, as in gpu=1; may be repeated."
+    "  [PYE2_NODE_LABELS: gpu=1, …]",
 )
 home_option = click.option(
     "--home",

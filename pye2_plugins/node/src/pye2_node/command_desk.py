@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pye2_node.commands import (
     NodeAction,
@@ -17,25 +17,30 @@ from pye2_node.commands import (
     refusal,
     requester_of,
 )
+from pye2_node.ledger import Asked
 from pye2_node.notices import Answers
 from pye2_node.store import CommandId
 from pye2core.errors import InvalidConfiguration, NodeError
-from pye2core.messages import InstancePath
+from pye2core.messages import Command, InstancePath
 from pye2core.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from pye2_node.changes import IsConfidential
     from pye2_node.commands import Plan, Work
     from pye2_node.deputies import Authority
+    from pye2_node.desired import DesiredPipeline
     from pye2_node.ledger import Ledger
     from pye2core.clock import Clock
-    from pye2core.messages import Command, Notification, Requester
+    from pye2core.messages import Notification, Requester
 
     Acknowledge = Callable[[], None]
 
 _log = logging.getLogger("pye2_node")
+
+MOST_AT_ONCE: Final = 100
+"""Commands that are kept together: the disk is waited for once for all of them."""
 
 
 class DeskOwner(Protocol):
@@ -117,47 +122,71 @@ class CommandDesk:
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, (command, acknowledge))
 
     async def handle_all(self) -> None:
-        """Handle commands as they come, until cancelled."""
+        """Handle commands as they come, those that wait together at once, until cancelled."""
         while True:
-            command, acknowledge = await self._waiting.get()
-            try:
-                if isinstance(command, UnreadableCommand):
-                    await self._refuse(command)
-                else:
-                    await self._handle(command, acknowledge)
-            except Exception:  # noqa: BLE001 - a defect costs one command, not all after it
-                _log.exception("the command %s was not carried out", _called(command))
-            acknowledge()
+            waiting = [await self._waiting.get()]
+            while len(waiting) < MOST_AT_ONCE and not self._waiting.empty():
+                waiting.append(self._waiting.get_nowait())
+            while waiting:
+                outcomes = await self._taken([command for command, _ in waiting])
+                for (command, acknowledge), outcome in zip(waiting, outcomes, strict=False):
+                    await self._conclude(command, acknowledge, outcome)
+                del waiting[: len(outcomes)]
 
-    async def _refuse(self, command: UnreadableCommand) -> None:
-        """Answer it, but once only: whoever plays it again is not heard."""
-        plan = await self._ledger.take(command.id, lambda _: refusal(command))
-        if plan is not None:
-            await self._carry_out(plan)
-
-    async def _handle(self, command: Command, acknowledge: Acknowledge) -> None:
-        self._owner.note_client(requester_of(command))
+    async def _taken(
+        self, commands: Sequence[Command | UnreadableCommand]
+    ) -> Sequence[Plan | Exception | None]:
+        """What the first of these commands came to, or several from the first."""
         try:
-            authority = self._owner.authority_of(command)
-            plan = await self._ledger.take(
-                _id_of(command),
-                lambda known: planned(
-                    command, known, self._is_confidential, self._clock.now(), authority
-                ),
-            )
-        except (InvalidConfiguration, NodeError) as error:
-            _log.warning("the command %s is refused: %s", command.action.name, error)
-            answers = Answers(requester_of(command))
-            self._owner.announce(answers.refused(InstancePath(), str(error)))
+            return await self._ledger.take([self._asked(each) for each in commands])
+        except Exception as error:  # noqa: BLE001 - a defect costs one command, not all after it
+            return [error]
+
+    def _asked(self, command: Command | UnreadableCommand) -> Asked:
+        if isinstance(command, UnreadableCommand):
+            # Answered, but once only: whoever plays it again is not heard.
+            return Asked(command.id, lambda _: refusal(command))
+        return Asked(_id_of(command), lambda known: self._planned(command, known))
+
+    def _planned(self, command: Command, known: Mapping[str, DesiredPipeline]) -> Plan:
+        self._owner.note_client(requester_of(command))
+        authority = self._owner.authority_of(command)
+        return planned(command, known, self._is_confidential, self._clock.now(), authority)
+
+    async def _conclude(
+        self,
+        command: Command | UnreadableCommand,
+        acknowledge: Acknowledge,
+        outcome: Plan | Exception | None,
+    ) -> None:
+        """Do what a command came to, now that it is kept."""
+        try:
+            acknowledge()
+            if isinstance(outcome, Exception):
+                self._refuse(command, outcome)
+            elif outcome is not None:
+                self._log_taken(command)
+                await self._carry_out(outcome)
+            elif isinstance(command, Command):
+                self._owner.report_replay(command)
+        except Exception:  # noqa: BLE001 - a defect costs one command, not all after it
+            _log.exception("the command %s was not carried out", _called(command))
+
+    def _refuse(self, command: Command | UnreadableCommand, error: Exception) -> None:
+        if isinstance(command, UnreadableCommand) or not isinstance(
+            error, InvalidConfiguration | NodeError
+        ):
+            _log.error("the command %s was not carried out", _called(command), exc_info=error)
             return
-        acknowledge()
-        if plan is None:
-            self._owner.report_replay(command)
-            return
-        asker = requester_of(command)
-        told = printable(f"{asker.name or '?'} {asker.address or '(this node)'}")
-        _log.info("takes the command to %s of %s", command.action.value, told)
-        await self._carry_out(plan)
+        _log.warning("the command %s is refused: %s", command.action.name, error)
+        answers = Answers(requester_of(command))
+        self._owner.announce(answers.refused(InstancePath(), str(error)))
+
+    def _log_taken(self, command: Command | UnreadableCommand) -> None:
+        if isinstance(command, Command) and _log.isEnabledFor(logging.INFO):
+            asker = requester_of(command)
+            told = printable(f"{asker.name or '?'} {asker.address or '(this node)'}")
+            _log.info("takes the command to %s of %s", command.action.value, told)
 
     async def _carry_out(self, plan: Plan) -> None:
         for notice in plan.notices:

@@ -16,12 +16,12 @@ from pye2_node.changes import instance_after, updated
 from pye2_node.credit import credited
 from pye2_node.deputies import Authority
 from pye2_node.desired import DesiredPipeline, path_of, spelled_path_of
-from pye2_node.keepable import require_keepable
+from pye2_node.keepable import require_tellable
 from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
-    INSTANCE_COMMAND,
+    UNCONFIRMED,
     Action,
     Command,
     InstancePath,
@@ -68,12 +68,14 @@ class Tell:
         data: what the command says.
         parameters: its keyword arguments.
         answers: who is told what came of it.
+        is_confirmed: whether it is said that it was done; that it was not is said in any case.
     """
 
     path: InstancePath
     data: dict[str, Any]
     parameters: dict[str, Any]
     answers: Answers
+    is_confirmed: bool = True
 
 
 @frozen
@@ -310,16 +312,18 @@ class _Planner:
         path = spelled_path_of(update.pipeline, known)
         changes, command = update.settings, update.command
         try:
-            require_keepable({INSTANCE_COMMAND: command}, update.pipeline)
+            require_tellable(command, update.pipeline)
             if changes or command is None:
                 self._change_instance(pipeline, known, changes)
         except InvalidConfiguration as error:
             self.plan.notices.append(self._answers.refused(path, str(error)))
             return None
-        self.plan.notices.append(self._answers.instance_stored(path))
+        data, parameters = _command_parts(command)
+        is_confirmed = data.pop(UNCONFIRMED, False) is not True
+        if changes or is_confirmed:
+            self.plan.notices.append(self._answers.instance_stored(path))
         if command is not None:
-            data, parameters = _command_parts(command)
-            self.plan.work.append(Tell(path, data, parameters, self._answers))
+            self.plan.work.append(Tell(path, data, parameters, self._answers, is_confirmed))
         return path
 
     def _change_instance(

@@ -1,7 +1,7 @@
 """What a node gives to one runner: its settings, a way to speak, a sandbox, a place to keep things.
 
 The node's side of ``pye2core.abc.InstanceContext``. On the node's loop, as runners are; the disk
-and the sealing of payloads are waited for in threads.
+and the sealing of large payloads are waited for in threads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pye2_node.code_events import CodeEvents
 from pye2_node.confidence import marked, parties, shelf_of, unmarked
@@ -20,10 +20,11 @@ from pye2_node.formatters import formatter_of
 from pye2_node.granting import granted_to
 from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
-from pye2_node.payload_budget import PayloadBudget, units_of
+from pye2_node.payload_budget import PayloadBudget, is_small, units_of
 from pye2_node.sandbox import Surroundings
 from pye2_node.sandbox.granted_zygotes import Share
 from pye2_node.settings import MEBIBYTE
+from pye2_node.slots import SlotDesk
 from pye2core.errors import NodeError
 from pye2core.messages import (
     GRANTS,
@@ -90,6 +91,7 @@ class Facilities:
         confidant: of a payload whose instance does not say whether to encrypt it, the address it
             is encrypted for; None for everybody.
         granting: says what code may do besides computing; None where nothing is granted to anybody.
+        slots: how many calls of code run at once.
     """
 
     settings: NodeSettings
@@ -104,6 +106,7 @@ class Facilities:
     announce: Callable[[Notification], None]
     confidant: Callable[[PayloadMessage], str | None] = _nobody
     granting: Granting | None = None
+    slots: SlotDesk = field(factory=lambda: SlotDesk(1))
 
 
 class Context:
@@ -115,6 +118,7 @@ class Context:
         iteration: how many payloads were sent.
         last_payload_at: when the last one was; None before the first.
         failed_at: when it, or its code, first and last failed; None if that never happened.
+        slots: the node's slots for calls, as this instance sees them.
     """
 
     def __init__(
@@ -134,7 +138,8 @@ class Context:
             facilities.settings.choices.payloads_per_second, now=self._began
         )
         self._limit_notices = LimitNotices(facilities.clock, self.notify)
-        self._slots = asyncio.Semaphore(UNDER_WAY)
+        self._ways = asyncio.Semaphore(UNDER_WAY)
+        self.slots = facilities.slots.for_instance()
         self._sandboxes: set[SandboxProcess] = set()
         self._runs_before = 0
         self._closed = False
@@ -217,6 +222,11 @@ class Context:
         return self._facilities.settings.choices.kept_megabytes * MEBIBYTE
 
     @property
+    def largest_exchange(self) -> int:
+        """Bytes that its code and its runner may give each other at once."""
+        return self._facilities.settings.choices.call_megabytes * MEBIBYTE
+
+    @property
     def network(self) -> Network:
         """Access to other nodes."""
         return self._facilities.network
@@ -234,7 +244,7 @@ class Context:
         """
         self._check_open()
         await self._keep_to_budget()
-        await self._slots.acquire()
+        await self._ways.acquire()
         try:
             self._check_open()  # it was a while ago
             requester, modified_by = parties(self.config, self.pipeline)
@@ -249,10 +259,10 @@ class Context:
                 formatter=formatter_of(self.config),
                 circumstances=self._circumstances(self.last_payload_at),
             )
-            sending, more = await asyncio.to_thread(self._hand_over, message)
+            sending, more = await self._handed_over(message)
             self._budget.spend(more, self.clock.monotonic())
         except BaseException:
-            self._slots.release()
+            self._ways.release()
             raise
         asyncio.wrap_future(sending).add_done_callback(self._on_sent)
 
@@ -262,8 +272,14 @@ class Context:
             await asyncio.sleep(seconds)
             self._check_open()
 
+    async def _handed_over(self, message: PayloadMessage) -> tuple[Future[None], float]:
+        """Have a payload sealed and sent; for a small one a thread would take longer to begin."""
+        if is_small(message.fields):
+            return self._hand_over(message)
+        return await asyncio.to_thread(self._hand_over, message)
+
     def _hand_over(self, message: PayloadMessage) -> tuple[Future[None], float]:
-        """Seal a payload and send it, and say how large it is; in a thread."""
+        """Seal a payload and send it, and say how large it is."""
         sending = self._facilities.send_payload(message, self._receiver_of(message))
         return sending, units_of(message.fields)
 
@@ -282,7 +298,7 @@ class Context:
         return payload.requester.address
 
     def _on_sent(self, sent: asyncio.Future[None]) -> None:
-        self._slots.release()
+        self._ways.release()
         # One that the broker never took was logged where the connection was lost for good.
         if not sent.cancelled():
             sent.exception()
@@ -368,8 +384,10 @@ class Context:
         self._check_open()
         grants = self.grants()
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
+        descriptor = self._facilities.registry.signatures().get(self._path.signature or "")
+        in_sandbox = None if descriptor is None else descriptor.in_sandbox
         sandbox = await self._facilities.pool.spawn(
-            CodeEvents(self), surroundings, grants, self._share()
+            CodeEvents(self), surroundings, grants, self._share(), in_sandbox
         )
         self._sandboxes.add(sandbox)
         sandbox.exited.add_done_callback(lambda _: self._forget(sandbox))
@@ -404,6 +422,7 @@ class Context:
         """End what the runner left behind, and let it do nothing more."""
         self._closed = True
         await self.end_sandboxes()
+        self.slots.close()
 
     async def end_sandboxes(self) -> None:
         """End what runs for it at this moment."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pye2_node.changes import IsConfidential
     from pye2_node.desired import DesiredPipeline
     from pye2_node.instances import RunningInstance
+    from pye2_node.settings import OwnersChoices
+    from pye2_node.slots import SlotDesk
     from pye2core.abc import TransportFeatures
     from pye2core.clock import Clock
     from pye2core.messages import PipelineConfig
@@ -137,6 +139,21 @@ def signatures_of(registry: PluginRegistry) -> dict[str, str]:
         name: descriptor.version
         for name, descriptor in sorted(registry.signatures().items())
         if descriptor.runner is not None
+    }
+
+
+def modules_in_sandboxes(registry: PluginRegistry) -> list[str]:
+    """The modules that processes for code are to have loaded for the installed signatures."""
+    parts = [each.in_sandbox for each in registry.signatures().values() if each.in_sandbox]
+    return sorted({part.partition(":")[0] for part in parts})
+
+
+def status_of(slots: SlotDesk, choices: OwnersChoices) -> dict[str, Any]:
+    """What clients choose a node by, for calls of functions; the names are what users read."""
+    labels = dict(each.split("=", 1) for each in choices.labels)
+    return {
+        "PYE2_SLOTS": {**slots.report(), "memory_megabytes": choices.memory_megabytes},
+        "PYE2_LABELS": labels,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pye2core.errors import InvalidConfiguration
+from pye2core.messages import INSTANCE_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,12 +23,25 @@ def require_keepable(settings: Mapping[str, Any], pipeline: str | None) -> None:
     Raises:
         InvalidConfiguration: they do; names the place.
     """
+    _require(_SCALARS, settings, pipeline)
+
+
+def require_tellable(command: object, pipeline: str | None) -> None:
+    """Refuse an instance command that holds more than JSON and bytes, which no dialect has.
+
+    Raises:
+        InvalidConfiguration: it does; names the place.
+    """
+    _require((*_SCALARS, bytes), {INSTANCE_COMMAND: command}, pipeline)
+
+
+def _require(scalars: tuple[type, ...], settings: Mapping[str, Any], pipeline: str | None) -> None:
     waiting: list[tuple[str, Any]] = list(settings.items())
     while waiting:
         place, value = waiting.pop()
         if isinstance(value, dict | list | tuple):
             waiting += [(f"{place}{step}", item) for step, item in _items_of(value)]
-        elif not isinstance(value, _SCALARS):
+        elif not isinstance(value, scalars):
             raise InvalidConfiguration(
                 f"the setting {place} of the pipeline {pipeline!r} is a {type(value).__name__},"
                 " which a node cannot keep: send text, numbers, true, false, null, lists and"

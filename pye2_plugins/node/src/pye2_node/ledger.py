@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from pye2_node.store import Change, CommandId, Drop, Put
+from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from pye2_node.desired import DesiredPipeline
     from pye2_node.store import Store
     from pye2core.messages import InstanceConfig
+
+
+@frozen
+class Asked:
+    """A command that is to be taken.
+
+    Attributes:
+        id: tells it from all others; None for one that did not come over the network.
+        plan: makes its plan from the pipelines as they are.
+    """
+
+    id: CommandId | None
+    plan: Callable[[Mapping[str, DesiredPipeline]], Plan]
 
 
 class Ledger:
@@ -46,27 +60,56 @@ class Ledger:
         brought = [each.brought for each in list(self._pipelines.values())]
         return any(each is not None and each.main_node == main_node for each in brought)
 
-    async def take(
-        self, command: CommandId | None, plan: Callable[[Mapping[str, DesiredPipeline]], Plan]
-    ) -> Plan | None:
-        """Plan a command and keep what it changes.
+    async def take(self, commands: Sequence[Asked]) -> list[Plan | Exception | None]:
+        """Plan commands and keep what they change, waiting for the disk once.
+
+        As long as they change nothing of what the next is planned by: the rest is for the next
+        time.
 
         Args:
-            command: tells it from all others; None for one that did not come over the network.
-            plan: makes the plan from the pipelines as they are.
+            commands: at least one, in their order.
 
         Returns:
-            The plan; None if the command was taken before, and nothing is to be done.
-
-        Raises:
-            NodeError: it could not be kept; nothing was changed.
+            Of each that was looked at, from the first, the plan; None if it was taken before, and
+            nothing is to be done; or what its plan raised, or why it could not be kept, in which
+            case nothing was changed.
         """
         async with self._changing:
-            made = plan(self._pipelines)
-            if not await asyncio.to_thread(self._store.commit, made.changes, command):
-                return None
-            self._take_over(made.changes)
-            return made
+            outcomes = self._plans_of(commands)
+            taken = [
+                (number, (outcome.changes, asked.id))
+                for number, (asked, outcome) in enumerate(zip(commands, outcomes, strict=False))
+                if not isinstance(outcome, Exception)
+            ]
+            try:
+                kept = await self._kept([each for _, each in taken])
+            except NodeError as error:
+                kept = []
+                for number, _ in taken:
+                    outcomes[number] = error
+            found: list[Plan | Exception | None] = [*outcomes]
+            for (number, (changes, _)), is_new in zip(taken, kept, strict=False):
+                if is_new:
+                    self._take_over(changes)
+                else:
+                    found[number] = None
+            return found
+
+    def _plans_of(self, commands: Sequence[Asked]) -> list[Plan | Exception]:
+        """The plans up to the first that changes something."""
+        outcomes: list[Plan | Exception] = []
+        for asked in commands:
+            try:
+                outcomes.append(made := asked.plan(self._pipelines))
+            except Exception as error:  # noqa: BLE001 - a defect costs one command, not those beside it
+                outcomes.append(error)
+            else:
+                if made.changes:
+                    break
+        return outcomes
+
+    async def _kept(self, taken: Sequence[tuple[Sequence[Change], CommandId | None]]) -> list[bool]:
+        return await asyncio.to_thread(self._store.commit_all, taken) if taken else []
 
     async def put_back(
         self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig

@@ -29,8 +29,10 @@ from pye2_node.guest_nodes import GuestNodes
 from pye2_node.heartbeat import (
     HeartbeatSchedule,
     capabilities_of,
+    modules_in_sandboxes,
     shown_pipelines,
     signatures_of,
+    status_of,
 )
 from pye2_node.ledger import Ledger
 from pye2_node.machine import Machine
@@ -47,6 +49,7 @@ from pye2_node.results import Results
 from pye2_node.roll_calls import RollCalls
 from pye2_node.sandbox import SandboxPool
 from pye2_node.sandbox.limits import limits_chosen
+from pye2_node.slots import SlotDesk
 from pye2_node.store import Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
@@ -128,7 +131,10 @@ class Node:
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
         self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
-        self._pool = pool or SandboxPool(limits_chosen(settings.choices))
+        self._pool = pool or SandboxPool(
+            limits_chosen(settings.choices), modules=modules_in_sandboxes(self._registry)
+        )
+        self._slots = SlotDesk(settings.choices.slots)
         self._guest_nodes = GuestNodes(self._store, self.allow_list.allows)
         self._deputies = Deputies(
             self.allow_list,
@@ -181,6 +187,7 @@ class Node:
                 on_asked=self._grants_watch.look_soon,
                 count=self.allow_list.count_granted,
             ),
+            slots=self._slots,
         )
         self._caretaker = Caretaker(
             facilities,
@@ -270,6 +277,7 @@ class Node:
             ),
             instances=self._instances,
             pairing=self.pairing.offer,
+            status=lambda: status_of(self._slots, self.settings.choices),
         )
 
     def _make_ears(self) -> Connection:

@@ -5,10 +5,15 @@ Sans-I/O: whoever uses it says what time it is, and waits.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNIT: Final = 32 * 1024
 """Bytes of a payload that count as one payload."""
+
+_SMALL: Final = 8 * 1024
 
 _SECONDS_AT_ONCE: Final = 5.0
 
@@ -55,8 +60,18 @@ def units_of(fields: object) -> float:
     return size_of(fields) // UNIT
 
 
+def is_small(fields: Mapping[str, object]) -> bool:
+    """Whether a payload is quickly sealed: it has little text, few bytes and not many values."""
+    bytes_there = sum(len(each) for each in fields.values() if isinstance(each, bytes))
+    return bytes_there + size_of(fields) <= _SMALL
+
+
 def size_of(value: object) -> int:
-    """About how many bytes a value takes; it must not contain itself."""
+    """About how many bytes a value takes; it must not contain itself.
+
+    Bytes count for little: code has none to send, as its values are JSON's, and a runner that has
+    paces itself.
+    """
     size = 0
     left = [value]
     while left:

@@ -296,6 +296,7 @@ class _Worker:
             await instance.tell(work.data, work.parameters)
         except Exception as error:  # noqa: BLE001 - a plugin's code; it costs only its own instance
             notice = work.answers.command_failed(path, str(error), told(error), speaker)
+            self._owner.announce(notice)
         else:
-            notice = work.answers.command_done(path, speaker)
-        self._owner.announce(notice)
+            if work.is_confirmed:
+                self._owner.announce(work.answers.command_done(path, speaker))

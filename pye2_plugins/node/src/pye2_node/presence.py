@@ -6,7 +6,7 @@ On the node's loop, but for :meth:`Presence.begin_life`. ``heartbeat`` knows wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -48,6 +48,7 @@ class Presence:
         instances: tells what runs.
         life: which connection to the broker it is, and how often the node has changed.
         pairing: tells how its offer to be paired with a client stands.
+        status: tells what else there is to say, by upper-case key.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Presence:
     instances: Callable[[], Iterable[RunningInstance]]
     life: Life = field(factory=Life)
     pairing: Callable[[], PairingOffer | None] = _no_offer
+    status: Callable[[], dict[str, Any]] = dict
 
     def full(self) -> Heartbeat:
         """Everything that others may know of the node."""
@@ -84,6 +86,7 @@ class Presence:
             life=self.life.id,
             revision=self.life.revision,
             capabilities=self.capabilities(),
+            status=self.status(),
             report=NodeReport(
                 at=self.clock.now(),
                 interval=self.interval,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen, validators
@@ -27,6 +28,17 @@ LONGEST_HEARTBEAT_SECONDS = 30.0
 """With fewer than one in 30 s, a lost heartbeat or two make a node look offline to its clients."""
 
 
+LABEL_PATTERN = r"[A-Za-z0-9_.-]{1,64}=[A-Za-z0-9_.:/+-]{0,64}"
+"""What a label may be: ``NAME=VALUE``."""
+
+MOST_LABELS = 32
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 @frozen
 class OwnersChoices:
     """What a node's owner can choose: by an option of that name, or as ``PYE2_NODE_<NAME>``.
@@ -48,6 +60,9 @@ class OwnersChoices:
         payloads_per_second: how many payloads one instance may send in the long run; large ones
             count more than once.
         show_code: whether heartbeats show the code of instances, and not only its digest.
+        slots: how many function calls run at once, each in a process of its own.
+        call_megabytes: what the arguments of one function call may have, and its result.
+        labels: what clients may choose the node by, each ``NAME=VALUE``.
     """
 
     heartbeat_interval: float = field(
@@ -96,6 +111,24 @@ class OwnersChoices:
     )
     show_code: bool = field(
         default=False, metadata={"help": "true: heartbeats show the code of instances"}
+    )
+    slots: int = field(
+        factory=_cores,
+        validator=validators.ge(1),
+        metadata={"help": "function calls that run at once; as many as there are cores unless set"},
+    )
+    call_megabytes: int = field(
+        default=256,
+        validator=validators.ge(1),
+        metadata={"help": "megabytes of one function call's arguments, or of its result"},
+    )
+    labels: tuple[str, ...] = field(
+        default=(),
+        validator=validators.and_(
+            validators.max_len(MOST_LABELS),
+            validators.deep_iterable(validators.matches_re(LABEL_PATTERN)),
+        ),
+        metadata={"help": "what clients may choose the node by: NAME=VALUE, …"},
     )
 
 

@@ -40,6 +40,9 @@ _SMALLEST_LEAP = 3_600.0
 _UNDATED = 0.0
 """When something was seen while the clock was not set."""
 
+_READERS_KIBIBYTES = 256
+"""What the connection that only looks keeps of the file in memory."""
+
 _FORMAT = 1
 
 _TABLES = """
@@ -108,10 +111,12 @@ class Store:
         self._file = file
         self._clock = clock
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._began = clock.now().timestamp()
         self._looked = (self._began, clock.monotonic())
         try:
             self._database = self._opened()
+            self._reader = self._opened_to_read()
         except (sqlite3.Error, OSError) as error:
             message = (
                 f"the node's state in {file} cannot be used: {error}; move the file away to start"
@@ -138,6 +143,13 @@ class Store:
             raise
         return database
 
+    def _opened_to_read(self) -> sqlite3.Connection:
+        """A second connection: who only looks does not wait while the disk is written to."""
+        reader = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        reader.execute("PRAGMA query_only = ON")
+        reader.execute(f"PRAGMA cache_size = -{_READERS_KIBIBYTES}")
+        return reader
+
     def pipelines(self) -> dict[str, DesiredPipeline]:
         """All pipelines by name, in the order of their names.
 
@@ -156,9 +168,9 @@ class Store:
         return found
 
     def has_seen(self, command: CommandId) -> bool:
-        """Whether this command was taken already."""
-        with self._lock:
-            row = self._database.execute(
+        """Whether this command was taken already, and that is on the disk."""
+        with self._reading:
+            row = self._reader.execute(
                 "SELECT 1 FROM seen WHERE sender = ? AND digest = ?",
                 (command.sender, command.digest),
             ).fetchone()
@@ -171,16 +183,34 @@ class Store:
             False, and nothing was changed, if the command was taken already.
 
         Raises:
-            NodeError: it could not be written.
+            NodeError: it could not be written; nothing was changed.
+        """
+        return self.commit_all([(changes, command)])[0]
+
+    def commit_all(self, taken: Sequence[tuple[Sequence[Change], CommandId | None]]) -> list[bool]:
+        """Keep what several commands change, and that they were taken, in their order.
+
+        The disk is waited for once.
+
+        Returns:
+            Of each, False, and nothing was changed, if it was taken already.
+
+        Raises:
+            NodeError: they could not be written; nothing was changed.
         """
         with self._transaction() as database:
-            if command is not None and not self._mark(database, command):
-                return False
-            for change in changes:
-                if isinstance(change, Put):
-                    _put(database, change.pipeline)
-                else:
-                    _drop(database, change.name)
+            return [self._keep(database, changes, command) for changes, command in taken]
+
+    def _keep(
+        self, database: sqlite3.Connection, changes: Sequence[Change], command: CommandId | None
+    ) -> bool:
+        if command is not None and not self._mark(database, command):
+            return False
+        for change in changes:
+            if isinstance(change, Put):
+                _put(database, change.pipeline)
+            else:
+                _drop(database, change.name)
         return True
 
     def _mark(self, database: sqlite3.Connection, command: CommandId) -> bool:
@@ -269,6 +299,8 @@ class Store:
 
     def close(self) -> None:
         """Write out everything and let go of the file."""
+        with self._reading:
+            self._reader.close()
         with self._lock:
             self._database.close()
 

@@ -16,11 +16,20 @@ if TYPE_CHECKING:
         CallResult,
         CodeFailure,
         FunctionSource,
+        InSandbox,
         Sandbox,
         SandboxExit,
+        SandboxHost,
     )
     from pye2core.abc.links import CurrentLink, Link
-    from pye2core.abc.runners import InstanceContext, Network, NetworkListener, Peer, Runner
+    from pye2core.abc.runners import (
+        InstanceContext,
+        Network,
+        NetworkListener,
+        Peer,
+        Runner,
+        Slots,
+    )
     from pye2core.abc.serializers import DialectMemory, SealedMessage, Serializer
     from pye2core.abc.transports import (
         KEPT_KINDS,
@@ -49,6 +58,7 @@ _HOME = {
     "Delivery": "transports",
     "DialectMemory": "serializers",
     "FunctionSource": "custom_code",
+    "InSandbox": "custom_code",
     "InstanceContext": "runners",
     "LastWill": "transports",
     "Link": "links",
@@ -58,8 +68,10 @@ _HOME = {
     "Runner": "runners",
     "Sandbox": "custom_code",
     "SandboxExit": "custom_code",
+    "SandboxHost": "custom_code",
     "SealedMessage": "serializers",
     "Serializer": "serializers",
+    "Slots": "runners",
     "Transport": "transports",
     "TransportFeatures": "transports",
     "TransportOptions": "transports",
@@ -78,6 +90,7 @@ __all__ = [
     "Delivery",
     "DialectMemory",
     "FunctionSource",
+    "InSandbox",
     "InstanceContext",
     "LastWill",
     "Link",
@@ -87,8 +100,10 @@ __all__ = [
     "Runner",
     "Sandbox",
     "SandboxExit",
+    "SandboxHost",
     "SealedMessage",
     "Serializer",
+    "Slots",
     "Transport",
     "TransportFeatures",
     "TransportOptions",

@@ -11,7 +11,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from asyncio import Future as AsyncFuture
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 
 @frozen
@@ -108,5 +108,82 @@ class Sandbox(Protocol):
             SandboxDied: the process ended during the call.
         """
 
+    async def exchange(
+        self,
+        data: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the limit ends the process, not this wait
+        on_output: Callable[[str], None] | None = None,
+        on_item: Callable[[bytes], Awaitable[None]] | None = None,
+    ) -> bytes:
+        """Give bytes to the part of the signature that is in the process; its answer.
+
+        That part is what ``SignatureDescriptor.in_sandbox`` names, an :class:`InSandbox`. What
+        answers may be anybody, as code runs in the same process: believe nothing of the answer.
+
+        Args:
+            data: what to say.
+            timeout: seconds after which the process is killed.
+            on_output: told what the code prints, as it does; not to raise.
+            on_item: told of what ``SandboxHost.send_item`` is given; the process waits while one
+                of these is under way. What it raises is logged.
+
+        Raises:
+            CallTimedOut: it took too long; the sandbox is gone.
+            SandboxDied: the process ended before it had answered.
+            CodeError: ``data`` is more than the sandbox takes.
+        """
+
     async def stop(self, grace: float = 1.0) -> None:
         """End the process and all that it started."""
+
+
+class SandboxHost(Protocol):
+    """What the part of a signature that is in a sandbox finds there."""
+
+    @property
+    def plugin(self) -> object:
+        """The ``plugin`` object that code is given."""
+
+    @property
+    def largest(self) -> int:
+        """Bytes that an answer or an item may have."""
+
+    def make_function(
+        self, name: str, source: str, parameters: Sequence[str]
+    ) -> Callable[..., object]:
+        """The function whose body is ``source``, checked as all code is that was sent.
+
+        Raises:
+            ValueError: the source is refused; its text names every problem.
+        """
+
+    def describe(self, error: BaseException) -> Mapping[str, Any]:
+        """What there is to say of an exception, without frames of anything but code that was sent.
+
+        Returns:
+            The fields of a :class:`CodeFailure`, and as ``frames`` the line and the function's name
+            of each such frame, the innermost last.
+        """
+
+    def send_item(self, data: bytes) -> None:
+        """Give bytes to ``Sandbox.exchange``'s ``on_item``, before the answer.
+
+        Raises:
+            ValueError: they are more than the node takes.
+        """
+
+
+class InSandbox(Protocol):
+    """The part of a signature that is in the sandbox: made once for each process, in it.
+
+    Its module is loaded before the process is confined, and nothing can be loaded afterwards. It
+    is the plugin's own code and trusted as such until the first function of a user's runs beside
+    it. It is to be callable with the :class:`SandboxHost` as its only argument.
+    """
+
+    def exchange(self, data: bytes) -> bytes:
+        """The answer to what the runner gave to ``Sandbox.exchange``.
+
+        What it raises ends the process.
+        """

@@ -94,6 +94,33 @@ class Network(Protocol):
         """Hear what others say until the function that is returned is called."""
 
 
+class Slots(Protocol):
+    """How many calls of code a node runs at once, shared fairly among its instances.
+
+    Example:
+        ::
+
+            await self.context.slots.acquire()
+            try:
+                result = await sandbox.call("code", timeout=60)
+            finally:
+                self.context.slots.release()
+    """
+
+    @property
+    def total(self) -> int:
+        """How many the node has, for all of its instances together."""
+
+    def tell_waiting(self, calls: int) -> None:
+        """Say how many calls wait, which the node's heartbeats tell."""
+
+    async def acquire(self) -> None:
+        """Wait for a slot, and hold it until :meth:`release`."""
+
+    def release(self) -> None:
+        """Give one back."""
+
+
 class InstanceContext(Protocol):
     """What a node gives to a runner."""
 
@@ -135,6 +162,14 @@ class InstanceContext(Protocol):
     @property
     def network(self) -> Network:
         """Access to other nodes."""
+
+    @property
+    def slots(self) -> Slots:
+        """The slots in which code runs, for signatures that run much of it."""
+
+    @property
+    def largest_exchange(self) -> int:
+        """Bytes that ``Sandbox.exchange`` takes, or gives, at once."""
 
     async def emit(self, fields: Mapping[str, Any]) -> None:
         """Send a payload; waits while too many are under way.

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pye2core.identity import with_prefix
 
@@ -31,6 +31,9 @@ _KIND = "speaker"
 _FORGOTTEN = b"forgotten"
 """Kept in the place of what somebody had forgotten. That nothing is found says nothing: a memory
 that cannot be read just now, for want of a file descriptor, finds nothing either."""
+
+_SAYS_THE_SAME: Final = timedelta(hours=1)
+"""For so long it is not written down that a peer has said once more what is known of it."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,6 +79,8 @@ class Speakers:
         self._known: dict[str, Speaker] = {}
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._written: dict[str, bytes] = {}
+        self._kept: dict[str, Speaker] = {}
+        """What was written last, since this began."""
         self._unwritten: dict[str, None] = {}
         self._writing: threading.Thread | None = None
         for address, value in memory.read(_KIND).items():
@@ -123,15 +128,28 @@ class Speakers:
             speaker = self._known.get(name)
             if speaker is None:  # it was forgotten, or made room, while we spoke
                 return
-            value = _to_json(speaker)
-            if self._written.get(name) == value:
+            if not self._is_news(self._kept.get(name), speaker):
                 return
-            self._written[name] = value
+            self._kept[name] = evolve(speaker, introductions=dict(speaker.introductions))
+            self._written[name] = _to_json(speaker)
             self._strangers.pop(name, None)
             self._unwritten[name] = None
             if self._writing is None or not self._writing.is_alive():
                 self._writing = threading.Thread(target=self._write, name="pye2-speakers")
                 self._writing.start()
+
+    def _is_news(self, kept: Speaker | None, speaker: Speaker) -> bool:
+        """Whether more is known than is kept.
+
+        Who says the same of itself with every message is not worth the disk each time: what it said
+        meanwhile, should somebody repeat it, is nothing else.
+        """
+        if kept is None:
+            return True
+        since = speaker.introduced_at - kept.introduced_at
+        return not timedelta() <= since <= _SAYS_THE_SAME or kept != evolve(
+            speaker, introduced_at=kept.introduced_at, withdrawn=kept.withdrawn
+        )
 
     def _write(self) -> None:
         """Write all that waits for it, one after the other, and each as it is newest then."""
@@ -163,6 +181,7 @@ class Speakers:
             if name not in self._written or self._memory.get(_KIND, name) != _FORGOTTEN:
                 return False
             del self._written[name]
+            self._kept.pop(name, None)
             self._known.pop(name, None)
             return True
 

@@ -32,6 +32,11 @@ def address_of(public_key: bytes) -> Address:
     Raises:
         InvalidAddress: The bytes are not a public key of this network.
     """
+    return _encoded(bytes(public_key))
+
+
+@lru_cache(maxsize=_ADDRESSES_REMEMBERED)
+def _encoded(public_key: bytes) -> Address:
     if not is_public_key(public_key):
         raise InvalidAddress(
             f"These {len(public_key)} bytes are not a public key: {public_key[:40].hex()!r}. "

@@ -32,6 +32,12 @@ GRANTS = "GRANTS"
 INSTANCE_COMMAND = "INSTANCE_COMMAND"
 """Not a setting, but among those that are sent: a command to the instance."""
 
+UNCONFIRMED = "UNCONFIRMED"
+"""In an instance command: true if nobody waits to hear that it was taken and done.
+
+The node then says nothing of it unless it could not be.
+"""
+
 _NO_SETTINGS = frozenset({INSTANCE_COMMAND, "INSTANCE_ID"})
 
 

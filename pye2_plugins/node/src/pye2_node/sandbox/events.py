@@ -10,13 +10,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pye2_node.sandbox.answers import field
-from pye2_node.sandbox.frames import FrameError
+from pye2_node.sandbox.frames import DATA, FrameError
 from pye2core.printable import printable
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable, Mapping
 
+    from pye2_node.sandbox.exchanges import Exchange
     from pye2_node.sandbox.limits import SandboxLimits
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -86,6 +87,7 @@ class EventDesk:
         self._events = 0
         self._text_size = 0
         self._limits_told: set[str] = set()
+        self._exchange: Exchange | None = None
         self._on: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]] = {
             "log": self._on_log,
             "print": self._on_print,
@@ -94,10 +96,17 @@ class EventDesk:
             "load": self._on_load,
             "limit": self._on_limit,
             "crashed": self._on_crashed,
+            "piece": self._on_piece,
+            "item": self._on_item,
         }
 
-    def begin_call(self) -> None:
-        """Count anew."""
+    def begin_call(self, exchange: Exchange | None = None) -> None:
+        """Count anew.
+
+        Args:
+            exchange: what the call is, if it is one of bytes.
+        """
+        self._exchange = exchange
         self.printed = ""
         self._events = 0
         self._text_size = 0
@@ -132,6 +141,8 @@ class EventDesk:
     async def _on_print(self, frame: Mapping[str, Any]) -> None:
         text = await self._counted(field(frame, "text", str))
         self.printed += text
+        if self._exchange is not None:
+            self._exchange.print(text)
         await self._shielded(self._handler.on_log(text.removesuffix("\n")))
 
     async def _counted(self, text: str) -> str:
@@ -175,6 +186,17 @@ class EventDesk:
             raise FrameError(f"an unknown limit {name[:40]!r}")
         await self.tell_limit(name, value)
 
+    async def _on_piece(self, frame: Mapping[str, Any]) -> None:
+        self._present_exchange().add(field(frame, DATA, bytes))
+
+    async def _on_item(self, frame: Mapping[str, Any]) -> None:
+        await self._shielded(self._present_exchange().item(field(frame, DATA, bytes)))
+
+    def _present_exchange(self) -> Exchange:
+        if self._exchange is None:
+            raise FrameError("bytes that nobody asked for")
+        return self._exchange
+
     async def _on_crashed(self, frame: Mapping[str, Any]) -> None:
         lines = field(frame, "text", str)[:_LONGEST_CRASH].splitlines()
         told = "".join(f"\n    {printable(line)}" for line in lines)
@@ -191,6 +213,8 @@ class EventDesk:
         """Let the handler work; what it raises is logged and comes back as a text."""
         try:
             await handling
+        except FrameError:
+            raise
         except NotKept as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - the owner's code; it must not end the worker

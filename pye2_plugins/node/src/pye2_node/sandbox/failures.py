@@ -14,7 +14,9 @@ from pye2_node.sandbox.lengths import LONGEST_MESSAGE, LONGEST_NAME, LONGEST_TRA
 from pye2core.code import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
+
+_MOST_FRAMES: Final = 100
 
 _LIMITS_BY_ERRNO: Final = {
     errno.EMFILE: "open_files",
@@ -43,6 +45,17 @@ def describe(error: BaseException, called: str, files: Mapping[str, str]) -> dic
         "traceback": cut("".join(summary.format()), LONGEST_TRACEBACK),
         "function": files[innermost.filename] if innermost else called,
     }
+
+
+def frames_of(error: BaseException, files: Container[str]) -> list[tuple[int, str]]:
+    """The line and the function's name of each frame in these files, the innermost last."""
+    walked = traceback.walk_tb(error.__traceback__)
+    own = [
+        (line, cut(frame.f_code.co_name, LONGEST_NAME))
+        for frame, line in walked
+        if frame.f_code.co_filename in files
+    ]
+    return own[-_MOST_FRAMES:]
 
 
 def limit_hit_by(error: BaseException) -> str | None:

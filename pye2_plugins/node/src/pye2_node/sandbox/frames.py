@@ -1,5 +1,8 @@
 """The frames between a node and a worker: four bytes of length, big-endian, then UTF-8 JSON.
 
+A body that begins with a zero byte, as no JSON does, is a *binary frame*: it holds the length of a
+JSON object in four bytes, that object and, as its field ``data``, whatever bytes follow.
+
 Both sides use this module and both treat what they receive as possibly anything: :func:`decode`
 raises :class:`FrameError` for whatever is not a JSON object of honest text, and nothing else.
 NaN and the infinities are written as Python's ``json`` writes them.
@@ -24,8 +27,16 @@ LONGEST_PACKET: Final = 16 * 1024
 MAX_VALUES: Final = 250_000
 """JSON values that one frame from a worker may hold: each takes up to 80 bytes once it is read."""
 
+LONGEST_HEAD: Final = 16 * 1024
+"""Bytes of JSON in a binary frame."""
+
 HEADER: Final = struct.Struct(">I")
 """The length in front of a body."""
+
+DATA: Final = "data"
+"""The field of a binary frame that holds its bytes."""
+
+_BINARY: Final = struct.Struct(">xI")
 
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 """What :func:`encode` never writes but a forged frame may: half a character, as an escape."""
@@ -83,6 +94,23 @@ def pack(text: str) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
+def encode_binary(head: Mapping[str, Any], data: bytes | memoryview) -> bytes:
+    """The bytes of a binary frame, header included.
+
+    Args:
+        head: its other fields, of little text.
+        data: its bytes.
+
+    Raises:
+        FrameTooLarge: its body is larger than :data:`MAX_FRAME`.
+    """
+    encoded = _ENCODER.encode(head).encode("utf-8")
+    size = _BINARY.size + len(encoded) + len(data)
+    if size > MAX_FRAME or len(encoded) > LONGEST_HEAD:
+        raise FrameTooLarge(size)
+    return b"".join((HEADER.pack(size), _BINARY.pack(len(encoded)), encoded, data))
+
+
 def body_size(data: bytes, start: int = 0) -> int:
     """How many bytes follow the header that is in ``data``, from ``start`` on.
 
@@ -98,7 +126,8 @@ def body_size(data: bytes, start: int = 0) -> int:
 def limit_values(data: bytes | bytearray, start: int = 0) -> None:
     """Refuse a body that is small as text and would be large as objects; reads none of it.
 
-    A value has a comma, a colon or an opening bracket before it. Those in texts do not count.
+    A value has a comma, a colon or an opening bracket before it. Those in texts do not count. The
+    JSON of a binary frame is too short to hold many.
 
     Args:
         data: ends with the body.
@@ -107,7 +136,8 @@ def limit_values(data: bytes | bytearray, start: int = 0) -> None:
     Raises:
         TooManyValues: it holds more than :data:`MAX_VALUES`, or as many texts.
     """
-    if len(data) <= MAX_VALUES or _signs_in(data, start) <= MAX_VALUES:
+    is_short = len(data) <= MAX_VALUES or data.startswith(b"\0", start)
+    if is_short or _signs_in(data, start) <= MAX_VALUES:
         return
     unescaped = data[start:].replace(rb"\\", b"").replace(rb"\"", b"")
     if unescaped.count(b'"') > 2 * MAX_VALUES:  # before they are taken apart, one by one
@@ -125,8 +155,27 @@ def decode(body: bytes | bytearray) -> dict[str, Any]:
 
     Raises:
         FrameError: it is not UTF-8, not JSON from the first byte to the last, nested too deeply,
-            not an object, or its text cannot be written as UTF-8 again.
+            not an object, or its text cannot be written as UTF-8 again; or a binary frame's JSON is
+            none of these, or too long.
     """
+    if body.startswith(b"\0"):
+        head, data = _parts(body)
+        return {**_decoded(head), DATA: data}
+    return _decoded(body)
+
+
+def _parts(body: bytes | bytearray) -> tuple[bytes | bytearray, bytes]:
+    """The JSON of a binary frame, and its bytes."""
+    if len(body) < _BINARY.size:
+        raise FrameError("a binary frame that ends in its beginning")
+    length = _BINARY.unpack_from(body)[0]
+    end = _BINARY.size + length
+    if length > LONGEST_HEAD or end > len(body):
+        raise FrameError(f"a binary frame of {len(body)} bytes with {length} bytes of JSON")
+    return body[_BINARY.size : end], bytes(memoryview(body)[end:])
+
+
+def _decoded(body: bytes | bytearray) -> dict[str, Any]:
     try:
         text = body.decode("utf-8")
         frame, end = _DECODER.raw_decode(text)

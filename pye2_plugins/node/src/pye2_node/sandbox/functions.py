@@ -34,7 +34,7 @@ class Refused(Exception):
     """
 
     def __init__(self, problems: Sequence[tuple[str, CodeProblem]]) -> None:
-        super().__init__(f"{len(problems)} problems")
+        super().__init__("; ".join(f"line {line.line}: {line.message}" for _, line in problems))
         self.problems = problems
 
 

@@ -69,7 +69,9 @@ class SandboxLimits:
 
 def limits_chosen(choices: OwnersChoices) -> SandboxLimits:
     """The limits as a node's owner chose them."""
-    worker = WorkerLimits(memory=choices.memory_megabytes * MEBIBYTE)
+    worker = WorkerLimits(
+        memory=choices.memory_megabytes * MEBIBYTE, exchange=choices.call_megabytes * MEBIBYTE
+    )
     written = choices.kept_megabytes * MEBIBYTE
     return SandboxLimits(worker=worker, unsafe=choices.unsafe, written_bytes=written)
 

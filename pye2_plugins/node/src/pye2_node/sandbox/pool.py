@@ -25,7 +25,7 @@ from pye2_node.sandbox.zygotes import Zygotes
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pye2_node.sandbox.events import WorkerEvents
     from pye2_node.sandbox.forks import Forked, Forks
@@ -80,6 +80,7 @@ class SandboxPool:
         python: str = sys.executable,
         log: logging.Logger | None = None,
         forks: Forks | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
         """Make a pool; nothing is started yet.
 
@@ -88,12 +89,13 @@ class SandboxPool:
             python: the interpreter that runs them.
             log: where to report what nobody asks about.
             forks: where the workers come from; a zygote's if it is not given.
+            modules: what its workers have loaded besides.
         """
         self.limits = limits or SandboxLimits()
         self._log = log or logging.getLogger("pye2.node.sandbox")
-        self._forks = forks or Zygotes(self.limits, python, self._log)
+        self._forks = forks or Zygotes(self.limits, python, self._log, modules=modules)
         self._granted = GrantedZygotes(
-            lambda grants: Zygotes(self.limits, python, self._log, grants)
+            lambda grants: Zygotes(self.limits, python, self._log, grants, modules)
         )
         self._workers: set[SandboxProcess] = set()
         self._spare: _Forked | None = None
@@ -117,6 +119,7 @@ class SandboxPool:
         surroundings: Surroundings | None = None,
         grants: Grants | None = None,
         share: Share = _NOBODYS,
+        in_sandbox: str | None = None,
     ) -> SandboxProcess:
         """Fork a worker.
 
@@ -125,6 +128,7 @@ class SandboxPool:
             surroundings: what the code is told of where it runs.
             grants: what it may do besides computing, if anything.
             share: on whose account that is.
+            in_sandbox: import string of its signature's part in it, if there is one.
 
         Raises:
             NodeError: no process could be started, or what is granted cannot be had; says why.
@@ -135,7 +139,7 @@ class SandboxPool:
             fresh = await self._fork_fresh(partial(self._granted.fork, grants, share))
         channel = WorkerChannel(fresh.channel)
         worker = SandboxProcess(fresh.forked, channel, handler, self.limits, self._log)
-        worker.begin(surroundings or Surroundings())
+        worker.begin(surroundings or Surroundings(), in_sandbox)
         self._workers.add(worker)
         worker.exited.add_done_callback(lambda _: self._workers.discard(worker))
         if grants is None:

@@ -12,8 +12,9 @@ import signal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pye2_node.memory import trim
-from pye2_node.sandbox import answers, frames
+from pye2_node.sandbox import answers, exchanges, frames
 from pye2_node.sandbox.events import EventDesk, WorkerEvents
+from pye2_node.sandbox.exchanges import Exchange
 from pye2_node.sandbox.frames import json_of
 from pye2_node.sandbox.worker_channel import ChannelClosed
 from pye2core.abc import CallResult, FunctionSource, SandboxExit
@@ -21,7 +22,7 @@ from pye2core.errors import CallTimedOut, CodeError, CodeRefused, SandboxDied
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from pye2_node.sandbox.forks import Ended, Forked
     from pye2_node.sandbox.limits import SandboxLimits, Surroundings
@@ -41,6 +42,9 @@ _TRIM_AFTER: Final = 3.0
 
 _REPORT: Final = 2.0
 """Seconds between a worker's end and the zygote's report of it."""
+
+_CALLS: Final = frozenset({"call", "exchange"})
+"""The requests that run code."""
 
 _EXIT_REASONS: Final = {
     70: "it lost its channel to the node",
@@ -83,9 +87,10 @@ class SandboxProcess:
         self._listening = loop.create_task(self._listen())
         self._watching = loop.create_task(self._watch())
 
-    def begin(self, surroundings: Surroundings) -> None:
-        """Tell the worker where it runs."""
-        self._send({"do": "begin", "surroundings": surroundings.as_frame()})
+    def begin(self, surroundings: Surroundings, in_sandbox: str | None = None) -> None:
+        """Tell the worker where it runs, and which class is its signature's part in it."""
+        frame = {"surroundings": surroundings.as_frame(), "in_sandbox": in_sandbox}
+        self._send({"do": "begin", **frame})
 
     @property
     def pid(self) -> int:
@@ -151,6 +156,36 @@ class SandboxProcess:
             answer = await self._ask("call", timeout, name=name, args=args)
             return await self._believe(lambda: answers.call_result(answer, self._desk.printed))
 
+    async def exchange(
+        self,
+        data: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109 - as for a call
+        on_output: Callable[[str], None] | None = None,
+        on_item: Callable[[bytes], Awaitable[None]] | None = None,
+    ) -> bytes:
+        """Give bytes to the signature's own part in the worker; its answer.
+
+        Raises:
+            CallTimedOut: it took too long; the worker is gone.
+            SandboxDied: the worker ended, or answered what no worker answers.
+            CodeError: ``data`` is more than the worker takes.
+        """
+        most = self._limits.worker.exchange
+        if len(data) > most:
+            raise CodeError(
+                f"what the custom code is to get has {len(data)} bytes, more than the {most} that"
+                " this node gives it at once: give it less, or in parts"
+            )
+        exchange = Exchange(most, on_output, on_item)
+        async with self._turn:
+            self.calls += 1
+            self._desk.begin_call(exchange)
+            answer = await self._ask("exchange", timeout, data)
+            return await self._believe(
+                lambda: exchange.answer(answers.field(answer, frames.DATA, bytes))
+            )
+
     async def stop(self, grace: float = 1.0) -> None:
         """End the process and all that it started.
 
@@ -166,36 +201,40 @@ class SandboxProcess:
 
     # --- requests and answers ---------------------------------------------------------------------
 
-    async def _ask(self, what: str, seconds: float, **fields: Any) -> dict[str, Any]:
+    async def _ask(
+        self, what: str, seconds: float, data: bytes | None = None, **fields: Any
+    ) -> dict[str, Any]:
         """Send a request and wait for its answer; kills the worker when the time is over."""
         if self._exited.done():
             raise self._died(self._exited.result())
         self._requests += 1
         number = self._requests
-        packed = _pack({"do": what, "id": number, **fields})
+        head = {"do": what, "id": number, **fields}
+        packed = [_pack(head)] if data is None else exchanges.packed({"do": "piece"}, head, data)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._awaited[number] = answer
         try:
             async with asyncio.timeout(seconds):
-                self._channel.write(packed)
+                for each in packed:
+                    self._channel.write(each)
                 return await answer
         except TimeoutError:
             self._end(f"its time limit of {seconds:g} s was over")
             await self.exited
-            if what == "call":
+            if what in _CALLS:
                 await self._desk.tell_limit("exec_timeout", seconds)
             raise self._timed_out(what, fields, seconds) from None
 
     def _timed_out(self, what: str, fields: Mapping[str, Any], seconds: float) -> CallTimedOut:
-        if what != "call":
+        if what not in _CALLS:
             return CallTimedOut(
                 f"the request to {what} took longer than {seconds:g} s and its process was ended; "
                 "the machine is overloaded, or what was sent is much too large",
                 seconds=seconds,
             )
         return CallTimedOut(
-            f"the function {fields['name']} took longer than {seconds:g} s and its process was "
-            f"ended{_last_words(self._desk.printed)}; make it do less in one call, or set "
+            f"the function {fields.get('name', '')} took longer than {seconds:g} s and its process "
+            f"was ended{_last_words(self._desk.printed)}; make it do less in one call, or set "
             "EXEC_TIMEOUT to more seconds",
             seconds=seconds,
         )

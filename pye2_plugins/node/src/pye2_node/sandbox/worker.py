@@ -12,11 +12,14 @@ import os
 import random
 import signal
 import traceback
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pye2_node.sandbox import failures, frames
+from pye2_node.sandbox.exchange_host import ExchangeHost
+from pye2_node.sandbox.exchanges import Pieces, packed
 from pye2_node.sandbox.frames import json_of
 from pye2_node.sandbox.functions import CHECKED, Functions, Refused
 from pye2_node.sandbox.lengths import cut
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from pye2_node.sandbox.functions import Language
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
+    from pye2core.abc import InSandbox
 
 EXIT_DONE: Final = 0
 EXIT_LINK_BROKEN: Final = 70
@@ -85,9 +89,12 @@ class Worker:
         self._limits_told: set[str] = set()
         self._printed = self._stream("print")
         self._logged = self._stream("log")
+        self._language = language
         self._functions = Functions(Printer(self._printed), language)
         self.state.functions = self._functions.by_name
         self._plugin = Plugin(self)
+        self._pieces = Pieces(limits.exchange)
+        self._in_sandbox: InSandbox | None = None
 
     def serve(self) -> None:
         """Answer requests until there are no more.
@@ -100,6 +107,8 @@ class Worker:
             "define": self._define,
             "configure": self._configure,
             "call": self._call,
+            "piece": self._piece,
+            "exchange": self._exchange,
         }
         while (request := self._link.next_request()) is not None:
             try:
@@ -167,8 +176,7 @@ class Worker:
         try:
             return self._functions.make(name, source, parameters)
         except Refused as refused:
-            listed = "; ".join(f"line {line.line}: {line.message}" for _, line in refused.problems)
-            raise ValueError(f"the code for {name} is refused: {listed}") from None
+            raise ValueError(f"the code for {name} is refused: {refused}") from None
 
     def _ask(self, question: str) -> dict[str, Any]:
         answer = self._link.ask(frames.pack(question))
@@ -180,6 +188,14 @@ class Worker:
 
     def _begin(self, request: dict[str, Any]) -> None:
         self.state.surroundings.update(request["surroundings"])
+        if request["in_sandbox"] is not None:
+            module, _, name = request["in_sandbox"].partition(":")
+            make = getattr(import_module(module), name)  # it was loaded by the zygote
+            self._in_sandbox = make(self._host_of_exchanges())
+
+    def _host_of_exchanges(self) -> ExchangeHost:
+        functions = Functions(Printer(self._printed), self._language.with_given())
+        return ExchangeHost(self, self._plugin, self._link, functions, self._pieces.most)
 
     def _configure(self, request: dict[str, Any]) -> None:
         self.state.settings.clear()
@@ -202,8 +218,7 @@ class Worker:
 
     def _call(self, request: dict[str, Any]) -> None:
         started = SYSTEM_CLOCK.monotonic()
-        self.state.payloads_left = self._limits.payloads
-        self._limits_told.clear()
+        self._begin_call()
         try:
             outcome = self._outcome_of(request)
         except BaseException as error:  # noqa: BLE001 - whatever foreign code raises is an answer
@@ -211,11 +226,30 @@ class Worker:
             limit = failures.limit_hit_by(error)
             if limit is not None:
                 self.hit_limit(limit)
+        self._end_call()
+        seconds = SYSTEM_CLOCK.monotonic() - started
+        self._link.send(self._pack_outcome(request, outcome, seconds))
+
+    def _piece(self, request: dict[str, Any]) -> None:
+        self._pieces.add(request[frames.DATA])
+
+    def _exchange(self, request: dict[str, Any]) -> None:
+        self._begin_call()
+        assert self._in_sandbox is not None, "the node asks what only a signature's part answers"
+        answer = self._in_sandbox.exchange(self._pieces.end(request[frames.DATA]))
+        self._end_call()
+        head = {"did": "exchange", "id": request["id"]}
+        for each in packed({"did": "piece"}, head, answer):
+            self._link.send(each)
+
+    def _begin_call(self) -> None:
+        self.state.payloads_left = self._limits.payloads
+        self._limits_told.clear()
+
+    def _end_call(self) -> None:
         self.state.iteration += 1
         self._printed.finish_call()
         self._logged.finish_call()
-        seconds = SYSTEM_CLOCK.monotonic() - started
-        self._link.send(self._pack_outcome(request, outcome, seconds))
 
     def _outcome_of(self, request: dict[str, Any]) -> str:
         name = request["name"]

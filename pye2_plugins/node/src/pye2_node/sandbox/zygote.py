@@ -6,8 +6,9 @@ descriptor: its control socket, on which every message is one packet of JSON.
 ====================================== =========================================================
 from the node                          from here
 ====================================== =========================================================
-(nothing)                              ``{"ready": true, "missing": {layer: why, …}}`` when all
-                                       is loaded and locked, or ``{"failed": why}``, or
+(nothing)                              ``{"ready": true, "missing": {layer: why, …},
+                                       "not_loaded": {module: why, …}}`` when all is loaded
+                                       and locked, or ``{"failed": why}``, or
                                        ``{"lacks": why}`` where something was granted that
                                        is not there
 ``{"fork": n}`` + a worker's channel   ``{"forked": n, "pid": …}`` + its pidfd, or
@@ -80,7 +81,7 @@ _OWN_HASHES: Final = ("_md5", "_sha1", _SHA2, "_sha3", "_blake2")
 """Python's own hashes; some builds leave them to OpenSSL."""
 
 _SWEEPS: Final = 100
-_WITHOUT_GRANTS: Final = 5
+_WITHOUT_GRANTS: Final = 6
 """How many arguments there are, the program's name included, where nothing was granted."""
 _LONGEST_REASON: Final = 1000
 
@@ -88,19 +89,20 @@ _LONGEST_REASON: Final = 1000
 def main() -> None:
     """Run the zygote.
 
-    ``argv``: the control socket's descriptor, the node's pid, the limits, the wanted layers, and
-    what was granted, if anything.
+    ``argv``: the control socket's descriptor, the node's pid, the limits, the wanted layers, the
+    modules to load besides, and what was granted, if anything.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
-    granted = json.loads(sys.argv[5]) if len(sys.argv) > _WITHOUT_GRANTS else None
+    granted = json.loads(sys.argv[6]) if len(sys.argv) > _WITHOUT_GRANTS else None
     wanted = _wanted(sys.argv[4])
     try:
         die_with_parent(signal.SIGTERM, int(sys.argv[2]))
         adopt_orphans()
         _load(may_need_openssl=granted is not None)
-        let_go_of_code()
         family = Family()
         opened = _open_up(granted, wanted) if granted is not None else None
+        not_loaded = _load_for_signatures(json.loads(sys.argv[5]))  # which may use what was granted
+        let_go_of_code()
         openings = opened[1] if opened is not None else None
         confinement, missing = prepare_confinement(wanted, _limits(sys.argv[3]), openings)
     except Exception as error:
@@ -109,7 +111,7 @@ def main() -> None:
     give_back()
     gc.disable()
     grants = opened[0] if opened is not None else None
-    Zygote(control, confinement, family, grants).serve(missing)
+    Zygote(control, confinement, family, grants).serve(missing, not_loaded)
 
 
 def _open_up(granted: dict[str, Any], wanted: frozenset[Layer]) -> tuple[Grants, Openings]:
@@ -146,6 +148,17 @@ def _load(*, may_need_openssl: bool) -> None:
         getattr(numpy, name, None)
 
 
+def _load_for_signatures(modules: list[str]) -> dict[str, str]:
+    """Import what plugins have in workers; of each module that fails, why: it costs only itself."""
+    failed: dict[str, str] = {}
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - a plugin's code, whose node is told of it
+            failed[name] = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+    return failed
+
+
 class Zygote:
     """Forks workers, reaps them and tells the node of both."""
 
@@ -165,14 +178,15 @@ class Zygote:
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
-    def serve(self, missing: dict[str, str]) -> None:
+    def serve(self, missing: dict[str, str], not_loaded: dict[str, str]) -> None:
         """Work until the node closes the socket or dies; then leave nothing behind.
 
         Args:
             missing: which layers do not hold here, and why.
+            not_loaded: which modules could not be loaded, and why.
         """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        self._tell({"ready": True, "missing": missing})
+        self._tell({"ready": True, "missing": missing, "not_loaded": not_loaded})
         try:
             while self._serve_once():
                 pass

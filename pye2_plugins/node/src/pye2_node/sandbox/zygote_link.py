@@ -19,6 +19,8 @@ from pye2_node.sandbox.frames import LONGEST_PACKET
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pye2_node.sandbox.limits import SandboxLimits
     from pye2core.code.grants import Grants
 
@@ -49,6 +51,8 @@ class ZygoteLink:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.missing: dict[str, str] = {}
         """Of each layer that was wanted and does not hold on this machine, why."""
+        self.not_loaded: dict[str, str] = {}
+        """Of each module that could not be loaded for its workers, why."""
         self._forking: dict[int, asyncio.Future[Forked]] = {}
         self._requests = 0
         self._endings: dict[int, asyncio.Future[Ended]] = {}
@@ -59,7 +63,11 @@ class ZygoteLink:
 
     @classmethod
     async def start(
-        cls, python: str, limits: SandboxLimits, grants: Grants | None = None
+        cls,
+        python: str,
+        limits: SandboxLimits,
+        grants: Grants | None = None,
+        modules: Sequence[str] = (),
     ) -> ZygoteLink:
         """Start a zygote and wait until it can fork.
 
@@ -67,6 +75,7 @@ class ZygoteLink:
             python: the interpreter that runs it.
             limits: of its workers, and of how long this may take.
             grants: what is granted to its workers, if anything.
+            modules: what it loads for its workers besides.
 
         Raises:
             NodeError: it did not start, or what is granted is not there; says why.
@@ -74,7 +83,7 @@ class ZygoteLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         with theirs:
-            link = cls(_execute(python, theirs, limits, grants), ours)
+            link = cls(_execute(python, theirs, limits, grants, modules), ours)
         try:
             async with asyncio.timeout(limits.start_seconds):
                 await link._ready
@@ -154,6 +163,7 @@ class ZygoteLink:
             self._on_refused(message)
         elif "ready" in message and not self._ready.done():
             self.missing = message["missing"]
+            self.not_loaded = message["not_loaded"]
             self._ready.set_result(None)
         elif "lacks" in message and not self._ready.done():
             self._ready.set_exception(
@@ -216,13 +226,18 @@ class ZygoteLink:
 
 
 def _execute(
-    python: str, control: socket.socket, limits: SandboxLimits, grants: Grants | None
+    python: str,
+    control: socket.socket,
+    limits: SandboxLimits,
+    grants: Grants | None,
+    modules: Sequence[str],
 ) -> subprocess.Popen[bytes]:
     """Start the zygote's program with almost nothing of the node's."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     worker_limits = json.dumps(limits.worker_with(grants)._asdict())
     layers = json.dumps(sorted(limits.layers))
-    arguments = [str(control.fileno()), str(os.getpid()), worker_limits, layers]
+    loaded = json.dumps(list(modules))
+    arguments = [str(control.fileno()), str(os.getpid()), worker_limits, layers, loaded]
     if grants is not None:
         arguments.append(json.dumps({**grants._asdict(), "work_bytes": limits.written_bytes}))
     return subprocess.Popen(  # noqa: S603 - our own program, no text of others

@@ -17,7 +17,7 @@ from pye2core.messages import SandboxReport
 if TYPE_CHECKING:
     import logging
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from pye2_node.sandbox.forks import Forked
@@ -33,6 +33,7 @@ class Zygotes:
         python: the interpreter that runs it.
         log: where to report what nobody asks about.
         grants: what is granted to its workers, if anything.
+        modules: what it loads for its workers besides.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Zygotes:
         python: str,
         log: logging.Logger,
         grants: Grants | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
         self._limits = limits
         self._python = python
         self._log = log
         self._grants = grants
+        self._modules = tuple(modules)
         self._current: asyncio.Task[ZygoteLink] | None = None
         self._report: SandboxReport | None = None
         self._stopping = False
@@ -110,7 +113,7 @@ class Zygotes:
 
     def _begin(self) -> None:
         self._current = asyncio.create_task(
-            ZygoteLink.start(self._python, self._limits, self._grants)
+            ZygoteLink.start(self._python, self._limits, self._grants, self._modules)
         )
         self._current.add_done_callback(self._watch)
 
@@ -123,6 +126,8 @@ class Zygotes:
             self._current = None  # whoever needs one next tries again
             return
         missing = started.result().missing
+        for module, why in started.result().not_loaded.items():
+            self._log.error("code has to do without %s, which cannot be loaded: %s", module, why)
         held = self._limits.layers - missing.keys() - {Layer.CHECK}
         names = tuple(sorted(layer.value for layer in held))
         self._report = SandboxReport(names, missing, unsafe=self._limits.unsafe)

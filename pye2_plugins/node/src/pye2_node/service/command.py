@@ -246,6 +246,7 @@ def _options(node: click.Group, given: Mapping[str, Any]) -> Iterator[str]:
         if option.name not in _HANDED_ON or option.name not in given:
             continue
         value = given[option.name]
-        yield option.secondary_opts[0] if value is False else option.opts[0]
-        if not isinstance(value, bool):
-            yield str(value)
+        for each in value if isinstance(value, tuple) else (value,):
+            yield option.secondary_opts[0] if each is False else option.opts[0]
+            if not isinstance(each, bool):
+                yield str(each)

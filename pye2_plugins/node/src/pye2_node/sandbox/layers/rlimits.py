@@ -18,6 +18,7 @@ class WorkerLimits(NamedTuple):
         output: characters that one call may print, and again that it may log.
         payloads: payloads that one call may send besides its result.
         cache_text: characters of one text that it may have the node keep.
+        exchange: bytes that a runner and its part in the worker may give each other at once.
     """
 
     memory: int = 1024 * 1024 * 1024
@@ -27,6 +28,7 @@ class WorkerLimits(NamedTuple):
     output: int = 64 * 1024
     payloads: int = 1000
     cache_text: int = 4 * 1024 * 1024
+    exchange: int = 256 * 1024 * 1024
 
 
 def limit_resources(limits: WorkerLimits) -> None:

@@ -1,0 +1,393 @@
+"""The node's side of FUNCTION_CALLS: runs the functions that one client calls.
+
+You are on the node's loop. Commands bring records, payloads take records back (``messages``). Calls
+wait in one queue; as many as the node has slots for run at once, each in a process of its own that
+is kept for the next. Nothing is kept on disk: what a life before this one was asked is lost with
+it, and its client asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_calls import messages
+from pye2_calls.messages import MOST_RECORDS
+from pye2_calls.serving.answers import (
+    NoAnswer,
+    Paused,
+    RaisedThere,
+    RefusedThere,
+    Returned,
+    answer_from,
+    call_request,
+    pull_request,
+)
+from pye2_calls.serving.children import Children
+from pye2_calls.serving.codes import Codes, as_told
+from pye2_calls.serving.jobs import Job
+from pye2_calls.serving.outgoing import Outgoing
+from pye2core.abc import InstanceContext, Runner
+from pye2core.errors import CallTimedOut, CodeError, GrantMissing, Pye2Error, SandboxDied
+from pye2core.messages import Action, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pye2_calls.messages import NodeRecord, Record
+    from pye2_calls.serving.answers import Answer
+    from pye2_calls.serving.children import Child
+
+CLOSES_PIPELINE: Final = "CLOSES_PIPELINE"
+"""The setting that says whether the pipeline is for nothing but this instance, and ends with it."""
+
+QUIET_SECONDS: Final = 600.0
+"""After so long without a word of its client's, and with nothing to do, an instance ends itself."""
+
+MOST_WAITING: Final = MOST_RECORDS
+"""Calls that may wait."""
+
+MOST_PAUSED: Final = 64
+"""Generators that may wait for their client, each in a process of its own."""
+
+MOST_ITEMS: Final = 1000
+"""Items that a generator is asked for at once: a process that sends many more is ended."""
+
+
+class CallsRunner(Runner):
+    """Runs the calls of one client."""
+
+    def __init__(self, context: InstanceContext) -> None:
+        super().__init__(context)
+        self._outgoing = Outgoing(context.emit, secrets.token_hex(8))
+        self._children = Children(context.open_sandbox)
+        self._codes = Codes()
+        self._parts = messages.Assembly(context.largest_exchange)
+        self._jobs: dict[int, Job] = {}
+        """All that are not answered yet."""
+        self._waiting: deque[Job] = deque()
+        self._lacking: dict[str, list[Job]] = {}
+        """Calls that wait for their function, by its digest."""
+        self._paused: set[Job] = set()
+        self._bytes_waiting = 0
+        self._lanes = 0
+        self._group: asyncio.TaskGroup | None = None
+        self._heard_at = context.clock.monotonic()
+
+    async def start(self) -> None:
+        """Nothing has to be prepared."""
+
+    async def run(self) -> None:
+        """Work until cancelled, or until its client has been silent for long."""
+        self._outgoing.add(self._began())
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._start_lanes()
+            sending = group.create_task(self._outgoing.send_all())
+            await self._until_silence(sending)
+            sending.cancel()
+        await self._leave()
+
+    async def _until_silence(self, sending: asyncio.Task[None]) -> None:
+        """Return when the client was silent for long, and nothing is left to do for it."""
+        while (left := self._seconds_left()) > 0 and not sending.done():
+            await asyncio.wait({sending}, timeout=left)
+
+    def _seconds_left(self) -> float:
+        if len(self._jobs) > len(self._paused):
+            return QUIET_SECONDS
+        return self._heard_at + QUIET_SECONDS - self.context.clock.monotonic()
+
+    async def _leave(self) -> None:
+        """End the pipeline, too, where the client has said that it is for this alone."""
+        pipeline = self.context.path.pipeline
+        if self.context.settings.get(CLOSES_PIPELINE):
+            archive = Command(Action.ARCHIVE_PIPELINE, pipeline, self.context.node_address)
+            await self.context.network.send(archive)
+
+    async def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """What is changed counts from the next call on."""
+        del changes
+
+    async def stop(self) -> None:
+        """End all processes, whatever they do."""
+        self._group = None
+        await self._children.end_all()
+
+    async def on_command(self, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+        """Take what the client says.
+
+        Raises:
+            MessageNotReadable: it makes no sense.
+        """
+        if messages.FIELD not in data:
+            await super().on_command(data, parameters)
+            return
+        self._heard_at = self.context.clock.monotonic()
+        field = data[messages.FIELD]
+        self._outgoing.speaks_text = isinstance(field, str)
+        self._take(messages.from_field(field))
+        self._start_lanes()
+
+    def _take(self, message: bytes) -> None:
+        for record in messages.unpack(message, messages.FROM_CLIENT).records:
+            if isinstance(record, messages.Part):
+                whole = self._parts.take(record)
+                if whole is not None:
+                    self._take_whole(whole)
+            else:
+                self._take_record(record)
+        self.context.slots.tell_waiting(len(self._waiting))
+
+    def _take_whole(self, message: bytes) -> None:
+        for record in messages.unpack(message, messages.FROM_CLIENT - {messages.Part}).records:
+            self._take_record(record)
+
+    def _take_record(self, record: Record) -> None:
+        match record:
+            case messages.Call():
+                self._take_call(record)
+            case messages.Code():
+                self._take_code(record)
+            case messages.Cancel(number):
+                self._cancel(number)
+            case messages.Pull(number, count):
+                self._pull(number, count)
+            case messages.KeepAlive():
+                self._outgoing.add(self._holds())
+
+    # --- what the client wants --------------------------------------------------------------------
+
+    def _take_call(self, call: messages.Call) -> None:
+        if call.id in self._jobs:
+            return  # it was asked for again, by who did not know that it had come
+        problem = self._why_not(call)
+        if problem is not None:
+            self._outgoing.add(problem)
+            return
+        job = self._jobs[call.id] = Job(call, credit=call.credit)
+        self._bytes_waiting += len(call.arguments)
+        if call.digest in self._codes:
+            self._begin_waiting(job, self._codes.use(call.digest))
+            return
+        lacking = self._lacking.setdefault(call.digest, [])
+        lacking.append(job)
+        if len(lacking) == 1:
+            self._outgoing.add(messages.CodeWanted(call.digest, (call.id,)))
+
+    def _why_not(self, call: messages.Call) -> messages.Refused | None:
+        size, most = len(call.arguments), self.context.largest_exchange
+        if size > most:
+            why = f"its arguments have {size} bytes, and this node takes {most}: give it less"
+            return messages.Refused(call.id, "large", why)
+        if len(self._jobs) >= MOST_WAITING or (
+            self._bytes_waiting and self._bytes_waiting + size > most
+        ):
+            why = f"{len(self._jobs)} calls wait here already: wait for some of them"
+            return messages.Refused(call.id, "full", why)
+        return None
+
+    def _take_code(self, code: messages.Code) -> None:
+        self._codes.add(code)
+        for job in self._lacking.pop(code.digest, ()):
+            self._begin_waiting(job, code)
+
+    def _begin_waiting(self, job: Job, code: messages.Code) -> None:
+        job.code = code
+        self._waiting.append(job)
+
+    def _cancel(self, number: int) -> None:
+        job = self._jobs.get(number)
+        if job is None:
+            return
+        job.is_cancelled = True
+        if job.child is not None:
+            self._children.end(job.child)
+        if job.is_running:
+            return  # whoever waits for what comes of it says the rest
+        self._paused.discard(job)
+        lacking = self._lacking.get(job.call.digest, [])
+        if job in lacking:
+            lacking.remove(job)
+        elif job in self._waiting:
+            self._waiting.remove(job)
+        self._answer(job, messages.Cancelled(number))
+
+    def _pull(self, number: int, count: int) -> None:
+        job = self._jobs.get(number)
+        if job is None:
+            return
+        job.credit += count
+        if job in self._paused:
+            self._paused.remove(job)
+            self._waiting.append(job)
+
+    # --- calls in their turn ----------------------------------------------------------------------
+
+    def _start_lanes(self) -> None:
+        """See that as many work as there is work for, and slots."""
+        if self._group is None:
+            return
+        for _ in range(min(self.context.slots.total - self._lanes, len(self._waiting))):
+            self._lanes += 1
+            self._group.create_task(self._work())
+
+    async def _work(self) -> None:
+        """Serve what waits, each call in a slot of its own, so that others have their turn."""
+        try:
+            while self._waiting:
+                await self.context.slots.acquire()
+                try:
+                    if self._waiting:
+                        await self._serve(self._waiting.popleft())
+                finally:
+                    self.context.slots.release()
+        finally:
+            self._lanes -= 1
+
+    async def _serve(self, job: Job) -> None:
+        """Run a call, or go on with a generator's, and say what came of it."""
+        self.context.slots.tell_waiting(len(self._waiting))
+        job.is_running = True
+        try:
+            outcome = await self._outcome(job)
+        finally:
+            job.is_running = False
+        if outcome is not None:
+            self._answer(job, outcome)
+        elif job.credit:
+            self._waiting.append(job)
+        elif len(self._paused) < MOST_PAUSED:
+            self._paused.add(job)
+        else:
+            self._forsake(job)
+            why = f"{MOST_PAUSED} generators wait here already: take their items, or cancel some"
+            self._answer(job, messages.Refused(job.id, "full", why))
+
+    def _answer(self, job: Job, record: NodeRecord) -> None:
+        """Say the last of a call."""
+        del self._jobs[job.id]
+        self._bytes_waiting -= len(job.call.arguments)
+        self._outgoing.add(record)
+
+    async def _outcome(self, job: Job) -> NodeRecord | None:
+        """What came of a call; None of a generator that waits until more is pulled."""
+        try:
+            answer = await self._ask(job)
+        except Pye2Error as error:
+            self._forsake(job)
+            return messages.Cancelled(job.id) if job.is_cancelled else _failed(job, error)
+        except NoAnswer as error:
+            self._forsake(job)
+            reason = f"it answered what no process of a node's answers: {error}"
+            return messages.Died(job.id, None, None, reason, job.printed)
+        if job.is_cancelled:
+            self._forsake(job)
+            return messages.Cancelled(job.id)
+        return None if isinstance(answer, Paused) else self._said(job, answer)
+
+    def _forsake(self, job: Job) -> None:
+        """End the process in which a call has begun, if there is one."""
+        child, job.child = job.child, None
+        if child is not None:
+            self._children.end(child)
+
+    async def _ask(self, job: Job) -> Answer:
+        """Have a process run a call, or go on with it.
+
+        Raises:
+            CallTimedOut, SandboxDied, CodeError: as ``Sandbox.exchange``.
+            GrantMissing, NodeError: no process could be started.
+            NoAnswer: the process is not what was started.
+        """
+        items = min(job.credit, MOST_ITEMS)
+        if job.child is None:
+            job.child = child = await self._children.take(job.call.digest)
+            request = _request(job, child, items)
+        else:
+            child, request = job.child, pull_request(items)
+        began = self.context.clock.monotonic()
+        try:
+            answer = await child.sandbox.exchange(
+                request,
+                timeout=max(_SHORTEST, self._seconds_for(job) - job.seconds),
+                on_output=lambda text: self._on_output(job, text),
+                on_item=lambda data: self._on_item(job, data),
+            )
+        finally:
+            job.seconds += self.context.clock.monotonic() - began
+        return answer_from(answer)
+
+    def _seconds_for(self, job: Job) -> float:
+        """How long a call may take: as long as its owner and its caller let it."""
+        longest = float(self.context.settings["EXEC_TIMEOUT"])
+        return longest if job.call.timeout is None else min(longest, job.call.timeout)
+
+    def _said(self, job: Job, answer: Answer) -> NodeRecord:
+        """The last of a call whose process can take another."""
+        child, job.child = job.child, None
+        assert child is not None
+        if isinstance(answer, RefusedThere):
+            child.knows.discard(job.call.digest)
+        self._children.give_back(child)
+        match answer:
+            case Returned(data):
+                return messages.Value(job.id, data, job.printed, job.seconds)
+            case RaisedThere(failure):
+                return messages.Raised(job.id, failure, job.printed, job.seconds)
+            case RefusedThere(message):
+                return messages.Refused(job.id, "code", message)
+            case _:
+                return messages.End(job.id, job.printed, job.seconds)
+
+    # --- while it runs ----------------------------------------------------------------------------
+
+    def _on_output(self, job: Job, text: str) -> None:
+        job.note_output(text)
+        if job.call.live_output:
+            self._outgoing.add(messages.Output(job.id, text))
+
+    async def _on_item(self, job: Job, data: bytes) -> None:
+        if not job.credit:
+            raise NoAnswer("an item that was not asked for")
+        self._outgoing.add(messages.Item(job.id, job.items, data))
+        job.items += 1
+        job.credit -= 1
+        await self._outgoing.room()
+
+    # --- what the client is told of the whole -----------------------------------------------------
+
+    def _began(self) -> messages.Began:
+        longest = float(self.context.settings["EXEC_TIMEOUT"])
+        return messages.Began(self.context.slots.total, self.context.largest_exchange, longest)
+
+    def _holds(self) -> messages.Holds:
+        begun = {job.id for job in self._jobs.values() if job.is_running or job.child is not None}
+        return messages.Holds(tuple(self._jobs.keys() - begun), tuple(begun))
+
+
+def _request(job: Job, child: Child, items: int) -> bytes:
+    digest = job.call.digest
+    code = None if digest in child.knows else as_told(job.code)
+    child.knows.add(digest)
+    return call_request(code, digest, job.call.arguments, items)
+
+
+def _failed(job: Job, error: Pye2Error) -> NodeRecord:
+    """A call whose process was not started, or did not live to answer it."""
+    match error:
+        case CallTimedOut():
+            return messages.TimedOut(job.id, job.seconds, job.printed)
+        case SandboxDied():
+            return messages.Died(job.id, error.code, error.signal, str(error), job.printed)
+        case GrantMissing():
+            return messages.Refused(job.id, "grant", str(error))
+        case CodeError():
+            return messages.Refused(job.id, "large", str(error))
+        case _:
+            return messages.Refused(job.id, "sandbox", str(error))
+
+
+_SHORTEST: Final = 0.001

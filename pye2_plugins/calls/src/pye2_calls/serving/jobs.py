@@ -1,0 +1,54 @@
+"""What the node's side knows of one call, from its coming until it is answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import define
+
+from pye2_calls.messages.checks import LONGEST_TEXT
+
+if TYPE_CHECKING:
+    from pye2_calls.messages import Call, Code
+    from pye2_calls.serving.children import Child
+
+_CUT: Final = "\n… the rest of what was printed is left out\n"
+
+
+@define(eq=False)
+class Job:
+    """A call.
+
+    Attributes:
+        call: what was asked for.
+        code: its function; None until that has come.
+        credit: items that may be sent before more are pulled.
+        child: the process in which it has begun; None before.
+        is_running: whether its code runs at this moment.
+        is_cancelled: whether nobody wants it any more.
+        items: how many items it has sent.
+        printed: all that it has printed, cut at a limit.
+        seconds: how long it has run, pauses not counted.
+    """
+
+    call: Call
+    code: Code | None = None
+    credit: int = 0
+    child: Child | None = None
+    is_running: bool = False
+    is_cancelled: bool = False
+    items: int = 0
+    printed: str = ""
+    seconds: float = 0.0
+
+    @property
+    def id(self) -> int:
+        """The client's number for it."""
+        return self.call.id
+
+    def note_output(self, text: str) -> None:
+        """Keep what it printed, as far as there is room."""
+        room = LONGEST_TEXT - len(_CUT) - len(self.printed)
+        if room <= 0:
+            return
+        self.printed += text if len(text) <= room else text[:room] + _CUT

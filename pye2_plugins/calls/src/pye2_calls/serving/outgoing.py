@@ -1,0 +1,156 @@
+"""How records leave the node: as many as are ready in one payload, large ones by themselves.
+
+A payload is sealed and handed to the broker before the next one is begun; what becomes ready
+meanwhile leaves together. So a call alone is answered at once, and a thousand a second in a few
+payloads. What is too large for one message goes in parts; between any two of them goes what is
+small, unless it belongs to the same call, whose records keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_calls.messages import (
+    FIELD,
+    MOST_RECORDS,
+    PART_SIZE,
+    Item,
+    Raised,
+    Value,
+    as_text,
+    cut,
+    pack,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from pye2_calls.messages import NodeRecord
+
+LARGE: Final = 256 * 1024
+"""Bytes of a record that leaves by itself, and about what those have that leave together."""
+
+MOST_UNSENT: Final = 32 * 1024 * 1024
+"""Bytes that wait here before generators are held up."""
+
+_SMALLEST: Final = 64
+"""Bytes that any record counts for."""
+
+
+class Outgoing:
+    """Records of one run of the node's side, on their way to the client.
+
+    Args:
+        emit: sends a payload.
+        run: tells this run from others.
+
+    Attributes:
+        speaks_text: whether the client was last heard to write messages as text.
+    """
+
+    def __init__(self, emit: Callable[[Mapping[str, Any]], Awaitable[None]], run: str) -> None:
+        self.speaks_text = False
+        self._emit = emit
+        self._run = run
+        self._small: deque[NodeRecord] = deque()
+        self._large: deque[NodeRecord] = deque()
+        self._behind: Counter[int] = Counter()
+        """Of each call that has something large under way, how many of its records are there."""
+        self._parts: deque[bytes] = deque()
+        self._sending: NodeRecord | None = None
+        self._messages = 0
+        self._unsent = 0
+        self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def add(self, record: NodeRecord) -> None:
+        """Send a record, soon."""
+        size = _size_of(record)
+        call = getattr(record, "id", None)
+        if size >= LARGE or (call is not None and call in self._behind):
+            self._large.append(record)
+            if call is not None:
+                self._behind[call] += 1
+        else:
+            self._small.append(record)
+        self._unsent += size
+        if self._unsent > MOST_UNSENT:
+            self._room.clear()
+        self._ready.set()
+
+    async def room(self) -> None:
+        """Wait until not too much waits."""
+        await self._room.wait()
+
+    async def send_all(self) -> None:
+        """Send records as they come, until cancelled."""
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while self._small or self._large or self._parts:
+                if self._small:
+                    await self._send(pack(self._next_small(), self._run))
+                if self._large or self._parts:
+                    await self._send(self._next_large())
+                    self._note_large_sent()
+
+    def _next_small(self) -> list[NodeRecord]:
+        taken: list[NodeRecord] = []
+        size = 0
+        while self._small and size < LARGE and len(taken) < MOST_RECORDS:
+            taken.append(self._small.popleft())
+            size += _size_of(taken[-1])
+        self._note_sent(size)
+        return taken
+
+    def _next_large(self) -> bytes:
+        """The next message of what leaves by itself: a part, or a whole record."""
+        if not self._parts:
+            self._sending = self._large.popleft()
+            message = pack([self._sending], self._run)
+            if len(message) > PART_SIZE:
+                self._messages += 1
+                parts = cut(message, self._messages, PART_SIZE)
+                self._parts.extend(pack([part], self._run) for part in parts)
+            else:
+                self._parts.append(message)
+        return self._parts.popleft()
+
+    def _note_large_sent(self) -> None:
+        record = self._sending
+        if self._parts or record is None:
+            return
+        self._sending = None
+        self._note_sent(_size_of(record))
+        call = getattr(record, "id", None)
+        if call is not None:
+            self._behind[call] -= 1
+            if not self._behind[call]:
+                del self._behind[call]
+
+    def _note_sent(self, size: int) -> None:
+        self._unsent -= size
+        if self._unsent <= MOST_UNSENT:
+            self._room.set()
+
+    async def _send(self, message: bytes) -> None:
+        if not self.speaks_text:
+            try:
+                await self._emit({FIELD: message})
+            except TypeError:  # what goes to everybody is in a dialect that carries no bytes
+                self.speaks_text = True
+            else:
+                return
+        await self._emit({FIELD: as_text(message)})
+
+
+def _size_of(record: NodeRecord) -> int:
+    size = _SMALLEST + len(getattr(record, "printed", ""))
+    if isinstance(record, Value | Item):
+        size += len(record.data)
+    elif isinstance(record, Raised):
+        size += len(record.failure.traceback) + len(record.failure.exception)
+    return size
