@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pye2core.client import (
+        AsyncSession,
+        CallingInstance,
+        Calls,
         CustomPluginTemplate,
         DistributedCustomCodePresets,
         Instance,
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
         Session,
         SingleRunInstance,
         pair,
+        remote,
     )
     from pye2core.descriptors import (
         CliCommandDescriptor,
@@ -42,6 +46,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AsyncSession": "client",
+    "CallingInstance": "client",
+    "Calls": "client",
     "CliCommandDescriptor": "descriptors",
     "CustomPluginTemplate": "client",
     "DistributedCustomCodePresets": "client",
@@ -66,10 +73,14 @@ _HOME = {
     "hookimpl": "hookspecs",
     "installed_plugins": "plugins",
     "pair": "client",
+    "remote": "client",
 }
 
 __all__ = [
     "PLUGIN_API",
+    "AsyncSession",
+    "CallingInstance",
+    "Calls",
     "CliCommandDescriptor",
     "CustomPluginTemplate",
     "DistributedCustomCodePresets",
@@ -93,6 +104,7 @@ __all__ = [
     "hookimpl",
     "installed_plugins",
     "pair",
+    "remote",
 ]
 
 

@@ -106,6 +106,7 @@ class Role(Enum):
     CUSTOM_CODE = "custom code"
     SINGLE_RUN = "single run"
     CHAIN_JOB = "chain job"
+    CALLS = "calls"
 
 
 @frozen

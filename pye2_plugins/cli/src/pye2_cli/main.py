@@ -20,6 +20,8 @@ _OWN = {
     "demo": ("pye2_cli.demo:demo", "Start a broker and nodes, run a job on them, stop everything."),
     "key": ("pye2_cli.keys.commands:key", "Make, show and replace keys of clients and nodes."),
     "nodes": ("pye2_cli.nodes:nodes", "Watch who is online."),
+    "call": ("pye2_cli.calls:call", "Run a function of yours on a node."),
+    "map": ("pye2_cli.calls:map_", "Run a function of yours for each line of a file."),
     "pair": ("pye2_cli.pair:pair", "Have a node that shows a code allow this client."),
     "plugins": ("pye2_cli.plugins:plugins", "List what is installed, and what is broken."),
     "run": ("pye2_cli.run:run", "Run a whole-job preset on nodes that are online."),

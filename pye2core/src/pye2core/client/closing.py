@@ -75,6 +75,7 @@ class Closing:
                 return False
             self._has_begun = True
         atexit.unregister(self._at_exit)
+        self._session.end_calls()
         self._end_single_runs()
         try:
             if close_pipelines:

@@ -50,6 +50,7 @@ class NetworkView:
         self._place = place
         self._book = PeerBook(clock, dict(pinned or {}), on_forgotten)
         self._changed = threading.Condition()
+        self._watchers: list[Callable[[], object]] = []
 
     def hear(self, heartbeat: Heartbeat) -> Heard:
         """Take in a heartbeat; who waits is not told before :meth:`look_again`.
@@ -174,6 +175,12 @@ class NetworkView:
         """Have everybody who waits look again: all were told of the newest heartbeat."""
         with self._changed:
             self._changed.notify_all()
+        for tell in self._watchers:
+            tell()
+
+    def watch(self, tell: Callable[[], object]) -> None:
+        """Have ``tell`` called after each heartbeat, on the receiving thread: it must not wait."""
+        self._watchers = [*self._watchers, tell]
 
     def wait_until(self, happened: Callable[[], object], timeout: float) -> bool:
         """Wait until something is so, looking again at each heartbeat.

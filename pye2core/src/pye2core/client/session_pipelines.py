@@ -21,7 +21,7 @@ from pye2core.client.arguments import (
 )
 from pye2core.client.delegating import with_delegations
 from pye2core.client.pipeline import Pipeline
-from pye2core.client.session_nodes import SessionNodes
+from pye2core.client.session_calls import SessionCalls
 from pye2core.client.signatures import instances_in
 from pye2core.client.staging import Staging
 from pye2core.errors import AlreadyExists, PipelineNotFound, TransportError
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("pye2core.client")
 
 
-class SessionPipelines(SessionNodes):
+class SessionPipelines(SessionCalls):
     """The part of a session that makes and finds pipelines."""
 
     # --- making and finding -----------------------------------------------------------------------

@@ -1,0 +1,166 @@
+"""One call as its caller asked for it, and what is made of its answers.
+
+Between the wire and the user: values are unpacked here, and exceptions raised again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from pye2_calls.errors import (
+    CallLost,
+    CallRefused,
+    CallTimeout,
+    RemoteError,
+    RemoteTraceback,
+)
+from pye2_calls.messages import Code
+from pye2_calls.values import ValueNotReadable, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pye2_calls.client.futures import RemoteFuture
+    from pye2_calls.client.streams import RemoteStream
+    from pye2_calls.messages import Call, Died, Failure, Raised, Refused, TimedOut
+    from pye2_calls.shipping import Shipped
+
+_LAST_LINES: Final = 5
+
+
+@frozen(eq=False)
+class Asked:
+    """One call.
+
+    Attributes:
+        shipped: the function, as its caller has it.
+        call: what the node is told.
+        outcome: what the caller was given.
+        on_output: told of what it prints, as it does; None where nobody wants to know.
+    """
+
+    shipped: Shipped
+    call: Call
+    outcome: RemoteFuture[Any] | RemoteStream[Any]
+    on_output: Callable[[str], object] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the function is called."""
+        return self.shipped.name
+
+    @property
+    def code(self) -> Code:
+        """The function, as nodes are told."""
+        shipped = self.shipped
+        return Code(
+            shipped.digest,
+            shipped.name,
+            shipped.source,
+            shipped.parameters,
+            tuple(shipped.values.items()),
+            tuple(shipped.classes),
+            shipped.modules,
+            shipped.takes_plugin,
+            shipped.is_generator,
+        )
+
+    # --- values -----------------------------------------------------------------------------------
+
+    def value_in(self, data: bytes, node: str) -> Any:
+        """The value that these bytes are.
+
+        Raises:
+            RemoteError: they are none that can be read here; says why.
+        """
+        try:
+            return unpack(data, self.shipped.classes)
+        except ValueNotReadable as error:
+            raise RemoteError(
+                f"what {self.name} gave on {node} cannot be read here: {error}",
+                type=type(error).__name__,
+                node=node,
+            ) from error
+
+    # --- errors -----------------------------------------------------------------------------------
+
+    def error_of(self, said: Raised, node: str) -> BaseException:
+        """The exception that the function raised, to be raised here."""
+        failure = said.failure
+        error = self._own_exception(failure) or RemoteError(
+            f"{self.name} raised {failure.type} on {node}: {failure.message}",
+            type=failure.type,
+            node=node,
+            printed=said.printed,
+        )
+        traceback = self.shipped.in_users_lines(failure.traceback)
+        error.__cause__ = RemoteTraceback(traceback or f"{failure.type}: {failure.message}")
+        return error
+
+    def _own_exception(self, failure: Failure) -> BaseException | None:
+        if failure.exception:
+            try:
+                carried = unpack(failure.exception, self.shipped.classes)
+            except ValueNotReadable:
+                carried = None  # its type and its text are told all the same
+            if isinstance(carried, BaseException):
+                return carried
+        kind = getattr(builtins, failure.type, None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            try:
+                return kind(failure.message)
+            except TypeError:  # takes other arguments, as UnicodeDecodeError does
+                return None
+        return None
+
+    def timed_out(self, said: TimedOut, node: str) -> CallTimeout:
+        """The error for a call that took too long."""
+        return CallTimeout(
+            f"{self.name} took longer than {said.seconds:g} s on {node} and its process was"
+            f" ended{_last_lines(said.printed)}; give it more with timeout=, or less to do",
+            seconds=said.seconds,
+            node=node,
+            printed=said.printed,
+        )
+
+    def died(self, said: Died, node: str, losses: int) -> CallLost:
+        """The error for a call whose process ended."""
+        how = f"exit code {said.code}" if said.signal is None else f"signal {said.signal}"
+        times = f", {losses} times in all" if losses > 1 else ""
+        return CallLost(
+            f"the process that ran {self.name} on {node} ended: {said.reason} ({how}"
+            f"{times}){_last_lines(said.printed)}",
+            node=node,
+            code=said.code,
+            signal=said.signal,
+            losses=losses,
+            printed=said.printed,
+        )
+
+    def lost(self, node: str, losses: int) -> CallLost:
+        """The error for a call whose node went away."""
+        return CallLost(
+            f"{self.name} was lost: the node {node} that ran it went away"
+            f" ({losses} {'time' if losses == 1 else 'times'}, and retries={losses - 1}); allow"
+            " more with retries=, where it does no harm to run it twice",
+            node=node,
+            losses=losses,
+        )
+
+    def refused(self, said: Refused, node: str) -> CallRefused:
+        """The error for a call that a node does not take."""
+        return CallRefused(
+            f"{node} did not run {self.name}: {said.message}", reason=said.reason, node=node
+        )
+
+    def unplaceable(self, why: str) -> CallRefused:
+        """The error for a call that no node can run."""
+        return CallRefused(f"no node can run {self.name}: {why}", reason="nowhere")
+
+
+def _last_lines(printed: str) -> str:
+    lines = printed.rstrip("\n").split("\n")[-_LAST_LINES:]
+    return "; the last that it printed:\n    " + "\n    ".join(lines) if printed.strip() else ""

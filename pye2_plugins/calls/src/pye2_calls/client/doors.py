@@ -1,0 +1,232 @@
+"""The door to one node: the pipeline through which calls go there, and what came back of it.
+
+It knows which code the node has and how messages are cut; which call goes through which door is the
+scheduler's business.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pye2_calls.messages import (
+    FIELD,
+    FROM_NODE,
+    Assembly,
+    KeepAlive,
+    Message,
+    Part,
+    cut,
+    from_field,
+    pack,
+    unpack,
+)
+from pye2core import CallingInstance, Calls
+from pye2core.messages import GRANTS, INSTANCE_COMMAND, Action, InstanceUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pye2_calls.client.asked import Asked
+    from pye2_calls.client.scheduler import Place
+    from pye2_calls.messages import Record
+    from pye2core import Pipeline, Session
+    from pye2core.client.instance import Call as CallbackCall
+    from pye2core.messages import PayloadMessage
+
+MOST_TOGETHER: Final = 512
+"""Records of one message."""
+
+BYTES_TOGETHER: Final = 512 * 1024
+"""Bytes of records after which a message is closed; a larger one goes alone."""
+
+LARGEST_MESSAGE: Final = 15 * 1024 * 1024
+"""Bytes that one command may hold; a larger one is sent in parts."""
+
+LARGEST_RESULT: Final = 1024 * 1024 * 1024
+"""Bytes of all results of one node of which parts have come."""
+
+OPENING_SECONDS: Final = 30.0
+"""How long a node may take to confirm that it takes calls."""
+
+
+class CallsInstance(CallingInstance):
+    """The client's side of FUNCTION_CALLS: hands on what its node says.
+
+    Attributes:
+        on_message: called with what each payload says, on this instance's thread.
+    """
+
+    SIGNATURE = "FUNCTION_CALLS"
+
+    def __init__(self, pipeline: Pipeline, signature: str, instance_id: str) -> None:
+        super().__init__(pipeline, signature, instance_id)
+        self.on_message: Callable[[object], object] | None = None
+
+    @classmethod
+    def calls_of(cls, session: Session) -> Calls:
+        """The calls of a session."""
+        from pye2_calls.client.calls import SessionCalls
+
+        return SessionCalls(session)
+
+    @property
+    def is_listened_to(self) -> bool:
+        """Calls are always waited for."""
+        return True
+
+    def calls_for_payload(self, message: PayloadMessage) -> Iterator[CallbackCall]:
+        """As every instance's; also takes what is said about calls."""
+        if FIELD in message.fields and self.on_message is not None:
+            yield self.callback_thread, partial(self.on_message, message.fields[FIELD])
+        yield from super().calls_for_payload(message)
+
+
+class Door:
+    """A way to have one node run calls.
+
+    Attributes:
+        place: the node and what calls are granted there.
+        node: the node's name.
+        run: which life of the node's side was heard last; None before the first.
+        slots: how many calls the node runs at once; None before it has said so.
+    """
+
+    def __init__(self, session: Session, place: Place, settings: dict[str, Any]) -> None:
+        self.place = place
+        self.node = session.peers.name_of(place.address) or place.address
+        self.run: str | None = None
+        self.slots: int | None = None
+        self._session = session
+        self._settings = settings
+        self._instance: CallsInstance | None = None
+        self._known: set[str] = set()
+        self._parts = Assembly(LARGEST_RESULT)
+        self._numbers = itertools.count(1)
+
+    # --- its life ---------------------------------------------------------------------------------
+
+    def open(self, on_message: Callable[[object], object]) -> None:
+        """Have the node take calls; waits for its confirmation.
+
+        Args:
+            on_message: called with what each of the node's payloads says.
+
+        Raises:
+            Pye2Error: the node does not take them; says why.
+        """
+        name = f"calls_{os.urandom(6).hex()}"
+        pipeline = self._session.create_pipeline(node=self.place.address, name=name)
+        settings: dict[str, Any] = {"CLOSES_PIPELINE": True}
+        if self._settings:
+            settings[GRANTS] = self._settings
+        instance = pipeline.create_plugin_instance(
+            signature=CallsInstance, instance_id="calls", config=settings
+        )
+        assert isinstance(instance, CallsInstance)
+        instance.on_message = on_message
+        self._instance = instance
+        pipeline.hear_results()
+        pipeline.deploy(timeout=OPENING_SECONDS)
+
+    def close(self) -> None:
+        """End everything that runs behind it; does not wait for that."""
+        if self._instance is not None:
+            self._instance.pipeline.close(wait_confirmation=False)
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def send_calls(self, calls: Sequence[Asked], *, together: int = MOST_TOGETHER) -> None:
+        """Send calls, and before them the code that the node does not have.
+
+        Args:
+            calls: what to call.
+            together: how many records one message may hold at most.
+
+        Raises:
+            TransportError: too much waits for the broker.
+        """
+        self.send(self._with_code(calls), together=together)
+
+    def _with_code(self, calls: Iterable[Asked]) -> Iterator[Record]:
+        for each in calls:
+            if each.shipped.digest not in self._known:
+                self._known.add(each.shipped.digest)
+                yield each.code
+            yield each.call
+
+    def forget_code(self, digest: str) -> None:
+        """The node does not have some code any more."""
+        self._known.discard(digest)
+
+    def send(self, records: Iterable[Record], *, together: int = MOST_TOGETHER) -> None:
+        """Send records, in as few messages as is good for what waits behind them.
+
+        Raises:
+            TransportError: too much waits for the broker.
+        """
+        for message in _messages(records, together):
+            if len(message) <= LARGEST_MESSAGE:
+                self._tell(message)
+            else:
+                self._tell_in_parts(message)
+
+    def keep_alive(self) -> None:
+        """Say that this session lives; the node answers with what it holds."""
+        self._tell(pack([KeepAlive()]))
+
+    def _tell_in_parts(self, message: bytes) -> None:
+        for part in cut(message, next(self._numbers)):
+            self._tell(pack([part]))
+
+    def _tell(self, data: bytes) -> None:
+        assert self._instance is not None
+        pipeline = self._instance.pipeline
+        update = InstanceUpdate(
+            pipeline.name,
+            self._instance.signature,
+            self._instance.instance_id,
+            {INSTANCE_COMMAND: {FIELD: data}},
+        )
+        self._session.commands.tell(self.place.address, Action.UPDATE_INSTANCE, update)
+
+    # --- hearing ----------------------------------------------------------------------------------
+
+    def read(self, said: object) -> Message:
+        """What a message of the node's says, and larger ones of which it is the last part.
+
+        Raises:
+            MessageNotReadable: it is none.
+        """
+        message = unpack(from_field(said), FROM_NODE)
+        if message.run != self.run:
+            self.run = message.run
+            self._known.clear()
+            self._parts = Assembly(LARGEST_RESULT)
+        if not any(isinstance(each, Part) for each in message.records):
+            return message
+        records: list[Any] = []
+        for each in message.records:
+            whole = self._parts.take(each) if isinstance(each, Part) else pack([each])
+            records += unpack(whole, FROM_NODE).records if whole is not None else ()
+        return Message(message.run, tuple(records))
+
+
+def _messages(records: Iterable[Record], together: int) -> Iterator[bytes]:
+    waiting: list[Record] = []
+    size = 0
+    for record in records:
+        large = _size(record)
+        if waiting and (len(waiting) >= together or size + large > BYTES_TOGETHER):
+            yield pack(waiting)
+            waiting, size = [], 0
+        waiting.append(record)
+        size += large
+    if waiting:
+        yield pack(waiting)
+
+
+def _size(record: Record) -> int:
+    return len(getattr(record, "arguments", b"")) + len(getattr(record, "source", ""))
