@@ -104,8 +104,6 @@ class SessionCalls:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
-        *,
-        together: int = 1,
     ) -> RemoteFuture[Any] | RemoteStream[Any]:
         """Have a function run on a node.
 
@@ -114,6 +112,32 @@ class SessionCalls:
             args: its arguments.
             kwargs: its arguments by name; those that are options, and no parameters of the
                 function's own, say how to call it.
+            options: how to call it: what ``CallOptions`` has, by name.
+
+        Returns:
+            A future of its value; for a generator function a stream of its items.
+
+        Raises:
+            Pye2Error: as :meth:`call`.
+        """
+        own, given = _told_apart(function, kwargs)
+        return self.call(function, args, own, {**options, **given})
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+        *,
+        together: int = 1,
+    ) -> RemoteFuture[Any] | RemoteStream[Any]:
+        """Have a function run on a node, with all that is given as its own.
+
+        Args:
+            function: what to call.
+            args: its arguments.
+            kwargs: its arguments by name.
             options: how to call it: what ``CallOptions`` has, by name.
             together: how many such calls a slot of a node is given at least.
 
@@ -126,9 +150,8 @@ class SessionCalls:
             SettingsError: an option cannot be used.
             CallRefused: the session is closed.
         """
-        own, given = _told_apart(function, kwargs)
-        shipped, arguments = _shipped(function, args, own)
-        chosen = DEFAULT_OPTIONS.with_changes({**_marked(function), **options, **given})
+        shipped, arguments = _shipped(function, args, kwargs)
+        chosen = DEFAULT_OPTIONS.with_changes({**_marked(function), **options})
         call_id = next(self._ids)
         outcome, call = self._outcome_of(call_id, shipped, chosen, arguments)
         pending = Pending(
@@ -184,7 +207,7 @@ class SessionCalls:
         together: int,
         arguments: tuple[Any, ...],
     ) -> RemoteFuture[Any]:
-        outcome = self.submit(function, arguments, {}, options, together=together)
+        outcome = self.call(function, arguments, {}, options, together=together)
         if isinstance(outcome, RemoteFuture):
             return outcome
         outcome.close()
@@ -198,6 +221,7 @@ class SessionCalls:
         """See ``Session.executor``."""
         from pye2_calls.client.executor import RemoteExecutor
 
+        DEFAULT_OPTIONS.with_changes(options)  # what cannot be used is told here already
         return RemoteExecutor(self, options)
 
     def least_busy(self, count: int) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class RemoteExecutor(Executor):
         self._unfinished: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Have ``fn(*args, **kwargs)`` run on a node.
+        """Have ``fn(*args, **kwargs)`` run on a node; all of them are the function's own.
 
         Raises:
             RuntimeError: the executor was shut down.
@@ -45,7 +45,7 @@ class RemoteExecutor(Executor):
             if self._is_shut_down:
                 message = "cannot schedule new futures after shutdown"
                 raise RuntimeError(message)
-            future = self._calls.submit(fn, args, kwargs, self._options)
+            future = self._calls.call(fn, args, kwargs, self._options)
             if isinstance(future, RemoteStream):
                 future.close()
                 raise SettingsError(

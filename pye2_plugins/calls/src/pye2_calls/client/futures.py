@@ -38,7 +38,7 @@ class RemoteFuture(Future[_T]):
         self.has_callbacks = False
         self._give_up = cancel
         self._printed = ""
-        self._cancelling = threading.Lock()
+        self._cancelling = threading.RLock()  # what is called back may cancel it, too
 
     @property
     def stdout(self) -> str:

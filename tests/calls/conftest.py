@@ -1,0 +1,35 @@
+"""What the tests of calls share: a broker, three nodes, and a client that they allow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pye2_testing.fixtures import require_mosquitto
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no folder
+
+from call_network import CallNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pye2core import Session
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallNetwork]:
+    """Three node processes on a Mosquitto."""
+    require_mosquitto()
+    with CallNetwork(tmp_path_factory.mktemp("calls")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def session(network: CallNetwork) -> Iterator[Session]:
+    """The session of most tests."""
+    with network.session() as connected:
+        yield connected

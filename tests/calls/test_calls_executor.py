@@ -1,0 +1,588 @@
+"""``session.executor()`` is an executor as ``concurrent.futures`` describes them, on real nodes.
+
+What Python demands of its own executors, where that is not about their threads and processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    CancelledError,
+    Executor,
+    Future,
+    as_completed,
+    wait,
+)
+from itertools import count, islice
+from queue import Queue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from call_network import PATIENCE
+
+from pye2core.errors import CodeError, Pye2Error, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pye2core import Session
+
+
+def add(a: Any, b: Any) -> Any:
+    return a + b
+
+
+def divide(a: float, b: float) -> float:
+    return a / b
+
+
+def named(**given: Any) -> dict[str, Any]:
+    return given
+
+
+def last(*, function: int, timeout: int) -> tuple[int, int]:
+    return function, timeout
+
+
+def work_until_stopped() -> None:
+    import time
+
+    print("at work")
+    while True:
+        time.sleep(0.01)
+
+
+def fail_with(message: str) -> None:
+    raise KeyError(message)
+
+
+def zeros(count: int) -> Any:
+    return np.zeros(count)
+
+
+def countdown(n: int) -> Iterator[int]:
+    while n:
+        yield n
+        n -= 1
+
+
+@pytest.fixture
+def executor(session: Session) -> Iterator[Executor]:
+    with session.executor() as made:
+        yield made
+
+
+@pytest.fixture
+def endless(session: Session) -> Iterator[Future[None]]:
+    """A call that runs and does not end by itself."""
+    printed: Queue[str] = Queue()
+    with session.executor(on_output=printed.put) as made:
+        future = made.submit(work_until_stopped)
+        printed.get(timeout=PATIENCE)
+        yield future
+        future.cancel()
+
+
+# --- submit ---------------------------------------------------------------------------------------
+
+
+def test_it_is_an_executor_and_its_futures_are_futures(executor: Executor) -> None:
+    assert isinstance(executor, Executor)
+    assert isinstance(executor.submit(pow, 2, 8), Future)
+
+
+def test_a_function_is_called_with_what_it_is_given(executor: Executor) -> None:
+    assert executor.submit(pow, 2, 8).result(PATIENCE) == 256
+    assert executor.submit(add, 1, b=2).result(PATIENCE) == 3
+
+
+def test_arguments_may_have_any_name(executor: Executor) -> None:
+    given = {"self": 1, "fn": 2, "timeout": 3, "retries": 4, "function": 5}
+
+    assert executor.submit(named, **given).result(PATIENCE) == given
+    assert executor.submit(last, function=1, timeout=2).result(PATIENCE) == (1, 2)
+
+
+def test_arguments_are_not_kept(executor: Executor) -> None:
+    argument = np.zeros(10)
+    gone = weakref.ref(argument)
+
+    future = executor.submit(add, argument, 1)
+    future.result(PATIENCE)
+    del argument
+    gc.collect()
+
+    assert gone() is None
+
+
+def test_a_value_is_kept_by_its_future_alone(executor: Executor) -> None:
+    future = executor.submit(zeros, 10)
+    gone = weakref.ref(future.result(PATIENCE))
+
+    del future
+    executor.submit(pow, 1, 1).result(PATIENCE)  # what came last may be kept until the next
+    gc.collect()
+
+    assert gone() is None
+
+
+def test_what_the_function_raises_is_raised(executor: Executor) -> None:
+    future = executor.submit(divide, 1, 0)
+
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        future.result(PATIENCE)
+    assert isinstance(future.exception(), ZeroDivisionError)
+
+
+def test_an_exception_keeps_its_arguments(executor: Executor) -> None:
+    error = executor.submit(fail_with, "no such key").exception(PATIENCE)
+
+    assert type(error) is KeyError
+    assert error.args == ("no such key",)
+
+
+def test_the_cause_of_an_exception_shows_the_line_of_the_function(executor: Executor) -> None:
+    error = executor.submit(divide, 1, 0).exception(PATIENCE)
+
+    assert error is not None
+    shown = str(error.__cause__)
+    assert "return a / b" in shown
+    assert __file__ in shown
+    assert f"line {divide.__code__.co_firstlineno + 1}" in shown
+
+
+def test_an_exception_that_is_no_error_does_not_end_anything_here(executor: Executor) -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    assert executor.submit(leave).exception(PATIENCE) is not None
+    assert executor.submit(pow, 2, 3).result(PATIENCE) == 8
+
+
+def test_what_cannot_be_sent_is_refused_by_name_and_harms_nothing(executor: Executor) -> None:
+    lock = threading.Lock()
+
+    def locks() -> bool:
+        return lock.locked()
+
+    with pytest.raises(CodeError, match="lock"):
+        executor.submit(locks)
+    with pytest.raises(Pye2Error, match=r"args\[0\]"):
+        executor.submit(add, lock, 1)
+    assert executor.submit(add, 1, 1).result(PATIENCE) == 2
+
+
+def test_a_value_that_cannot_be_carried_is_the_error_of_its_call(executor: Executor) -> None:
+    def its_own_class() -> object:
+        return object()
+
+    error = executor.submit(its_own_class).exception(PATIENCE)
+
+    assert "object" in str(error)
+    assert executor.submit(pow, 2, 3).result(PATIENCE) == 8
+
+
+def test_a_generator_function_is_for_others(executor: Executor) -> None:
+    with pytest.raises(SettingsError, match=r"session\.submit"):
+        executor.submit(countdown, 3)
+
+
+def test_calls_may_be_submitted_from_many_threads(executor: Executor) -> None:
+    found: Queue[int] = Queue()
+
+    def submit_some(start: int) -> None:
+        for number in range(start, start + 20):
+            found.put(executor.submit(add, number, 0).result(PATIENCE))
+
+    threads = [threading.Thread(target=submit_some, args=(100 * each,)) for each in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+    expected = sorted(100 * each + number for each in range(4) for number in range(20))
+    assert sorted(found.get_nowait() for _ in expected) == expected
+
+
+# --- map ------------------------------------------------------------------------------------------
+
+
+def test_map_gives_values_in_the_order_of_their_arguments(executor: Executor) -> None:
+    assert list(executor.map(pow, range(10), range(10))) == [n**n for n in range(10)]
+
+
+def test_map_ends_with_its_shortest_iterable(executor: Executor) -> None:
+    assert list(executor.map(add, range(3), count(10))) == [10, 12, 14]
+
+
+def test_map_of_nothing_gives_nothing(executor: Executor) -> None:
+    assert list(executor.map(pow, [], [])) == []
+
+
+def test_map_raises_in_the_place_of_the_call_that_raised(executor: Executor) -> None:
+    values = executor.map(divide, [6, 6, 6], [2, 0, 3])
+
+    assert next(values) == 3
+    with pytest.raises(ZeroDivisionError):
+        next(values)
+
+
+def test_map_gives_what_is_there_before_its_time_is_over(executor: Executor) -> None:
+    def forever_after_one(n: int) -> int:
+        import time
+
+        while n:
+            time.sleep(0.01)
+        return n
+
+    values = executor.map(forever_after_one, [0], timeout=PATIENCE)
+    assert next(values) == 0
+
+    late = executor.map(forever_after_one, [1], timeout=0.05)
+    with pytest.raises(TimeoutError):
+        next(late)
+
+
+@pytest.mark.parametrize("chunksize", [1, 7, 100])
+def test_map_gives_the_same_however_its_calls_are_put_together(
+    executor: Executor, chunksize: int
+) -> None:
+    doubled = executor.map(add, range(30), range(30), chunksize=chunksize)
+
+    assert list(doubled) == [2 * n for n in range(30)]
+
+
+@pytest.mark.parametrize("chunksize", [0, -1])
+def test_map_takes_no_chunks_without_calls(executor: Executor, chunksize: int) -> None:
+    with pytest.raises(ValueError, match="chunksize"):
+        executor.map(add, [1], [2], chunksize=chunksize)
+
+
+def test_map_submits_at_once(executor: Executor) -> None:
+    begun: list[int] = []
+
+    def arguments() -> Iterator[int]:
+        for number in range(5):
+            begun.append(number)
+            yield number
+
+    executor.map(add, arguments(), arguments())
+
+    assert sorted(begun) == sorted([*range(5), *range(5)])
+
+
+def test_leaving_map_early_cancels_what_is_left(session: Session) -> None:
+    printed: Queue[str] = Queue()
+    with session.executor(on_output=printed.put) as executor:
+
+        def first_alone(n: int) -> int:
+            import time
+
+            print(n)
+            while n:
+                time.sleep(0.01)
+            return n
+
+        values = executor.map(first_alone, range(4))
+        assert next(values) == 0
+        values.close()  # type: ignore[attr-defined] # executors' map is a generator
+        # Leaving the block waits for all calls: it would not end.
+
+
+def test_values_of_map_are_kept_by_nobody(executor: Executor) -> None:
+    for value in executor.map(zeros, [3] * 5):
+        gone = weakref.ref(value)
+        del value
+        gc.collect()
+        assert gone() is None
+
+
+# --- wait and as_completed ------------------------------------------------------------------------
+
+
+def test_wait_returns_with_the_first_that_has_ended(
+    executor: Executor, endless: Future[None]
+) -> None:
+    quick = executor.submit(add, 1, 1)
+
+    done, not_done = wait([endless, quick], PATIENCE, return_when=FIRST_COMPLETED)
+
+    assert (done, not_done) == ({quick}, {endless})
+
+
+def test_wait_counts_what_had_ended_before(executor: Executor, endless: Future[None]) -> None:
+    ended = executor.submit(add, 1, 1)
+    ended.result(PATIENCE)
+
+    done, not_done = wait([ended, endless], PATIENCE, return_when=FIRST_COMPLETED)
+
+    assert (done, not_done) == ({ended}, {endless})
+
+
+def test_wait_returns_with_the_first_that_raises(executor: Executor, endless: Future[None]) -> None:
+    raising = executor.submit(divide, 1, 0)
+
+    done, not_done = wait([endless, raising], PATIENCE, return_when=FIRST_EXCEPTION)
+
+    assert raising in done
+    assert not_done == {endless}
+
+
+def test_wait_for_an_exception_that_does_not_come_waits_for_all(executor: Executor) -> None:
+    futures = [executor.submit(add, n, n) for n in range(3)]
+
+    done, not_done = wait(futures, PATIENCE, return_when=FIRST_EXCEPTION)
+
+    assert (done, not_done) == (set(futures), set())
+
+
+def test_wait_waits_for_all(executor: Executor) -> None:
+    futures = [executor.submit(divide, 1, 0), executor.submit(add, 1, 1)]
+
+    done, not_done = wait(futures, PATIENCE, return_when=ALL_COMPLETED)
+
+    assert (done, not_done) == (set(futures), set())
+
+
+def test_wait_does_so_no_longer_than_it_is_told(executor: Executor, endless: Future[None]) -> None:
+    done, not_done = wait([endless], timeout=0.05)
+
+    assert (done, not_done) == (set(), {endless})
+
+
+def test_futures_are_given_as_they_end(executor: Executor, endless: Future[None]) -> None:
+    futures = {executor.submit(add, n, n) for n in range(5)}
+    found = list(islice(as_completed({*futures, endless}, PATIENCE), 5))
+
+    assert set(found) == futures
+
+
+def test_a_future_that_is_named_twice_is_given_once(executor: Executor) -> None:
+    future = executor.submit(add, 1, 1)
+
+    assert list(as_completed([future, future], PATIENCE)) == [future]
+
+
+def test_as_completed_says_how_many_have_not_ended(
+    executor: Executor, endless: Future[None]
+) -> None:
+    with pytest.raises(TimeoutError, match=r"1 \(of 1\) futures unfinished"):
+        list(as_completed([endless], timeout=0.05))
+
+
+# --- futures --------------------------------------------------------------------------------------
+
+
+def test_a_future_says_whether_it_runs(endless: Future[None]) -> None:
+    before = (endless.running(), endless.done(), endless.cancelled())
+    endless.cancel()
+
+    assert before == (True, False, False)
+    assert (endless.running(), endless.done(), endless.cancelled()) == (False, True, True)
+
+
+def test_a_result_is_not_waited_for_longer_than_told(endless: Future[None]) -> None:
+    with pytest.raises(TimeoutError):
+        endless.result(timeout=0.05)
+    with pytest.raises(TimeoutError):
+        endless.exception(timeout=0.05)
+
+
+def test_the_result_of_a_cancelled_call_is_that_it_was_cancelled(endless: Future[None]) -> None:
+    assert endless.cancel()
+
+    with pytest.raises(CancelledError):
+        endless.result(PATIENCE)
+    with pytest.raises(CancelledError):
+        endless.exception(PATIENCE)
+
+
+def test_whoever_waits_in_another_thread_is_told_of_a_cancellation(endless: Future[None]) -> None:
+    told: Queue[BaseException] = Queue()
+
+    def wait_for_it() -> None:
+        try:
+            endless.result(PATIENCE)
+        except CancelledError as error:
+            told.put(error)
+
+    thread = threading.Thread(target=wait_for_it)
+    thread.start()
+    endless.cancel()
+    thread.join(PATIENCE)
+
+    assert isinstance(told.get_nowait(), CancelledError)
+
+
+def test_a_call_that_has_ended_cannot_be_cancelled(executor: Executor) -> None:
+    future = executor.submit(add, 1, 1)
+    future.result(PATIENCE)
+
+    assert not future.cancel()
+    assert future.result() == 2
+
+
+@pytest.mark.parametrize("function", [add, divide])
+def test_callbacks_are_called_with_the_future_once_and_in_order(
+    executor: Executor, function: Any
+) -> None:
+    called: Queue[tuple[int, Future[Any]]] = Queue()
+    future = executor.submit(function, 1, 0)
+    future.add_done_callback(lambda done: called.put((1, done)))
+    future.add_done_callback(lambda done: called.put((2, done)))
+
+    assert [called.get(timeout=PATIENCE) for _ in range(2)] == [(1, future), (2, future)]
+    future.add_done_callback(lambda done: called.put((3, done)))
+    assert called.get_nowait() == (3, future)
+    assert called.empty()
+
+
+def test_callbacks_are_called_when_a_call_is_cancelled(endless: Future[None]) -> None:
+    called: Queue[bool] = Queue()
+    endless.add_done_callback(lambda done: called.put(done.cancelled()))
+
+    endless.cancel()
+
+    assert called.get(timeout=PATIENCE)
+
+
+def test_a_callback_may_cancel_what_was_cancelled(endless: Future[None]) -> None:
+    called: Queue[bool] = Queue()
+    endless.add_done_callback(lambda done: called.put(done.cancel()))
+
+    endless.cancel()
+
+    assert called.get(timeout=PATIENCE)
+
+
+def test_a_callback_that_raises_keeps_nothing_else_from_being_called(
+    executor: Executor, caplog: pytest.LogCaptureFixture
+) -> None:
+    called: Queue[str] = Queue()
+
+    def fail(_: Future[Any]) -> None:
+        called.put("first")
+        raise ValueError("of the callback")
+
+    future = executor.submit(add, 1, 1)
+    future.add_done_callback(fail)
+    future.add_done_callback(lambda _: called.put("second"))
+
+    assert [called.get(timeout=PATIENCE) for _ in range(2)] == ["first", "second"]
+    assert future.result() == 2
+
+
+def test_a_callback_may_call_and_wait(executor: Executor) -> None:
+    answers: Queue[Any] = Queue()
+
+    def go_on(done: Future[Any]) -> None:
+        answers.put(executor.submit(add, done.result(), 1).result(PATIENCE))
+
+    executor.submit(add, 1, 1).add_done_callback(go_on)
+
+    assert answers.get(timeout=PATIENCE) == 3
+
+
+# --- shutdown -------------------------------------------------------------------------------------
+
+
+def test_nothing_is_taken_after_a_shutdown(session: Session) -> None:
+    executor = session.executor()
+    executor.shutdown()
+    executor.shutdown()
+
+    with pytest.raises(RuntimeError, match="shutdown"):
+        executor.submit(pow, 2, 5)
+    with pytest.raises(RuntimeError, match="shutdown"):
+        executor.map(pow, [2], [5])
+
+
+def test_a_shutdown_waits_for_what_was_submitted(session: Session) -> None:
+    executor = session.executor()
+    futures = [executor.submit(add, n, n) for n in range(50)]
+
+    executor.shutdown()
+
+    assert all(each.done() for each in futures)
+    assert [each.result() for each in futures] == [2 * n for n in range(50)]
+
+
+def test_a_shutdown_that_does_not_wait_leaves_calls_to_end(session: Session) -> None:
+    executor = session.executor()
+    values = executor.map(add, range(10), range(10))
+
+    executor.shutdown(wait=False)
+
+    assert list(values) == [2 * n for n in range(10)]
+
+
+def test_the_end_of_a_with_block_waits_as_a_shutdown(session: Session) -> None:
+    with session.executor() as executor:
+        futures = [executor.submit(add, n, n) for n in range(10)]
+
+    assert all(each.done() for each in futures)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_shutdown_can_cancel_what_no_node_has_begun(session: Session, *, waits: bool) -> None:
+    def hold_on(rounds: int) -> str:
+        import time
+
+        print("holding on")
+        for _ in range(rounds):
+            time.sleep(0.01)
+        return "done"
+
+    printed: Queue[str] = Queue()
+    executor = session.executor(nodes="n0", on_output=printed.put)
+    futures = [executor.submit(hold_on, 50) for _ in range(20)]
+    printed.get(timeout=PATIENCE)
+    printed.get(timeout=PATIENCE)
+
+    executor.shutdown(wait=waits, cancel_futures=True)
+
+    done, _ = wait(futures, PATIENCE)
+    cancelled = {each for each in done if each.cancelled()}
+    assert done == set(futures)
+    assert cancelled
+    assert {each.result() for each in done - cancelled} == {"done"}
+
+
+def test_a_shutdown_ends_neither_the_session_nor_another_executor(session: Session) -> None:
+    other = session.executor()
+    with session.executor() as executor:
+        executor.submit(pow, 2, 2).result(PATIENCE)
+
+    assert other.submit(pow, 2, 3).result(PATIENCE) == 8
+    assert session.submit(pow, 2, 4).result(PATIENCE) == 16
+    other.shutdown()
+
+
+# --- for whatever takes an executor ---------------------------------------------------------------
+
+
+def test_asyncio_runs_functions_in_it(session: Session) -> None:
+    async def run() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        with session.executor() as executor:
+            calls = [loop.run_in_executor(executor, add, n, n) for n in range(5)]
+            return await asyncio.wait_for(asyncio.gather(*calls), PATIENCE)
+
+    assert asyncio.run(run()) == [0, 2, 4, 6, 8]
+
+
+def test_an_executor_with_no_nodes_is_refused(session: Session) -> None:
+    with pytest.raises(Pye2Error, match="nodes"):
+        session.executor(nodes=0)
+
+
+def test_an_option_that_does_not_exist_is_refused_by_name(session: Session) -> None:
+    with pytest.raises(SettingsError, match="workers"):
+        session.executor(workers=3)
