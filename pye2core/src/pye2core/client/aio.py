@@ -99,6 +99,8 @@ class AsyncSession:
 class AsyncStream:
     """What a generator on a node yields, for ``async for``.
 
+    Leaving an ``async with`` block, or :meth:`aclose`, stops the generator.
+
     Attributes:
         stream: the stream itself, with ``node`` and ``stdout``.
     """
@@ -108,6 +110,12 @@ class AsyncStream:
         self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
         stream.when_changed(lambda: loop.call_soon_threadsafe(self._changed.set))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     def __aiter__(self) -> Self:
         return self

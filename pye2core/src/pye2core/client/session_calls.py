@@ -260,7 +260,9 @@ class SessionCalls(SessionNodes):
 def _values(ends: Ends) -> Iterator[Any]:
     try:
         for future in ends:
-            yield future.result()
+            taken = [future]
+            del future  # a value that the caller lets go of is kept by nobody
+            yield taken.pop().result()
     finally:
         ends.close()
 

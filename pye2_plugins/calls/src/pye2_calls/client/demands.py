@@ -64,9 +64,13 @@ class Demand:
     memory: float = 0.0
     grants: str = ""
 
+    def names(self, node: NodeFacts) -> bool:
+        """Whether a node is among those that were named, if any were."""
+        return not self.nodes or any(node.is_called(each) for each in self.nodes)
+
     def problem_with(self, node: NodeFacts) -> str | None:
         """Why a node cannot run the call, in words; None if it can."""
-        if self.nodes and not any(node.is_called(each) for each in self.nodes):
+        if not self.names(node):
             return "it was not named"
         for label, wanted in self.labels:
             has = node.labels.get(label)

@@ -440,7 +440,8 @@ class Scheduler:
         return why if until > now else demand.problem_with(node.facts)
 
     def _why_nowhere(self, demand: Demand, now: float) -> str:
-        nodes = self._nodes.values()
+        nodes = [each for each in self._nodes.values() if demand.names(each.facts)]
         problems = {each.facts.name: self._problem(each, demand, now) for each in nodes}
         told = "; ".join(f"{name}: {why}" for name, why in sorted(problems.items()))
-        return told or "no node that takes calls is online and allows this client"
+        called = f" called {' or '.join(demand.nodes)}" if demand.nodes else ""
+        return told or f"no node{called} that takes calls is online and allows this client"
