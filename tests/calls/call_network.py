@@ -115,7 +115,16 @@ class CallNetwork:
             broker = Mosquitto(self._folder / "mosquitto", options=["max_queued_bytes 0"])
             self.url = starting.enter_context(broker).url
             client = load_or_create_key(self.key_file).address
-            usual = ("--broker", self.url, "--allow", client, "--slots", "2")
+            usual = (
+                "--broker",
+                self.url,
+                "--allow",
+                client,
+                "--slots",
+                "2",
+                "--exec-timeout",
+                "0.5",
+            )
             labels = (
                 ("--label", "gpu=1"),
                 ("--label", "gpu=2", "--label", "room=attic"),

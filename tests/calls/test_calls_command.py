@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from call_network import PATIENCE
+from click.testing import CliRunner
+
+from pye2_cli.calls import call, map_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from call_network import CallNetwork
+    from click import Command
 
     Pye2 = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,17 +30,13 @@ def area(width, height=1.0):
     return width * height
 
 
-def steps(n):
+def steps(plugin, n):
     for number in range(n):
-        yield {"step": number}
+        yield {"step": number, "on": plugin.node_id}
 
 
 def inverse(number):
     return 1 / number
-
-
-def name_of(plugin):
-    return plugin.node_id
 """
 
 
@@ -70,14 +70,11 @@ def test_call_prints_the_value_and_tells_what_was_printed_apart(pye2: Pye2) -> N
     assert (done.returncode, done.stdout, done.stderr) == (0, "13.5\n", "computing\n")
 
 
-def test_call_runs_on_the_node_that_is_named(pye2: Pye2) -> None:
-    assert pye2("call", "shapes:name_of", "--node", "n1", "--json").stdout == '"n1"\n'
+def test_call_prints_what_a_generator_on_the_named_node_yields(pye2: Pye2) -> None:
+    done = pye2("call", "shapes:steps", "3", "--node", "n1", "--json")
 
-
-def test_call_prints_what_a_generator_yields(pye2: Pye2) -> None:
-    lines = pye2("call", "shapes:steps", "3").stdout.splitlines()
-
-    assert [json.loads(line) for line in lines] == [{"step": n} for n in range(3)]
+    lines = done.stdout.splitlines()
+    assert [json.loads(line) for line in lines] == [{"step": n, "on": "n1"} for n in range(3)]
 
 
 def test_call_shows_where_the_function_raised(pye2: Pye2) -> None:
@@ -87,17 +84,6 @@ def test_call_shows_where_the_function_raised(pye2: Pye2) -> None:
     assert "ZeroDivisionError: division by zero" in done.stderr
     assert "return 1 / number" in done.stderr
     assert "pye2_calls" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("function", "told"),
-    [("shapes", "MODULE:FUNCTION"), ("forms:area", "forms"), ("shapes:volume", "volume")],
-)
-def test_call_says_what_it_does_not_find(pye2: Pye2, function: str, told: str) -> None:
-    done = pye2("call", function)
-
-    assert done.returncode == 2
-    assert told in done.stderr
 
 
 def test_map_reads_lines_and_writes_lines(pye2: Pye2, tmp_path: Path) -> None:
@@ -112,20 +98,57 @@ def test_map_reads_lines_and_writes_lines(pye2: Pye2, tmp_path: Path) -> None:
 def test_map_keeps_going_where_it_is_told_to(pye2: Pye2, tmp_path: Path) -> None:
     (tmp_path / "numbers.jsonl").write_text("4\n0\n2\n")
 
-    stopped = pye2("map", "shapes:inverse", "numbers.jsonl")
-    went_on = pye2("map", "shapes:inverse", "numbers.jsonl", "--keep-going", "--nodes", "2")
+    done = pye2("map", "shapes:inverse", "numbers.jsonl", "--keep-going", "--nodes", "2")
 
-    assert (stopped.returncode, stopped.stdout) == (1, "0.25\n")
-    assert went_on.returncode == 0
-    first, failed, last = map(json.loads, went_on.stdout.splitlines())
+    assert done.returncode == 0, done.stderr
+    first, failed, last = map(json.loads, done.stdout.splitlines())
     assert (first, last) == (0.25, 0.5)
     assert "ZeroDivisionError" in failed["error"]
 
 
-def test_map_says_which_line_it_cannot_read(pye2: Pye2, tmp_path: Path) -> None:
+# --- what is found before anything is connected ---------------------------------------------------
+
+
+@pytest.fixture
+def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command says that cannot be carried out."""
+    (tmp_path / "shapes.py").write_text(SHAPES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.delitem(sys.modules, "shapes", raising=False)
+
+    def run(command: Command, *arguments: str) -> str:
+        result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 2
+        return result.output
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("shapes", "MODULE:FUNCTION"),
+        ("forms:area", "forms"),
+        ("shapes:volume", "volume"),
+        ("shapes:__doc__", "no function"),
+    ],
+)
+def test_call_says_what_it_does_not_find(
+    refusal: Callable[..., str], function: str, told: str
+) -> None:
+    assert told in refusal(call, function)
+
+
+def test_map_says_which_line_it_cannot_read(refusal: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "numbers.jsonl").write_text("4\nfour\n")
 
-    done = pye2("map", "shapes:inverse", "numbers.jsonl")
+    assert "line 2 is not JSON" in refusal(map_, "shapes:inverse", "numbers.jsonl")
 
-    assert done.returncode == 2
-    assert "line 2 is not JSON" in done.stderr
+
+def test_map_says_which_line_has_other_arguments(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "sizes.jsonl").write_text("[1, 2]\n[3]\n")
+
+    assert "value 2" in refusal(map_, "shapes:area", "sizes.jsonl", "--spread")

@@ -358,6 +358,17 @@ def test_a_call_that_takes_too_long_is_stopped(network: CallNetwork, session: Se
     assert session.submit(where, node="n0").result(PATIENCE) == "n0"
 
 
+def test_a_call_may_take_longer_than_other_code_of_clients(session: Session) -> None:
+    def takes_a_second() -> str:
+        import time
+
+        time.sleep(1)
+        return "done"
+
+    assert session.submit(takes_a_second).result(PATIENCE) == "done"
+    assert session.submit(takes_a_second, timeout=50).result(PATIENCE) == "done"
+
+
 def test_cancelling_a_call_ends_its_process(network: CallNetwork, session: Session) -> None:
     future = begun(session, "n0")
     at_work = process_at_work(network.nodes[0])

@@ -64,8 +64,17 @@ def run_script(script: str, folder: Path, **more: str) -> str:
     return done.stdout
 
 
+def test_the_first_script_gets_values_of_functions(folder_with_fleet: Path) -> None:
+    printed = run_script(blocks("python")[0], folder_with_fleet).splitlines()
+
+    assert printed[0] == "[1, 2, 4, 7, 14, 28]"
+    assert [int(line) for line in printed[1:]] == [
+        sum(number % each == 0 for each in range(1, number + 1)) for number in range(1, 50)
+    ]
+
+
 def test_the_script_counts_words_on_a_node(folder_with_fleet: Path) -> None:
-    printed = run_script(blocks("python")[0], folder_with_fleet)
+    printed = run_script(blocks("python")[1], folder_with_fleet)
 
     counted = [ast.literal_eval(line) for line in printed.splitlines() if line.startswith("{")]
     assert {"be": 2, "not": 1, "or": 1, "to": 2} in counted
@@ -80,12 +89,12 @@ def test_the_job_on_the_page_of_jobs_finds_pi(folder_with_fleet: Path) -> None:
 
 
 def test_the_script_has_about_twenty_lines() -> None:
-    assert len([line for line in blocks("python")[0].splitlines() if line.strip()]) <= 22
+    assert len([line for line in blocks("python")[1].splitlines() if line.strip()]) <= 22
 
 
 def install_readme_plugin(site: Path) -> None:
     """Put the README's plugin on a path as an installer would."""
-    _, plugin, runner, _ = blocks("python")
+    _, _, plugin, runner, _ = blocks("python")
     package = site / "my_uptime"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -106,7 +115,7 @@ def install_readme_plugin(site: Path) -> None:
 def test_the_plugin_runs_on_a_node_for_a_client_that_does_not_have_it(
     folder_with_fleet: Path,
 ) -> None:
-    deploying = blocks("python")[3].strip()
+    deploying = blocks("python")[4].strip()
     script = (
         "from pye2core import Session\n"
         "with Session() as session:\n"

@@ -32,7 +32,7 @@ def remote(
 
     Args:
         nodes: the nodes that may run it, by name or address; None for any.
-        timeout: seconds after which a call is stopped; None for the node's own limit.
+        timeout: seconds after which a call is stopped; None for the most that its node allows.
         retries: how often a call is tried again after being lost with its process or its node;
             never because of what it raised.
         needs: labels that a node must have, numbers being the least that will do, and ``memory``,

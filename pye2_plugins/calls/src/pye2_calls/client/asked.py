@@ -118,9 +118,13 @@ class Asked:
 
     def timed_out(self, said: TimedOut, node: str) -> CallTimeout:
         """The error for a call that took too long."""
+        given = self.call.timeout
+        way_out = "give it more with timeout=, or less to do"
+        if given is None or said.seconds < given:
+            way_out = "no call may take longer there: its owner chose that (--max-exec-timeout)"
         return CallTimeout(
-            f"{self.name} took longer than {said.seconds:g} s on {node} and its process was"
-            f" ended{_last_lines(said.printed)}; give it more with timeout=, or less to do",
+            f"{self.name} took longer than {said.seconds:.3g} s on {node} and its process was"
+            f" ended{_last_lines(said.printed)}; {way_out}",
             seconds=said.seconds,
             node=node,
             printed=said.printed,

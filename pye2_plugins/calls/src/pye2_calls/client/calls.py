@@ -44,7 +44,7 @@ class CallOptions:
 
     Attributes:
         nodes: the nodes that may run it, by name or address; None for any.
-        timeout: seconds after which a call is stopped; None for the node's own limit.
+        timeout: seconds after which a call is stopped; None for the most that its node allows.
         retries: how often it is tried again after being lost with its process or node; never
             because of what it raised.
         needs: labels that a node must have, and ``memory``.

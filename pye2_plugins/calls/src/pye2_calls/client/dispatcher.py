@@ -212,8 +212,11 @@ class Dispatcher:
         return [_facts_of(each, slots.get(address)) for address, each in able.items()]
 
     def _stop(self, cancels: list[tuple[Place, int]]) -> None:
+        records: dict[Place, list[Cancel]] = {}
         for place, call_id in cancels:
-            self._send(place, [Cancel(call_id)])
+            records.setdefault(place, []).append(Cancel(call_id))
+        for place, together in records.items():
+            self._send(place, together)
 
     def _carry_out(self, plan: Plan) -> None:
         for call, why in plan.unplaceable:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pye2_calls.client.scheduler import Place
     from pye2_calls.messages import Record
     from pye2core import Pipeline, Session
-    from pye2core.client.instance import Call as CallbackCall
     from pye2core.messages import PayloadMessage
 
 MOST_TOGETHER: Final = 512
@@ -47,6 +46,9 @@ LARGEST_MESSAGE: Final = 15 * 1024 * 1024
 
 LARGEST_RESULT: Final = 1024 * 1024 * 1024
 """Bytes of all results of one node of which parts have come."""
+
+LONGEST_CALL: Final = 1e9
+"""Seconds that calls ask to be let run: a node cuts them to what its owner lets any call take."""
 
 OPENING_SECONDS: Final = 30.0
 """How long a node may take to confirm that it takes calls."""
@@ -77,7 +79,7 @@ class CallsInstance(CallingInstance):
         """Calls are always waited for."""
         return True
 
-    def calls_for_payload(self, message: PayloadMessage) -> Iterator[CallbackCall]:
+    def calls_for_payload(self, message: PayloadMessage) -> Iterator[Any]:
         """As every instance's; also takes what is said about calls."""
         if FIELD in message.fields and self.on_message is not None:
             yield self.callback_thread, partial(self.on_message, message.fields[FIELD])
@@ -119,7 +121,7 @@ class Door:
         """
         name = f"calls_{os.urandom(6).hex()}"
         pipeline = self._session.create_pipeline(node=self.place.address, name=name)
-        settings: dict[str, Any] = {"CLOSES_PIPELINE": True}
+        settings: dict[str, Any] = {"CLOSES_PIPELINE": True, "EXEC_TIMEOUT": LONGEST_CALL}
         if self._settings:
             settings[GRANTS] = self._settings
         instance = pipeline.create_plugin_instance(
