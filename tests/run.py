@@ -24,6 +24,8 @@ GROUPS = (
     ("transports",),
     ("tests/packaging", "tests/plugins", "tests/docs"),
     ("tests/e2e",),
+    ("tests/chaos",),
+    ("tests/calls",),
     ("tests/security", "presets", "pye2_plugins/broker", "pye2_plugins/testing"),
     ("pye2core",),
 )

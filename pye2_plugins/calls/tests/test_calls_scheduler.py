@@ -271,19 +271,52 @@ def test_a_call_that_is_lost_more_often_than_it_may_be_fails() -> None:
     assert len(scheduler) == 0
 
 
-def test_a_call_that_cannot_have_begun_is_lost_without_being_counted() -> None:
+def ahead(**given: Any) -> Scheduler:
+    """A scheduler that has given the attic three calls, 2 to 4, of which two can run at once."""
     scheduler = network(ATTIC)
-    add(scheduler, call(1, retries=0))
+    add(scheduler, call(1))
     scheduler.plan(0.0)
     scheduler.ended(1, 0.01)
-    add(scheduler, *(call(number, retries=0) for number in range(2, 5)))
+    add(scheduler, *(call(number, **given) for number in range(2, 5)))
     scheduler.plan(0.0)
+    return scheduler
+
+
+def test_a_call_that_will_hardly_have_begun_is_lost_without_being_counted() -> None:
+    scheduler = ahead(retries=1)
+
+    scheduler.closed(AT_ATTIC, 1.0)
+
+    losses = {each.id: each.losses for each in scheduler.give_up_all()}
+    assert losses == {2: 1, 3: 1, 4: 0}
+
+
+def test_a_call_that_must_not_run_twice_is_not_tried_again_once_it_was_sent() -> None:
+    scheduler = ahead(retries=0)
 
     scheduler.closed(AT_ATTIC, 1.0)
     plan = scheduler.plan(1.0)
 
-    assert [each.id for each, _ in plan.lost] == [2, 3]
-    assert 4 in [each.id for each in scheduler.give_up_all()]
+    assert [each.id for each, _ in plan.lost] == [2, 3, 4]
+    assert not scheduler.give_up_all()
+
+
+@pytest.mark.parametrize("how", ["closed", "missing"])
+def test_a_call_that_was_not_sent_yet_is_not_lost(how: str) -> None:
+    scheduler = Scheduler(random.Random(0))
+    scheduler.nodes_are([ATTIC], 0.0)
+    add(scheduler, call(1, retries=0))
+    scheduler.plan(0.0)
+
+    if how == "closed":
+        scheduler.closed(AT_ATTIC, 0.0)
+    else:
+        scheduler.nodes_are([], 0.0)
+    scheduler.plan(GRACE)
+    scheduler.nodes_are([ATTIC], GRACE)
+    scheduler.opened(AT_ATTIC)
+
+    assert sent(scheduler.plan(GRACE)) == {ATTIC.address: [1]}
 
 
 def test_a_call_whose_process_died_is_tried_elsewhere_after_a_pause() -> None:

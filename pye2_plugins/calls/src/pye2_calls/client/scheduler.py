@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from random import Random
 
     from pye2_calls.client.demands import Demand, NodeFacts
@@ -192,12 +192,12 @@ class Scheduler:
 
     def closed(self, place: Place, now: float) -> None:
         """A place has ended, and with it all that was given to it."""
-        self._doors.pop(place, None)
+        unsent = self._shut(place)
         node = self._nodes.get(place.address)
         if node is None:
             return
         gone = [each for each in node.running.values() if each.demand.grants == place.grants]
-        self._lose(node, gone, now)
+        self._lose(node, gone, now, unsent)
 
     def ended(self, call_id: int, seconds: float | None) -> Pending | None:
         """A call has ended on its node.
@@ -381,16 +381,31 @@ class Scheduler:
                 plan.look_again_at = min(plan.look_again_at, until)
                 continue
             del self._nodes[address]
+            unsent: set[int] = set()
             for place in [each for each in self._doors if each.address == address]:
-                del self._doors[place]
-            self._lose(node, list(node.running.values()), now)
+                unsent |= self._shut(place)
+            self._lose(node, list(node.running.values()), now, unsent)
 
-    def _lose(self, node: _Node, gone: list[Pending], now: float) -> None:
-        """Try again what was lost; only what can have been running counts as a loss of its own."""
-        again = []
-        for position, call in enumerate(gone):
+    def _shut(self, place: Place) -> set[int]:
+        """Forget a door; the calls that were still to be sent through it."""
+        door = self._doors.pop(place, None)
+        return set() if door is None else {each.id for each in door.waiting}
+
+    def _lose(
+        self, node: _Node, gone: list[Pending], now: float, unsent: Collection[int] = ()
+    ) -> None:
+        """Try again what was lost.
+
+        Only as many as there are slots count as a loss of their own, the ones that were given
+        first: the others will hardly have begun. Any of them may have, and have ended without
+        our having heard of it, so that none that must not run twice is tried again.
+        """
+        again = [each for each in gone if each.id in unsent]
+        sent = [each for each in gone if each.id not in unsent]
+        for call in gone:
             self._leave_node(call, node)
-            if position >= node.facts.slots:
+        for position, call in enumerate(sent):
+            if position >= node.facts.slots and call.retries:
                 again.append(call)
                 continue
             call.losses += 1
