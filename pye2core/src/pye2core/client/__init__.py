@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pye2core.client.aio import AsyncSession
     from pye2core.client.instance import Instance
+    from pye2core.client.marks import remote
     from pye2core.client.pairing import Pairing, pair
     from pye2core.client.payload import Payload
     from pye2core.client.pipeline import Pipeline
     from pye2core.client.presets import DistributedCustomCodePresets
-    from pye2core.client.remote import remote
     from pye2core.client.session import Session
     from pye2core.client.session_calls import CallingInstance, Calls
     from pye2core.client.single_runs import SingleRunInstance
@@ -56,7 +56,7 @@ _HOME = {
     "Session": "session",
     "SingleRunInstance": "single_runs",
     "pair": "pairing",
-    "remote": "remote",
+    "remote": "marks",
 }
 
 
