@@ -131,8 +131,11 @@ class CallsRunner(Runner):
         self._take(messages.from_field(field))
         self._start_lanes()
 
-    def _take(self, message: bytes) -> None:
-        for record in messages.unpack(message, messages.FROM_CLIENT).records:
+    def _take(self, data: bytes) -> None:
+        message = messages.unpack(data, messages.FROM_CLIENT)
+        if message.run not in {"", self._outgoing.run}:
+            return  # It was for a life before this one, and its client has asked again by now.
+        for record in message.records:
             if isinstance(record, messages.Part):
                 whole = self._parts.take(record)
                 if whole is not None:

@@ -149,10 +149,7 @@ class Dispatcher:
         self._thread.join()
         left = self._scheduler.give_up_all()
         for door in self._doors.values():
-            try:
-                door.close()
-            except Pye2Error as error:
-                _log.info("the calls on %s are not ended: %s", door.node, error)
+            _close(door)
         self._settling.finish()
         return left
 
@@ -259,7 +256,7 @@ class Dispatcher:
         with self._changed:
             self._doors[place] = door
         try:
-            door.open(partial(self._hear, door))
+            door.open(partial(self._hear, door), partial(self._end, place))
         except Pye2Error as error:
             with self._changed:
                 self._doors.pop(place, None)
@@ -269,10 +266,12 @@ class Dispatcher:
     def _end(self, place: Place) -> None:
         """A door leads nowhere any more: what was given to it is lost."""
         with self._changed:
-            self._doors.pop(place, None)
+            door = self._doors.pop(place, None)
             self._asked.pop(place, None)
             self._scheduler.closed(place, self._clock.monotonic())
             self._wake()
+        if door is not None:
+            _close(door)
 
     def _watch_over(self, now: float) -> None:
         """Say that we are there; note who does not answer."""
@@ -410,6 +409,13 @@ class Dispatcher:
             self._settling.put(settle)
         else:
             settle()
+
+
+def _close(door: Door) -> None:
+    try:
+        door.close()
+    except Pye2Error as error:
+        _log.info("the calls on %s are not ended: %s", door.node, error)
 
 
 def _facts_of(heartbeat: Heartbeat, slots: int | None = None) -> NodeFacts:

@@ -24,7 +24,14 @@ from pye2_calls.messages import (
     unpack,
 )
 from pye2core import CallingInstance, Calls
-from pye2core.messages import GRANTS, INSTANCE_COMMAND, Action, InstanceUpdate
+from pye2core.messages import (
+    GRANTS,
+    INSTANCE_COMMAND,
+    UNCONFIRMED,
+    Action,
+    InstanceUpdate,
+    NotificationCode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from pye2_calls.client.scheduler import Place
     from pye2_calls.messages import Record
     from pye2core import Pipeline, Session
-    from pye2core.messages import PayloadMessage
+    from pye2core.messages import Notification, PayloadMessage
 
 MOST_TOGETHER: Final = 512
 """Records of one message."""
@@ -53,12 +60,23 @@ LONGEST_CALL: Final = 1e9
 OPENING_SECONDS: Final = 30.0
 """How long a node may take to confirm that it takes calls."""
 
+_REFUSALS: Final = frozenset(
+    {
+        NotificationCode.PIPELINE_FAILED,
+        NotificationCode.PLUGIN_CONFIG_FAILED,
+        NotificationCode.PLUGIN_INSTANCE_COMMAND_FAILED,
+    }
+)
+"""What a node says that does not run the instance any more, or cannot take what it is sent."""
+
 
 class CallsInstance(CallingInstance):
     """The client's side of FUNCTION_CALLS: hands on what its node says.
 
     Attributes:
         on_message: called with what each payload says, on this instance's thread.
+        on_refusal: called when the node says that it does not take what it is sent, or runs this
+            instance no longer.
     """
 
     SIGNATURE = "FUNCTION_CALLS"
@@ -66,6 +84,7 @@ class CallsInstance(CallingInstance):
     def __init__(self, pipeline: Pipeline, signature: str, instance_id: str) -> None:
         super().__init__(pipeline, signature, instance_id)
         self.on_message: Callable[[object], object] | None = None
+        self.on_refusal: Callable[[], object] | None = None
 
     @classmethod
     def calls_of(cls, session: Session) -> Calls:
@@ -84,6 +103,12 @@ class CallsInstance(CallingInstance):
         if FIELD in message.fields and self.on_message is not None:
             yield self.callback_thread, partial(self.on_message, message.fields[FIELD])
         yield from super().calls_for_payload(message)
+
+    def calls_for_notification(self, message: Notification) -> Iterator[Any]:
+        """As every instance's; also hears that there is no such instance any more."""
+        if message.code in _REFUSALS and self.on_refusal is not None:
+            yield self.callback_thread, self.on_refusal
+        yield from super().calls_for_notification(message)
 
 
 class Door:
@@ -110,11 +135,14 @@ class Door:
 
     # --- its life ---------------------------------------------------------------------------------
 
-    def open(self, on_message: Callable[[object], object]) -> None:
+    def open(
+        self, on_message: Callable[[object], object], on_refusal: Callable[[], object]
+    ) -> None:
         """Have the node take calls; waits for its confirmation.
 
         Args:
             on_message: called with what each of the node's payloads says.
+            on_refusal: called when it says that it does not take calls (any more).
 
         Raises:
             Pye2Error: the node does not take them; says why.
@@ -132,6 +160,7 @@ class Door:
         self._instance = instance
         pipeline.hear_results()
         pipeline.deploy(timeout=OPENING_SECONDS)
+        instance.on_refusal = on_refusal
 
     def close(self) -> None:
         """End everything that runs behind it; does not wait for that."""
@@ -169,7 +198,7 @@ class Door:
         Raises:
             TransportError: too much waits for the broker.
         """
-        for message in _messages(records, together):
+        for message in _messages(records, together, self.run or ""):
             if len(message) <= LARGEST_MESSAGE:
                 self._tell(message)
             else:
@@ -177,11 +206,11 @@ class Door:
 
     def keep_alive(self) -> None:
         """Say that this session lives; the node answers with what it holds."""
-        self._tell(pack([KeepAlive()]))
+        self._tell(pack([KeepAlive()], self.run or ""))
 
     def _tell_in_parts(self, message: bytes) -> None:
         for part in cut(message, next(self._numbers)):
-            self._tell(pack([part]))
+            self._tell(pack([part], self.run or ""))
 
     def _tell(self, data: bytes) -> None:
         assert self._instance is not None
@@ -190,7 +219,7 @@ class Door:
             pipeline.name,
             self._instance.signature,
             self._instance.instance_id,
-            {INSTANCE_COMMAND: {FIELD: data}},
+            {INSTANCE_COMMAND: {FIELD: data, UNCONFIRMED: True}},
         )
         self._session.commands.tell(self.place.address, Action.UPDATE_INSTANCE, update)
 
@@ -216,18 +245,18 @@ class Door:
         return Message(message.run, tuple(records))
 
 
-def _messages(records: Iterable[Record], together: int) -> Iterator[bytes]:
+def _messages(records: Iterable[Record], together: int, run: str) -> Iterator[bytes]:
     waiting: list[Record] = []
     size = 0
     for record in records:
         large = _size(record)
         if waiting and (len(waiting) >= together or size + large > BYTES_TOGETHER):
-            yield pack(waiting)
+            yield pack(waiting, run)
             waiting, size = [], 0
         waiting.append(record)
         size += large
     if waiting:
-        yield pack(waiting)
+        yield pack(waiting, run)
 
 
 def _size(record: Record) -> int:

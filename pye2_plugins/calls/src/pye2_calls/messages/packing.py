@@ -54,7 +54,7 @@ class Message:
     """What one field ``CALLS`` holds.
 
     Attributes:
-        run: which life of the node's side speaks; "" where a client does.
+        run: which life of the node's side speaks, or is meant; "" where the client knows none.
         records: what is said, in this order.
     """
 
@@ -70,7 +70,7 @@ def pack(records: Iterable[Record], run: str = "") -> bytes:
 
     Args:
         records: at most :data:`~pye2_calls.messages.checks.MOST_RECORDS`.
-        run: which life of the node's side speaks; clients leave it out.
+        run: which life of the node's side speaks, or is meant.
 
     Raises:
         ValueError: there are more, or a text holds half a character (a lone surrogate).

@@ -47,13 +47,14 @@ class Outgoing:
         run: tells this run from others.
 
     Attributes:
+        run: the same.
         speaks_text: whether the client was last heard to write messages as text.
     """
 
     def __init__(self, emit: Callable[[Mapping[str, Any]], Awaitable[None]], run: str) -> None:
         self.speaks_text = False
         self._emit = emit
-        self._run = run
+        self.run = run
         self._small: deque[NodeRecord] = deque()
         self._large: deque[NodeRecord] = deque()
         self._behind: Counter[int] = Counter()
@@ -92,7 +93,7 @@ class Outgoing:
             self._ready.clear()
             while self._small or self._large or self._parts:
                 if self._small:
-                    await self._send(pack(self._next_small(), self._run))
+                    await self._send(pack(self._next_small(), self.run))
                 if self._large or self._parts:
                     await self._send(self._next_large())
                     self._note_large_sent()
@@ -110,11 +111,11 @@ class Outgoing:
         """The next message of what leaves by itself: a part, or a whole record."""
         if not self._parts:
             self._sending = self._large.popleft()
-            message = pack([self._sending], self._run)
+            message = pack([self._sending], self.run)
             if len(message) > PART_SIZE:
                 self._messages += 1
                 parts = cut(message, self._messages, PART_SIZE)
-                self._parts.extend(pack([part], self._run) for part in parts)
+                self._parts.extend(pack([part], self.run) for part in parts)
             else:
                 self._parts.append(message)
         return self._parts.popleft()
