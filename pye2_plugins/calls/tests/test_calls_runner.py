@@ -356,7 +356,12 @@ def test_a_process_that_answers_nonsense_is_ended() -> None:
     ("error", "reason"),
     [
         (NodeError("no room"), "sandbox"),
-        (GrantMissing("no", pipeline="p", address="a", lacking="camera", command="x"), "grant"),
+        (
+            GrantMissing(
+                "no", pipeline="p", address="a", asked="camera", lacking="camera", command="x"
+            ),
+            "grant",
+        ),
     ],
 )
 def test_where_no_process_can_be_had_a_call_is_refused(error: Exception, reason: str) -> None:

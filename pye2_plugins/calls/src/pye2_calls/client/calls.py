@@ -18,7 +18,7 @@ from pye2_calls.client.demands import demand_for
 from pye2_calls.client.dispatcher import Dispatcher
 from pye2_calls.client.doors import MOST_TOGETHER
 from pye2_calls.client.futures import RemoteFuture
-from pye2_calls.client.scheduler import Pending
+from pye2_calls.client.scheduler import PATIENCE, Pending
 from pye2_calls.client.streams import CREDIT, RemoteStream
 from pye2_calls.errors import CallRefused
 from pye2_calls.messages import Call
@@ -79,6 +79,9 @@ class CallOptions:
             raise SettingsError(f"retries is {retries!r}: give 0 or more", setting="retries")
         return new
 
+
+_TO_ANSWER: Final = 2.0
+"""Seconds in which nodes answer a session that has just connected."""
 
 DEFAULT_OPTIONS: Final = CallOptions()
 _OPTIONS: Final = frozenset(each.name for each in fields(CallOptions))
@@ -225,12 +228,15 @@ class SessionCalls:
         return RemoteExecutor(self, options)
 
     def least_busy(self, count: int) -> tuple[str, ...]:
-        """The addresses of the least busy nodes that take calls.
+        """The addresses of the least busy nodes that take calls; waits a little for that many.
 
         Raises:
             CallRefused: there is none.
         """
-        found = self._dispatcher.nodes()[:count]
+        wait_until, nodes = self._session.peers.wait_until, self._dispatcher.nodes
+        if not wait_until(lambda: len(nodes()) >= count, _TO_ANSWER):
+            wait_until(nodes, PATIENCE)
+        found = nodes()[:count]
         if not found:
             message = "no node that takes calls is online and allows this client"
             raise CallRefused(message, reason="nowhere")

@@ -186,7 +186,7 @@ class Functions:
         called = name if name.isidentifier() else "custom_code"
         whole = as_function(tree, parameters=parameters, name=called)
         _run(compile(whole, file_name, "exec", dont_inherit=True), names)
-        function: Function = names[called]
+        function: Function = names.pop(called)  # which may hide what the code means by that name
         return function
 
 
