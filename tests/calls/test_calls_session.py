@@ -17,7 +17,7 @@ from pye2_calls.client import scheduler
 from pye2_calls.client.doors import Door
 from pye2_calls.errors import CallLost, CallRefused, CallTimeout
 from pye2_calls.messages import FROM_CLIENT, Code, Part, unpack
-from pye2core import remote
+from pye2core import Session, remote
 from pye2core.errors import Pye2Error, SettingsError
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from call_network import CallNetwork, CallNode
-
-    from pye2core import Session
 
 FACTOR = 2
 
@@ -250,6 +248,17 @@ def where_with(plugin: Any, _: int) -> str:
 
 def test_a_map_uses_no_more_nodes_than_it_is_told(session: Session) -> None:
     assert len(set(session.map(where_with, range(40), nodes=1))) == 1
+
+
+def test_a_session_that_has_not_heard_of_its_nodes_yet_waits_for_as_many_as_it_is_told(
+    network: CallNetwork,
+) -> None:
+    with Session(network.url, key_file=network.key_file, silent=True) as new:
+        chosen = new._calls_made().least_busy(3)
+
+        assert len(set(chosen)) == 3
+        assert len(new._calls_made().least_busy(9)) == 3
+        assert list(new.map(add, range(3), nodes=2)) == [1, 2, 3]
 
 
 def test_calls_go_where_there_is_least_to_do(session: Session) -> None:

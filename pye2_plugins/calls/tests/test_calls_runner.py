@@ -26,6 +26,9 @@ ANSWERS = {
     "refused": ("refused", 0.0, "import os is not allowed"),
     "lies": ("value", 0.0, 5),
 }
+_NOT_GRANTED = GrantMissing(
+    "no", pipeline="p", address="a", lacking="camera", command="x", asked={}
+)
 CODE = Code("d", "job", "return job", ("plugin",))
 
 
@@ -356,12 +359,7 @@ def test_a_process_that_answers_nonsense_is_ended() -> None:
     ("error", "reason"),
     [
         (NodeError("no room"), "sandbox"),
-        (
-            GrantMissing(
-                "no", pipeline="p", address="a", asked="camera", lacking="camera", command="x"
-            ),
-            "grant",
-        ),
+        (_NOT_GRANTED, "grant"),
     ],
 )
 def test_where_no_process_can_be_had_a_call_is_refused(error: Exception, reason: str) -> None:
@@ -577,6 +575,17 @@ def test_results_that_are_ready_together_leave_together() -> None:
         assert len(scene.context.payloads) <= 4
 
     play(act)
+
+
+def test_answers_that_follow_each_other_closely_share_payloads() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, *(call(number, "takes 0.0005") for number in range(1, 61)))
+
+        await scene.context.told(messages.Value, 60)
+
+        assert len(scene.context.payloads) <= 20
+
+    play(act, slots=1)
 
 
 def test_a_large_result_goes_in_parts_with_small_ones_between(

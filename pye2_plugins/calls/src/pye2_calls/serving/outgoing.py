@@ -1,9 +1,9 @@
 """How records leave the node: as many as are ready in one payload, large ones by themselves.
 
-A payload is sealed and handed to the broker before the next one is begun; what becomes ready
+Where more answers are to come, some milliseconds lie between two payloads, and what becomes ready
 meanwhile leaves together. So a call alone is answered at once, and a thousand a second in a few
-payloads. What is too large for one message goes in parts; between any two of them goes what is
-small, unless it belongs to the same call, whose records keep their order.
+hundred payloads. What is too large for one message goes in parts; between any two of them goes what
+is small, unless it belongs to the same call, whose records keep their order.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LARGE: Final = 256 * 1024
 """Bytes of a record that leaves by itself, and about what those have that leave together."""
 
+SPACING: Final = 0.003
+"""Seconds between two payloads, as long as more answers are to come."""
+
 MOST_UNSENT: Final = 32 * 1024 * 1024
 """Bytes that wait here before generators are held up."""
 
@@ -45,14 +48,22 @@ class Outgoing:
     Args:
         emit: sends a payload.
         run: tells this run from others.
+        is_busy: whether more answers are to come soon.
 
     Attributes:
         run: the same.
         speaks_text: whether the client was last heard to write messages as text.
     """
 
-    def __init__(self, emit: Callable[[Mapping[str, Any]], Awaitable[None]], run: str) -> None:
+    def __init__(
+        self,
+        emit: Callable[[Mapping[str, Any]], Awaitable[None]],
+        run: str,
+        is_busy: Callable[[], bool],
+    ) -> None:
         self.speaks_text = False
+        self._is_busy = is_busy
+        self._sent_at = float("-inf")
         self._emit = emit
         self.run = run
         self._small: deque[NodeRecord] = deque()
@@ -93,10 +104,17 @@ class Outgoing:
             self._ready.clear()
             while self._small or self._large or self._parts:
                 if self._small:
+                    await self._gather()
                     await self._send(pack(self._next_small(), self.run))
                 if self._large or self._parts:
                     await self._send(self._next_large())
                     self._note_large_sent()
+
+    async def _gather(self) -> None:
+        """Wait for more to send, where more is to come and something was sent just now."""
+        left = self._sent_at + SPACING - asyncio.get_running_loop().time()
+        if left > 0 and self._is_busy():
+            await asyncio.sleep(left)
 
     def _next_small(self) -> list[NodeRecord]:
         taken: list[NodeRecord] = []
@@ -138,6 +156,7 @@ class Outgoing:
             self._room.set()
 
     async def _send(self, message: bytes) -> None:
+        self._sent_at = asyncio.get_running_loop().time()
         if not self.speaks_text:
             try:
                 await self._emit({FIELD: message})
