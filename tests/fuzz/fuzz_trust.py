@@ -170,7 +170,7 @@ def grants(data: bytes) -> None:
     """What an instance asks for in its configuration."""
     value = json_in(data)
     for granted in (Grants(), _understood(value)):
-        granting = Granting(lambda _: granted, "n", HOME, on_asked=lambda: None)  # noqa: B023 - called at once
+        granting = Granting(lambda _: granted, "n", HOME, on_asked=int, count=int)  # noqa: B023 - called at once
         config = InstanceConfig("CUSTOM_EXEC_01", "i", {GRANTS: value})
         try:
             asked = granted_to(config, PATH, granting)
