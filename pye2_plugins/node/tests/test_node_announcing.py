@@ -167,9 +167,7 @@ def test_it_is_for_who_asked_for_the_instance_whomever_it_names(node, wire):
     assert wire.sent[1][1].fields == {DETAILS_SENT_TO: ASKER.address}
 
 
-def test_what_cannot_be_encrypted_at_present_is_kept_back_and_that_is_told_once(
-    node, wire, caplog
-):
+def test_what_cannot_be_encrypted_at_present_is_kept_back_and_that_is_told_once(node, wire, caplog):
     wire.error = DialectUnusable("its key expired", address=ASKER.address, dialect="native")
     way = node()
 
