@@ -17,7 +17,15 @@ from pye2_wire.serializer import Pye2Serializer
 from pye2core import Session
 from pye2core.errors import DeployFailed, DialectUnusable
 from pye2core.identity import load_or_create_key
-from pye2core.messages import Action, Command, InstanceConfig, PipelineConfig, Requester
+from pye2core.messages import (
+    DETAILS_SENT_TO,
+    Action,
+    Command,
+    InstanceConfig,
+    NotificationCode,
+    PipelineConfig,
+    Requester,
+)
 from pye2core.plugins import PluginRegistry
 from pye2core.plugins.discovery import LoadPolicy, installed_candidates
 
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 ANSWER = "return 41 + 1"
+SECRET = "hidden_plan"
+FAILING = f"{SECRET} = 0\nreturn 1 / {SECRET}"
 
 
 class Tap:
@@ -48,6 +58,13 @@ class Tap:
             topic, said, data = self.seen.get(timeout=PATIENCE)
             if fits(topic, said):
                 return said, data
+
+    def until(self, fits: Callable[[str, Message], object]) -> list[tuple[str, Message, bytes]]:
+        """All messages up to the first that fits."""
+        passed = [self.seen.get(timeout=PATIENCE)]
+        while not fits(*passed[-1][:2]):
+            passed.append(self.seen.get(timeout=PATIENCE))
+        return passed
 
     def publish(self, topic: str, data: bytes) -> None:
         self._connection.publish(topic, data)
@@ -79,7 +96,8 @@ class Place:
         self.node.__enter__()
 
     def session(self, **options: Any) -> Session:
-        session = Session(broker=self.url, key_file=self.key_file, **options)
+        options.setdefault("key_file", self.key_file)
+        session = Session(broker=self.url, **options)
         self.opened.append(session)
         assert session.wait_for_node(self.node.address, timeout=PATIENCE, verbose=False)
         return session
@@ -96,6 +114,14 @@ class Place:
         )
         pipeline.deploy(timeout=PATIENCE)
         return results.get(timeout=PATIENCE)
+
+
+def first_failure(heard: queue.Queue[Any]) -> Any:
+    """The first failure that somebody was told of."""
+    while True:
+        said = heard.get(timeout=PATIENCE)
+        if said["NOTIFICATION_TYPE"] == "EXCEPTION":
+            return said
 
 
 @pytest.fixture
@@ -135,6 +161,66 @@ def test_commands_and_results_are_in_our_own_dialect_and_what_is_for_all_is_in_p
     assert b"EXEC_RESULT" not in data
     beat, _ = tap.first(lambda topic, said: topic.endswith("/ctrl"))
     assert "NATIVE" not in beat
+
+
+def test_what_code_said_when_it_failed_reaches_its_asker_alone(
+    place: Place, tap: Tap, tmp_path: Path
+) -> None:
+    node, client = place.node.address, place.client.address
+    heard: queue.Queue[Any] = queue.Queue()
+    overheard: queue.Queue[Any] = queue.Queue()
+    place.session(
+        key_file=tmp_path / "third.pem", on_notification=lambda *said: overheard.put(said[-1])
+    )
+    pipeline = place.session().create_pipeline(node=node, name="fails")
+    pipeline.create_custom_plugin_instance(
+        instance_id="one",
+        custom_code=FAILING,
+        on_data=lambda *_: None,
+        on_notification=lambda _pipeline, said: heard.put(said),
+        process_delay=30,
+    )
+
+    pipeline.deploy(timeout=PATIENCE)
+
+    full = first_failure(heard)
+    assert SECRET in full["INFO"]
+    assert SECRET in full["EXEC_FAILURE"]["SOURCE_LINE"]
+    assert full["EE_IS_ENCRYPTED"]
+    left = first_failure(overheard)
+    assert "details were sent to who asked" in left["NOTIFICATION"]
+    assert left[DETAILS_SENT_TO] == client
+    pipeline.close(timeout=PATIENCE)
+    passed = tap.until(
+        lambda _, said: said.get("NOTIFICATION_CODE") == NotificationCode.PIPELINE_ARCHIVE_OK
+    )
+    assert not [topic for topic, _, data in passed if SECRET.encode() in data]
+    assert any(
+        topic.endswith(f"{client}/payloads") and said["EE_EVENT_TYPE"] == "NOTIFICATION"
+        for topic, said, _ in passed
+    )
+    # What everybody was told is not told to the asker besides.
+    assert not [said for said in heard.queue if DETAILS_SENT_TO in said]
+
+
+def test_why_a_deployment_failed_is_told_to_who_waits_for_it(place: Place, tap: Tap) -> None:
+    pipeline = place.session().create_pipeline(node=place.node.address, name="refused")
+    pipeline.create_plugin_instance(
+        signature="CUSTOM_EXEC_01", instance_id="one", on_data=lambda *_: None, code=7
+    )
+
+    with pytest.raises(DeployFailed) as failed:
+        pipeline.deploy(timeout=PATIENCE)
+
+    assert "CODE" in failed.value.reason
+    assert "details were sent" not in failed.value.reason
+    left, _ = tap.first(
+        lambda topic, said: (
+            topic.endswith("/notif")
+            and said.get("NOTIFICATION_CODE") == NotificationCode.PLUGIN_CONFIG_FAILED
+        )
+    )
+    assert "details were sent to who asked" in left["NOTIFICATION"]
 
 
 def test_a_node_reads_after_a_restart_what_was_encrypted_for_it_before(place: Place) -> None:

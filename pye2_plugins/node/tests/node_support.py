@@ -146,7 +146,8 @@ class Outlet:
             self.unconfirmed.append(future)
         return future
 
-    def announce(self, notification: Notification) -> None:
+    def announce(self, notification: Notification, parties: Any = None) -> None:
+        del parties
         self.notifications.append(notification)
 
     def codes(self) -> list[int | None]:

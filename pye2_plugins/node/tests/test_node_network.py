@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
+from attrs import evolve
 
 from pye2_node.network import LOST_SECONDS, NodeNetwork
 from pye2core.abc import Channel, ChannelKind
@@ -12,6 +13,7 @@ from pye2core.clock import ManualClock
 from pye2core.errors import BrokerUnreachable, MessageRejected, NodeNotOnline
 from pye2core.identity import Identity
 from pye2core.messages import (
+    DETAILS_SENT_TO,
     Action,
     Capability,
     Command,
@@ -394,6 +396,44 @@ def test_listeners_hear_payloads_notifications_and_heartbeats():
             heartbeat(),
         ]
         await acknowledged.wait()
+
+    perform(scenario)
+
+
+def test_what_comes_to_its_inbox_in_full_is_not_heard_twice():
+    async def scenario(world):
+        listener = Listener()
+        world.network.listen(listener)
+        ears = await world.opened.get()
+        await ears.started.wait()
+        await world.network.send(archive(OTHER))  # which waits until it knows its inbox
+        acknowledged = asyncio.Event()
+
+        for_all = evolve(NOTIFICATION, fields={DETAILS_SENT_TO: ME})
+        ears.handlers[ChannelKind.NOTIF](for_all, acknowledged.set)
+        ears.handlers[ChannelKind.INBOX](NOTIFICATION, lambda: None)
+
+        assert await listener.heard.get() == NOTIFICATION
+        await acknowledged.wait()
+        assert listener.heard.empty()
+
+    perform(scenario)
+
+
+@pytest.mark.parametrize(("receiver", "proven"), [(OTHER, {INBOX}), (ME, set())])
+def test_what_is_left_of_what_others_are_told_in_full_is_heard(receiver, proven):
+    async def scenario(world):
+        world.proven = proven
+        listener = Listener()
+        world.network.listen(listener)
+        ears = await world.opened.get()
+        await ears.started.wait()
+        await world.network.send(archive(OTHER))
+
+        for_all = evolve(NOTIFICATION, fields={DETAILS_SENT_TO: receiver})
+        ears.handlers[ChannelKind.NOTIF](for_all, lambda: None)
+
+        assert await listener.heard.get() == for_all
 
     perform(scenario)
 

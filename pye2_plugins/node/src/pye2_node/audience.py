@@ -64,14 +64,25 @@ class Audience:
 
         Whoever changed a pipeline of somebody else's wants to see what came of it, too.
         """
-        asker = payload.requester.address
-        if asker is None or self._has_pye2_clients or not self.is_for_one(payload):
-            return Channel.payloads()
-        return Channel.inbox(asker)
-
-    def is_for_one(self, payload: PayloadMessage) -> bool:
-        """Whether only its asker has to do with a result, and listens to an inbox of its own."""
         asker, changer = payload.requester, payload.modified_by
+        if asker.address is None or self._has_pye2_clients or not self.is_for_one(asker, changer):
+            return Channel.payloads()
+        return Channel.inbox(asker.address)
+
+    def is_private(self, asker: Requester, changer: Requester) -> bool:
+        """Whether what an instance says is told in full to its asker alone.
+
+        PyE2's clients show their users what is said of any instance.
+        """
+        return self.is_for_one(asker, changer) and not self._has_pye2_clients
+
+    def is_for_one(self, asker: Requester, changer: Requester) -> bool:
+        """Whether an instance is its asker's alone, who listens to an inbox of its own.
+
+        Args:
+            asker: who asked for it.
+            changer: who changed it last.
+        """
         is_alone = asker.address == changer.address and has_inbox(asker) and has_inbox(changer)
         return is_alone and not self._results_to_everyone
 

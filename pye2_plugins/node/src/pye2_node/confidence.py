@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from pye2_node.desired import DesiredPipeline
     from pye2core.messages import InstanceConfig, Requester
 
+    Parties = tuple[Requester, Requester]
+    """Who asked for an instance, and who changed it last."""
+
 _SHELF_CHARACTERS: Final = 32
 _MARK: Final = b"\0of code with grants "
 """Before the state that such code keeps; no state of other code begins like this."""
 
 
-def parties(config: InstanceConfig, pipeline: DesiredPipeline) -> tuple[Requester, Requester]:
+def parties(config: InstanceConfig, pipeline: DesiredPipeline) -> Parties:
     """Who asked for what an instance gives, and who changed that last.
 
     Raises:
@@ -39,6 +42,14 @@ def parties(config: InstanceConfig, pipeline: DesiredPipeline) -> tuple[Requeste
             " and the pipeline was made and changed by others; deploy it as one of your own"
         )
     return theirs[0], theirs[-1]
+
+
+def confidants(config: InstanceConfig, pipeline: DesiredPipeline) -> Parties:
+    """Who is told how an instance fares: the same, and where none has a part, both all the same."""
+    try:
+        return parties(config, pipeline)
+    except NodeError:
+        return (pipeline.requester, pipeline.modified_by)
 
 
 def _has_part(person: Requester, config: InstanceConfig, pipeline: DesiredPipeline) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import field, frozen
 
 from pye2_node.code_events import CodeEvents
-from pye2_node.confidence import marked, parties, shelf_of, unmarked
+from pye2_node.confidence import confidants, marked, parties, shelf_of, unmarked
 from pye2_node.deputies import delegation_in
 from pye2_node.desired import path_of, spelled_path_of
 from pye2_node.formatters import formatter_of
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pye2_node.confidence import Parties
     from pye2_node.desired import DesiredPipeline
     from pye2_node.granting import Granting
     from pye2_node.home import Home
@@ -72,6 +73,19 @@ def _nobody(payload: PayloadMessage) -> str | None:
     return None
 
 
+class Announce(Protocol):
+    """Sends notifications."""
+
+    def __call__(self, notification: Notification, parties: Parties | None = None) -> None:
+        """Send one.
+
+        Args:
+            notification: what to say.
+            parties: who asked for the instance that speaks, and who changed it last; None for the
+                one whom the notification answers.
+        """
+
+
 @frozen
 class Facilities:
     """What all instances of a node share.
@@ -87,7 +101,7 @@ class Facilities:
         network: access to other nodes.
         send_payload: hands a payload to the broker, encrypted for an address if one is given; from
             any thread.
-        announce: sends a notification.
+        announce: sends a notification; one that an instance has made, with whom it is for.
         confidant: of a payload whose instance does not say whether to encrypt it, the address it
             is encrypted for; None for everybody.
         granting: says what code may do besides computing; None where nothing is granted to anybody.
@@ -103,7 +117,7 @@ class Facilities:
     pool: SandboxPool
     network: Network
     send_payload: Callable[[PayloadMessage, str | None], Future[None]]
-    announce: Callable[[Notification], None]
+    announce: Announce
     confidant: Callable[[PayloadMessage], str | None] = _nobody
     granting: Granting | None = None
     slots: SlotDesk = field(factory=lambda: SlotDesk(1))
@@ -340,7 +354,8 @@ class Context:
                 fields=upper_keys(fields or {}),
                 speaker=self.speaker,
                 is_displayed=is_displayed,
-            )
+            ),
+            confidants(self.config, self.pipeline),
         )
 
     def tell_limit(self, name: str, value: float) -> None:

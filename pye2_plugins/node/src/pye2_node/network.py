@@ -15,7 +15,7 @@ from attrs import evolve
 
 from pye2core.abc import Channel, NetworkListener, Peer
 from pye2core.errors import NodeNotOnline, NotConnected
-from pye2core.identity import is_address, with_prefix
+from pye2core.identity import is_address, same_address, with_prefix
 from pye2core.messages import (
     EVERY_NODE,
     UNDELEGATED,
@@ -248,9 +248,14 @@ class NodeNetwork:
     def _hear(self, message: Message, ack: Callable[[], None]) -> None:
         if isinstance(message, PayloadMessage):
             self._tell(lambda listener: listener.on_payload(message))
-        elif isinstance(message, Notification):
+        elif isinstance(message, Notification) and not self._comes_in_full(message):
             self._tell(lambda listener: listener.on_notification(message))
         ack()
+
+    def _comes_in_full(self, notification: Notification) -> bool:
+        """Whether the same comes to the inbox, with what only this node is told."""
+        receiver = notification.details_sent_to or ""
+        return same_address(receiver, self._address) and self._hears_inbox()
 
     def _tell(self, say: Callable[[NetworkListener], None]) -> None:
         for listener in list(self._listeners):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pye2_node.allow_file import full_address
 from pye2_node.allow_list import AllowList
+from pye2_node.announcing import Announcements
 from pye2_node.audience import Audience
 from pye2_node.caretaker import Caretaker
 from pye2_node.command_desk import CommandDesk
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2_node.commands import Work
+    from pye2_node.confidence import Parties
     from pye2_node.deputies import Authority
     from pye2_node.home import Home
     from pye2_node.instances import RunningInstance
@@ -162,6 +164,12 @@ class Node:
         )
         self._network = self._make_network()
         self._results = Results(
+            self._audience,
+            self._main,
+            speaks_stronger=self._dialects.speaks_stronger,
+            clock=clock,
+        )
+        self._announcements = Announcements(
             self._audience,
             self._main,
             speaks_stronger=self._dialects.speaks_stronger,
@@ -417,11 +425,11 @@ class Node:
     def _refuse_unencrypted(self, requester: Requester) -> None:
         self.announce(not_encrypted(requester, self.settings.name))
 
-    def announce(self, notification: Notification) -> None:
-        """Send a notification; from any thread."""
+    def announce(self, notification: Notification, parties: Parties | None = None) -> None:
+        """Send a notification, an instance's for its parties; from any thread."""
         self._failure_log.note(notification)
         try:
-            self._main.send(notification, Channel.notif())
+            self._announcements.send(notification, parties)
         except (Pye2Error, TypeError) as error:
             _log.warning("a notification was not sent (%s): %s", error, notification.text)
 

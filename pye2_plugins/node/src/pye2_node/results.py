@@ -57,7 +57,7 @@ class Results:
         of that.
         """
         asker = payload.requester.address
-        if asker is None or not self._audience.is_for_one(payload):
+        if asker is None or not self._audience.is_for_one(payload.requester, payload.modified_by):
             return None
         return asker if self._speaks_stronger(asker) else None
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from pye2core.abc import Channel
 from pye2core.errors import NotConnected, TransportError
+from pye2core.identity import same_address
+from pye2core.messages import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2core.client.reception import Reception
     from pye2core.connection import Connection
+    from pye2core.messages import Message
 
 _log = logging.getLogger("pye2core.client")
 
@@ -41,6 +44,7 @@ class Ears:
     ) -> None:
         self._connection = connection
         self._reception = reception
+        self._address = address
         self._own_inbox = Channel.inbox(address)
         self._call_roll = call_roll
         self._heard_inboxes = {address}
@@ -50,7 +54,7 @@ class Ears:
         connection, reception = self._connection, self._reception
         connection.listen(Channel.ctrl(), reception.on_heartbeat)
         connection.listen(
-            Channel.notif(), reception.on_notification, wanted=reception.has_use_for_notification
+            Channel.notif(), self._on_notification, wanted=reception.has_use_for_notification
         )
         connection.listen(
             Channel.payloads(), reception.on_payload, wanted=reception.has_use_for_payload
@@ -60,6 +64,17 @@ class Ears:
         if reception.wants_everything:
             lost = "results that nodes send to others alone are not heard"
             self._hear_inbox(Channel.every_inbox(), lost)
+
+    def _on_notification(self, message: Message, ack: Callable[[], None]) -> None:
+        """Hand on what nodes tell everybody, but for what comes to the session's inbox in full."""
+        if isinstance(message, Notification) and self._comes_in_full(message):
+            ack()
+        else:
+            self._reception.on_notification(message, ack)
+
+    def _comes_in_full(self, notification: Notification) -> bool:
+        receiver = notification.details_sent_to or ""
+        return same_address(receiver, self._address) and self._connection.hears(self._own_inbox)
 
     def _on_inbox_settled(self, _: bool) -> None:  # noqa: FBT001 - called by the connection
         """Whenever it has connected, and knows its inbox: nodes may have come, gone and changed.

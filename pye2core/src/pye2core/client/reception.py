@@ -164,7 +164,11 @@ class Reception:
 
         Heartbeats are about no pipeline.
         """
-        return sealed.path.pipeline is None or self.has_use_for_payload(sealed)
+        return (
+            sealed.path.pipeline is None
+            or self.has_use_for_payload(sealed)
+            or self.has_use_for_notification(sealed)
+        )
 
     def has_use_for_notification(self, sealed: SealedMessage) -> bool:
         """Whether a notification, not checked yet, is for somebody here, or may be an answer."""

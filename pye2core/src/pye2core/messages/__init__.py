@@ -34,6 +34,7 @@ from pye2core.messages.configuration import (
 )
 from pye2core.messages.delegation import UNDELEGATED, Delegation
 from pye2core.messages.models import (
+    DETAILS_SENT_TO,
     EVERY_NODE,
     NOBODY,
     Command,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DELEGATION",
+    "DETAILS_SENT_TO",
     "EVERY_NODE",
     "FORMATTER",
     "GRANTS",

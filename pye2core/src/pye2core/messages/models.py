@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 EVERY_NODE = "*"
 """The target of a question to all nodes at once; no node's name, nor an address."""
 
+DETAILS_SENT_TO = "DETAILS_SENT_TO"
+"""The field of a notification for everybody that names the address to which alone it was sent in
+full; by this name users read it, in any dialect: no wire name."""
+
 
 @frozen
 class Origin:
@@ -198,6 +202,15 @@ class Notification:
     def failed(self) -> bool:
         """Whether it denies what its code stands for."""
         return self.code is not None and self.code < 0
+
+    @property
+    def details_sent_to(self) -> str | None:
+        """The address that was sent it in full, and alone, where this is what all others are told.
+
+        What the field of that name says, on receipt trusted as much as the rest of the message.
+        """
+        told = self.fields.get(DETAILS_SENT_TO)
+        return told if isinstance(told, str) else None
 
 
 @frozen

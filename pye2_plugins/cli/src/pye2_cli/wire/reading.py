@@ -99,7 +99,7 @@ class Reading:
             return _kind_of(self.message)
         if self.sealed is not None and self.sealed.is_command:
             return "command"
-        # Only results are for one receiver.
+        # A result; or, seldom, what an instance said of its failure, which looks the same unopened.
         if self.sealed is not None and self.sealed.recipient is not None:
             return "payload"
         return _KIND_ON[self.channel.kind] if self.channel is not None else None
