@@ -138,7 +138,6 @@ def test_what_the_node_says_of_itself_is_for_everybody_as_it_is(node, wire, said
     [
         (None, {"speaks_stronger": False}),
         (None, {"results_to_everyone": True}),
-        (None, {"has_pye2_clients": True}),
         ((ASKER, OTHER), {}),
         ((Requester(), Requester()), {}),
         ((evolve(ASKER, capabilities=frozenset()),) * 2, {}),
@@ -147,7 +146,6 @@ def test_what_the_node_says_of_itself_is_for_everybody_as_it_is(node, wire, said
     ids=[
         "speaks PyE2's only",
         "owner's choice",
-        "PyE2's clients",
         "changed by another",
         "no address",
         "no inbox",
@@ -158,6 +156,12 @@ def test_where_others_may_need_it_all_are_told_everything(node, wire, parties, k
     node(**known).send(FAILURE, parties)
 
     assert wire.sent == [(ALL, FAILURE)]
+
+
+def test_clients_of_pye2_hear_no_more_of_it_than_others(node, wire):
+    node(has_pye2_clients=True).send(FAILURE)
+
+    assert [where for where, _ in wire.sent] == [ALONE, ALL]
 
 
 def test_it_is_for_who_asked_for_the_instance_whomever_it_names(node, wire):

@@ -78,7 +78,7 @@ class Announcements:
         if not _is_confidential(notification):
             return None
         asker, changer = parties or (notification.requester, notification.requester)
-        if asker.address is None or not self._audience.is_private(asker, changer):
+        if asker.address is None or not self._audience.is_for_one(asker, changer):
             return None
         return asker.address if self._speaks_stronger(asker.address) else None
 

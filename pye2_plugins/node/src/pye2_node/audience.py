@@ -69,13 +69,6 @@ class Audience:
             return Channel.payloads()
         return Channel.inbox(asker.address)
 
-    def is_private(self, asker: Requester, changer: Requester) -> bool:
-        """Whether what an instance says is told in full to its asker alone.
-
-        PyE2's clients show their users what is said of any instance.
-        """
-        return self.is_for_one(asker, changer) and not self._has_pye2_clients
-
     def is_for_one(self, asker: Requester, changer: Requester) -> bool:
         """Whether an instance is its asker's alone, who listens to an inbox of its own.
 
