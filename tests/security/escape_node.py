@@ -18,7 +18,7 @@ from pye2_node import cli, node
 def main() -> None:
     """Run the node."""
     layers = frozenset(filter(None, sys.argv.pop(1).split(",")))
-    node.SandboxPool = lambda *_: pool_without(layers)
+    node.SandboxPool = lambda _, modules: pool_without(layers, modules)
     cli.main()
 
 
