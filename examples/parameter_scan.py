@@ -127,14 +127,14 @@ class Plot:
         axes.set_ylabel("upper arm at the start (degrees)")
         axes.set_xticks(range(-180, 181, 60))
         axes.set_yticks(range(-180, 181, 60))
-        bar = self.figure.colorbar(self.image, extend="max", label="seconds (black: never)")
+        bar = self.figure.colorbar(self.image, extend="max", label="seconds (darkest: not in ten)")
         bar.set_ticks([0.5, 1, 2, 5, 10], labels=["0.5", "1", "2", "5", "10"])
         bar.minorticks_off()
 
     def draw(self):
         """Show what is known by now; a file waits for the end."""
         if not self.png:
-            self.image.set_data(self.times)
+            self.update()
             self.plt.pause(0.001)
 
     def finish(self):
@@ -142,9 +142,13 @@ class Plot:
         if not self.png:
             self.plt.show()
             return
-        self.image.set_data(self.times)
+        self.update()
         self.figure.savefig(self.png, dpi=150)
         print(f"drawn in {self.png}")
+
+    def update(self):
+        """Bring the image up to date."""
+        self.image.set_data(np.minimum(self.times, 2 * SECONDS))  # a scale of logs has no infinity
 
 
 class TerminalPicture:
