@@ -29,6 +29,9 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _NOT_FOR_EXAMPLES = ("PYE2_", "EE_", "AIXP_", "DISPLAY", "WAYLAND_", "MPLBACKEND")
 """Variables of somebody's broker and display."""
 
+LONGEST = 100.0
+"""Seconds that a whole example may take on a machine that has much else to do."""
+
 
 class Sensor:
     """A device that writes lines, as a serial port does.
@@ -102,7 +105,7 @@ class Desk:
     def run(self, example: str, *arguments: str) -> tuple[str, str]:
         """What an example prints and what it tells besides; it has to end well."""
         with self.running(example, *arguments) as process:
-            printed, told = process.communicate(timeout=PATIENCE)
+            printed, told = process.communicate(timeout=LONGEST)
         assert process.returncode == 0, told
         return printed, told
 
