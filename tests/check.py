@@ -27,6 +27,7 @@ def checks() -> list[list[str]]:
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         *(["mypy", str(source.relative_to(ROOT))] for source in members()),
+        ["mypy", "examples"],
         ["lint-imports", "--no-cache"],  # what is cached can be of another state of the code
     ]
 

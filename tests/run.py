@@ -26,6 +26,7 @@ GROUPS = (
     ("tests/e2e",),
     ("tests/chaos",),
     ("tests/calls",),
+    ("tests/examples",),
     ("tests/security", "presets", "pye2_plugins/broker", "pye2_plugins/testing"),
     ("pye2core",),
 )

@@ -97,6 +97,7 @@ class CallNetwork:
 
     Args:
         folder: an empty one.
+        grants: what the owners of all nodes grant to the client, besides.
 
     Attributes:
         url: the broker's.
@@ -104,8 +105,9 @@ class CallNetwork:
         nodes: the nodes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **grants: object) -> None:
         self._folder = folder
+        self._grants = grants
         self._at_the_end = ExitStack()
         self.key_file = folder / "client.pem"
 
@@ -136,6 +138,8 @@ class CallNetwork:
             ]
             self.nodes[2].grant(client, modules=["shlex"])
             for node in self.nodes:
+                if self._grants:
+                    node.grant(client, **self._grants)
                 starting.callback(node.stop)
                 node.start()
             for node in self.nodes:

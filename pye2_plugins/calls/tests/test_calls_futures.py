@@ -11,13 +11,13 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
-from itertools import count, islice
+from itertools import count, islice, repeat
 from typing import Any
 
 import pytest
 
 from pye2_calls.client.futures import MOST_OUTPUT, RemoteFuture
-from pye2_calls.client.mapping import AHEAD, Mapped
+from pye2_calls.client.mapping import AHEAD, BYTES_AHEAD, Mapped
 from pye2_calls.client.streams import CREDIT, RemoteStream
 
 PATIENCE = 30.0
@@ -222,12 +222,13 @@ def test_a_stream_that_has_ended_is_not_given_up() -> None:
 class Nodes:
     """Takes calls and ends them when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
         self.calls: list[tuple[tuple[Any, ...], RemoteFuture[Any]]] = []
         self.given_up = Givings()
 
-    def submit(self, arguments: tuple[Any, ...]) -> Future[Any]:
-        made: RemoteFuture[Any] = RemoteFuture(self.given_up)
+    def submit(self, arguments: tuple[Any, ...]) -> RemoteFuture[Any]:
+        made: RemoteFuture[Any] = RemoteFuture(self.given_up, self.size)
         self.calls.append((arguments, made))
         return made
 
@@ -285,6 +286,31 @@ def test_an_endless_iterable_is_read_as_far_as_its_values_are(*, ordered: bool) 
 
     assert before == AHEAD
     assert AHEAD < len(nodes.calls) <= AHEAD + 3
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_arguments_are_read_ahead_until_they_are_large(*, ordered: bool) -> None:
+    nodes = Nodes(size=BYTES_AHEAD // 3 + 1)
+    made = mapped(nodes, count(), ordered=ordered)
+    before = len(nodes.calls)
+    nodes.end(0, 1)
+    next(made)
+    next(made)
+
+    assert (before, len(nodes.calls)) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("iterables", "total"),
+    [([[1, 2, 3], repeat(1)], 3), ([[1, 2, 3], [1, 2]], 2), ([count()], None)],
+    ids=["one of them has no length", "two lengths", "no length"],
+)
+def test_the_bar_of_a_map_knows_how_many_calls_there_are_at_most(
+    iterables: Any, total: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Mapped(Nodes().submit, iterables, ordered=True, progress=True).close()
+
+    assert (f"0/{total} " in capsys.readouterr().err) == (total is not None)
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -7,7 +7,7 @@ takes time in a session runs in a thread; what a call gives is awaited on the lo
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 from pye2core.client.session import Session
@@ -44,7 +44,14 @@ class AsyncSession:
         self._make = lambda: Session(*arguments, **named)
 
     async def __aenter__(self) -> Self:
-        self.session = await asyncio.to_thread(self._make)
+        thread = ThreadPoolExecutor(1, "pye2-connect")
+        connecting = thread.submit(self._make)
+        thread.shutdown(wait=False)
+        try:
+            self.session = await asyncio.wrap_future(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_close_unused)  # a thread is not to be stopped
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -134,3 +141,9 @@ class AsyncStream:
     async def aclose(self) -> None:
         """Stop the generator."""
         self.stream.close()
+
+
+def _close_unused(connecting: Future[Session]) -> None:
+    """Close the session of somebody who has not waited for it."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()

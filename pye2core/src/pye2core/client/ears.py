@@ -82,8 +82,12 @@ class Ears:
         Not where the broker's access rules know PyE2's channels only: there are some who hang up on
         who publishes elsewhere.
         """
-        if not self._connection.is_forbidden(self._own_inbox):
+        if self._connection.is_forbidden(self._own_inbox):
+            return
+        try:
             self._call_roll()
+        except NotConnected as error:  # the session is closed, or about to be offline again
+            _log.info("nodes were not asked to show themselves: %s", error)
 
     def hear_results_for(self, address: str) -> None:
         """Hear what nodes send to another client alone, as far as the broker lets us.

@@ -185,7 +185,7 @@ class SessionCalls:
         )
         if shipped.is_generator:
             return RemoteStream(cancel), call
-        return RemoteFuture(cancel), call
+        return RemoteFuture(cancel, len(arguments)), call
 
     def map(
         self,

@@ -25,15 +25,18 @@ class RemoteFuture(Future[_T]):
 
     Attributes:
         node: the name of the node that the call was given to; None while it waits.
+        size: bytes of the call's arguments.
     """
 
-    def __init__(self, cancel: Callable[[], object]) -> None:
+    def __init__(self, cancel: Callable[[], object], size: int = 0) -> None:
         """Make one.
 
         Args:
             cancel: gives the call up, wherever it is; must not wait.
+            size: bytes of the call's arguments.
         """
         super().__init__()
+        self.size = size
         self.node: str | None = None
         self.has_callbacks = False
         self._give_up = cancel

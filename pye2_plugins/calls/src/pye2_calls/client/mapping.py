@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Sized
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
+    from pye2_calls.client.futures import RemoteFuture
+
 AHEAD: Final = 2_000
 """Calls that are under way or wait to be taken, at most: an endless iterable is read as far as its
 values are."""
+
+BYTES_AHEAD: Final = 128 * 1024 * 1024
+"""Bytes of the arguments of such calls after which no more are read: with a folder of photographs,
+its first ones."""
 
 
 class Mapped:
@@ -34,7 +40,7 @@ class Mapped:
 
     def __init__(
         self,
-        submit: Callable[[tuple[Any, ...]], Future[Any]],
+        submit: Callable[[tuple[Any, ...]], RemoteFuture[Any]],
         iterables: Sequence[Iterable[Any]],
         *,
         ordered: bool,
@@ -42,8 +48,9 @@ class Mapped:
     ) -> None:
         self._submit = submit
         self._arguments = zip(*iterables, strict=False)
-        self._waiting: OrderedDict[Future[Any], None] = OrderedDict()
-        self._ended: deque[Future[Any]] = deque()
+        self._waiting: OrderedDict[RemoteFuture[Any], None] = OrderedDict()
+        self._ended: deque[RemoteFuture[Any]] = deque()
+        self._bytes = 0
         self._changed = threading.Condition()
         self._is_read = False
         self._next = self._next_in_order if ordered else self._next_ended
@@ -54,9 +61,10 @@ class Mapped:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Future[Any]:
+    def __next__(self) -> RemoteFuture[Any]:
         self._read_ahead()
         future = self._next()
+        self._bytes -= future.size
         if self._bar is not None:
             self._bar.update()
         return future
@@ -70,29 +78,34 @@ class Mapped:
             self._bar.close()
 
     def _read_ahead(self) -> None:
-        while not self._is_read and len(self._waiting) + len(self._ended) < AHEAD:
+        while not self._is_read and self._may_read_on():
             try:
                 arguments = next(self._arguments)
             except StopIteration:
                 self._is_read = True
                 return
-            self._note(self._submit(arguments))
+            future = self._submit(arguments)
+            self._bytes += future.size
+            self._note(future)
 
-    def _expect(self, future: Future[Any]) -> None:
+    def _may_read_on(self) -> bool:
+        return len(self._waiting) + len(self._ended) < AHEAD and self._bytes < BYTES_AHEAD
+
+    def _expect(self, future: RemoteFuture[Any]) -> None:
         self._waiting[future] = None
 
-    def _watch(self, future: Future[Any]) -> None:
+    def _watch(self, future: RemoteFuture[Any]) -> None:
         with self._changed:
             self._waiting[future] = None
         future.add_done_callback(self._note_end)
 
-    def _note_end(self, future: Future[Any]) -> None:
+    def _note_end(self, future: Any) -> None:  # the one that was watched
         with self._changed:
             del self._waiting[future]
             self._ended.append(future)
             self._changed.notify_all()
 
-    def _next_in_order(self) -> Future[Any]:
+    def _next_in_order(self) -> RemoteFuture[Any]:
         if not self._waiting:
             raise StopIteration
         future = next(iter(self._waiting))
@@ -101,7 +114,7 @@ class Mapped:
         del self._waiting[future]
         return future
 
-    def _next_ended(self) -> Future[Any]:
+    def _next_ended(self) -> RemoteFuture[Any]:
         with self._changed:
             self._changed.wait_for(lambda: self._ended or not self._waiting)
             if not self._ended:
@@ -110,8 +123,8 @@ class Mapped:
 
 
 def _length_of(iterables: Sequence[Iterable[Any]]) -> int | None:
-    lengths = [len(each) for each in iterables if isinstance(each, Sized)]
-    return min(lengths) if len(lengths) == len(iterables) and lengths else None
+    """How many calls there are at most, as far as that is known without reading."""
+    return min((len(each) for each in iterables if isinstance(each, Sized)), default=None)
 
 
 def _bar(total: int | None) -> tqdm[Any]:
