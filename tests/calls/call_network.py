@@ -93,7 +93,7 @@ class CallNetwork:
     """A broker and three nodes with two slots each, as long as a ``with`` block.
 
     ``n0`` has the label gpu=1; ``n1`` has gpu=2 and room=attic; ``n2`` has none, and its owner
-    grants the module ``shlex`` to the client.
+    grants the module ``shlex`` to the client. All grant ``sklearn`` and ``pye2_joblib``.
 
     Args:
         folder: an empty one.
@@ -134,7 +134,8 @@ class CallNetwork:
                 CallNode(self._folder / f"n{number}", (*usual, *more))
                 for number, more in enumerate(labels)
             ]
-            self.nodes[2].grant(client, modules=["shlex"])
+            for node, more in zip(self.nodes, ([], [], ["shlex"]), strict=True):
+                node.grant(client, modules=["sklearn", "pye2_joblib", *more])
             for node in self.nodes:
                 starting.callback(node.stop)
                 node.start()

@@ -242,6 +242,26 @@ class SessionCalls:
             raise CallRefused(message, reason="nowhere")
         return tuple(each.address for each in found)
 
+    def slots(self, options: Mapping[str, Any]) -> int:
+        """How many calls run at once on the nodes that such calls may run on.
+
+        Raises:
+            CallRefused: there is none.
+        """
+        chosen = DEFAULT_OPTIONS.with_changes(options)
+        demand = demand_for(chosen.nodes, chosen.needs, None)
+
+        def fitting() -> list[int]:
+            nodes = self._dispatcher.nodes()
+            return [each.slots for each in nodes if demand.problem_with(each) is None]
+
+        self._session.peers.wait_until(fitting, PATIENCE)
+        found = fitting()
+        if not found:
+            message = "no node that takes calls and has what is needed is online"
+            raise CallRefused(message, reason="nowhere")
+        return sum(found)
+
     def close(self) -> None:
         """End all calls; whoever waits for one is told that the session was closed."""
         for call in self._dispatcher.close():
