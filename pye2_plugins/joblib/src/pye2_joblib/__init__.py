@@ -3,8 +3,9 @@
 You are above the calls plugin, on both sides of it:
 
 - ``backend``: what joblib asks to run tasks; on the client.
-- ``taking_apart``, ``putting_together``: objects of installed packages to values and back, by way of
-  ``forms``; on both sides, never by pickle.
+- ``tasks``: what joblib hands over, made ready to be sent.
+- ``taking_apart``, ``putting_together``: objects of installed packages to values and back, by way
+  of ``forms``; on both sides, never by pickle.
 - ``references``: functions and classes by their names, and back.
 - ``there``: runs tasks in a node's confined worker; ``scikit_learn`` is what it needs for
   scikit-learn, all of it loaded before the worker is locked.

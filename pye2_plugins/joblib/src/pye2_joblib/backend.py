@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pye2core import Session
 
 
-class NodesBackend(ParallelBackendBase):
+class NodesBackend(ParallelBackendBase):  # type: ignore[misc] # joblib has no types
     """Runs joblib's tasks on nodes; made by ``parallel_backend("pye2", session=session, …)``.
 
     What asks for threads (``prefer="threads"``), as forests do to share what they make, has
@@ -116,10 +116,10 @@ class NodesBackend(ParallelBackendBase):
         try:
             ready = make_ready(func.items, self._packages)
             executor = self._executor_for(ready.modules)
-            job.begin(
-                ready, [executor.submit(call, *args, **kwargs) for call, args, kwargs in ready.calls]
-            )
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told where it is waited for
+            calls = ready.calls
+            futures = [executor.submit(call, *args, **named) for call, args, named in calls]
+            job.begin(ready, futures)
+        except Exception as error:  # noqa: BLE001 - it is told where it is waited for
             job.fail(error)
         return job
 

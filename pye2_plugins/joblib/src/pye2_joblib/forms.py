@@ -40,12 +40,25 @@ class Instance:
     """An object, as its class and its state.
 
     Attributes:
+        number: what it is called where it is met again.
         kind: the class: ``Reference`` or ``Sent``.
         state: what ``__getstate__`` gave.
     """
 
+    number: int
     kind: Any
     state: Any
+
+
+@frozen
+class Again:
+    """An object that was met before, or is within itself.
+
+    Attributes:
+        number: the one of its ``Instance``.
+    """
+
+    number: int
 
 
 @frozen
@@ -95,6 +108,16 @@ class ObjectArray:
 
 FORMS: Final[Mapping[str, type]] = {
     each.__name__: each
-    for each in (Reference, Sent, Instance, Method, Partial, Pattern, Randomness, ObjectArray)
+    for each in (
+        Reference,
+        Sent,
+        Instance,
+        Again,
+        Method,
+        Partial,
+        Pattern,
+        Randomness,
+        ObjectArray,
+    )
 }
 """All of them, by the names under which they travel."""

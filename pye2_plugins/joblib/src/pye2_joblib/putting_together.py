@@ -15,6 +15,7 @@ import numpy as np
 
 from pye2_calls.values import ValueNotReadable
 from pye2_joblib.forms import (
+    Again,
     Instance,
     Method,
     ObjectArray,
@@ -40,10 +41,13 @@ class PuttingTogether:
     def __init__(self, named: Callable[[str], Any], sent: Sequence[Any]) -> None:
         self._named = named
         self._sent = sent
+        self._made: dict[int, Any] = {}
+        """The objects so far, by number; the state of some is still under way."""
         self._makers: dict[type, Callable[[Any], Any]] = {
             Reference: lambda form: self._named(form.name),
             Sent: lambda form: self._sent[form.number],
             Instance: self._instance,
+            Again: lambda form: self._made[form.number],
             Method: self._method,
             Partial: self._partial,
             Pattern: lambda form: re.compile(form.pattern, form.flags),
@@ -85,6 +89,7 @@ class PuttingTogether:
         if not isinstance(kind, type):
             raise ValueNotReadable(f"an object's class is {kind!r:.100}, which is none")
         made: Any = object.__new__(kind)
+        self._made[form.number] = made
         state = self.together(form.state)
         if hasattr(kind, "__setstate__"):
             made.__setstate__(state)
@@ -112,6 +117,6 @@ class PuttingTogether:
 
 
 def _randomness(form: Randomness) -> Any:
-    made = np.random.RandomState()  # noqa: NPY002 - it is what was sent
+    made = np.random.RandomState()
     made.set_state(form.state)
     return made

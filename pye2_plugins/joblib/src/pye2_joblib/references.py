@@ -64,8 +64,8 @@ def loaded(name: str) -> Any:
     found = _found_in(module, path)
     if found is _NOTHING or not callable(found):
         raise ValueNotReadable(
-            f"{shown} is not here: is the package of the same version on both sides, and was"
-            f' its module loaded? Ask for it: grants={{"modules": ["{printable(module[:_LONGEST])}"]}}'
+            f"{shown} is not here: is its package of the same version on both sides, and was the"
+            " module loaded? Ask for it with grants"
         )
     return found
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from pye2_calls.shipping.instances import is_carried
 from pye2_calls.values import NESTING_LIMIT, ValueNotCarried, pack
-from pye2_calls.values.kinds import ATOMS
+from pye2_calls.values.kinds import ATOMS, short
 from pye2_calls.values.table import kind_of
 from pye2_joblib.forms import (
+    Again,
     Instance,
     Method,
     ObjectArray,
@@ -55,6 +56,8 @@ class TakingApart:
         self.is_plain = True
         self._number_of = number_of
         self._around: set[int] = set()
+        self._met: dict[int, tuple[int, Any]] = {}
+        """By identity, the number of an object, and the object: so that no other gets the same."""
 
     def apart(self, value: Any, place: str) -> Any:
         """A value that can be packed with ``FORMS``, and stands for this one.
@@ -69,6 +72,8 @@ class TakingApart:
         kind = type(value)
         if kind in ATOMS:
             return value
+        if id(value) in self._met:
+            return Again(self._met[id(value)][0])
         if id(value) in self._around or len(self._around) >= NESTING_LIMIT:
             raise ValueNotCarried(
                 place,
@@ -96,10 +101,12 @@ class TakingApart:
         return self._instance(value, place)
 
     def _dict(self, value: dict[Any, Any], place: str) -> dict[Any, Any]:
-        return {
-            self.apart(key, f"{place} (its key {key!r:.80})"): self.apart(item, f"{place}[{key!r:.80}]")
-            for key, item in value.items()
-        }
+        made = {}
+        for key, item in value.items():
+            shown = short(key)
+            taken = self.apart(key, f"{place} (its key {shown})")
+            made[taken] = self.apart(item, f"{place}[{shown}]")
+        return made
 
     def _array(self, value: Any, place: str) -> Any:
         if type(value) is np.memmap:
@@ -176,8 +183,8 @@ class TakingApart:
                 self.packages.add("pandas")
         return value
 
-    def _instance(self, value: Any, place: str) -> Instance:
-        kind = type(value)
+    def _instance(self, value: Any, place: str) -> Any:
+        kind: Any = type(value)
         if not _can_be_made_bare(kind):
             pack(value, name=place)  # knows a way out for files, locks and the like
         if _is_reduced(kind):
@@ -189,7 +196,9 @@ class TakingApart:
             )
         code = self.code(kind, place)
         self.is_plain = self.is_plain and is_carried(kind) and isinstance(code, Sent)
-        return Instance(code, self._state(value.__getstate__(), place))
+        number = len(self._met)
+        self._met[id(value)] = number, value
+        return Instance(number, code, self._state(value.__getstate__(), place))
 
     def _state(self, state: Any, place: str) -> Any:
         if type(state) is dict:
@@ -203,7 +212,7 @@ def _without_special(items: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return [(name, item) for name, item in items if not str(name).startswith("__")]
 
 
-def _is_record(kind: type) -> bool:
+def _is_record(kind: Any) -> bool:
     """Whether it is a named tuple or an enumeration, which go as they are or not at all."""
     return is_carried(kind) and not _can_be_made_bare(kind)
 

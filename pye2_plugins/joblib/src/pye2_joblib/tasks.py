@@ -1,7 +1,8 @@
 """What joblib hands over, made ready to be sent.
 
-Tasks of the user's own functions go as calls of these functions: nothing is asked of the node but to
-take calls. Where objects or functions of an installed package are in them, ``there.run`` runs them.
+Tasks of the user's own functions go as calls of these functions: nothing is asked of the node but
+to take calls. Where objects or functions of an installed package are in them, ``there.run`` runs
+them.
 """
 
 from __future__ import annotations

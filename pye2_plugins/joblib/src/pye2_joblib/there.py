@@ -19,7 +19,8 @@ from pye2_joblib.taking_apart import TakingApart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__pye2_is_installed__ = True  # it goes by its name, also where it is installed as a folder of source
+# It goes by its name, also where it is installed as a folder of source.
+__pye2_is_installed__ = True
 
 
 def run(sent: Sequence[Any], packed: bytes) -> bytes:
