@@ -93,10 +93,11 @@ class CallNetwork:
     """A broker and three nodes with two slots each, as long as a ``with`` block.
 
     ``n0`` has the label gpu=1; ``n1`` has gpu=2 and room=attic; ``n2`` has none, and its owner
-    grants the module ``shlex`` to the client. All grant ``sklearn`` and ``pye2_joblib``.
+    grants the module ``shlex`` to the client.
 
     Args:
         folder: an empty one.
+        grants: what the owners of all nodes grant to the client, besides.
 
     Attributes:
         url: the broker's.
@@ -104,8 +105,9 @@ class CallNetwork:
         nodes: the nodes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **grants: object) -> None:
         self._folder = folder
+        self._grants = grants
         self._at_the_end = ExitStack()
         self.key_file = folder / "client.pem"
 
@@ -134,9 +136,10 @@ class CallNetwork:
                 CallNode(self._folder / f"n{number}", (*usual, *more))
                 for number, more in enumerate(labels)
             ]
-            for node, more in zip(self.nodes, ([], [], ["shlex"]), strict=True):
-                node.grant(client, modules=["sklearn", "pye2_joblib", *more])
+            self.nodes[2].grant(client, modules=["shlex"])
             for node in self.nodes:
+                if self._grants:
+                    node.grant(client, **self._grants)
                 starting.callback(node.stop)
                 node.start()
             for node in self.nodes:

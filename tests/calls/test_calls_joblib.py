@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -29,7 +34,11 @@ from pye2core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from call_network import CallNetwork
+
     from pye2core import Session
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "grid_search.py"
 
 PATIENCE = 100
 
@@ -105,7 +114,7 @@ def test_results_come_as_they_are_ready(on_nodes: None) -> None:
 def test_all_slots_of_the_nodes_are_jobs(session: Session) -> None:
     with parallel_config("pye2", session=session, n_jobs=-1):
         assert joblib.effective_n_jobs(-1) == 6
-    with parallel_config("pye2", session=session, nodes="n1"):
+    with joblib.parallel_backend("pye2", session=session, nodes="n1"):
         assert joblib.effective_n_jobs(-1) == 2
         assert joblib.effective_n_jobs(5) == 5
 
@@ -201,3 +210,26 @@ def test_a_forest_grows_here_where_it_asks_for_threads(
 def test_a_fitted_tree_is_refused_by_its_place(on_nodes: None, digits: tuple[Any, Any]) -> None:
     with pytest.raises(RemoteError, match=r"estimator'?\]?\.tree_ is a sklearn\.tree\._tree\.Tree"):
         cross_validate(DecisionTreeClassifier(), *digits, cv=2, n_jobs=2, return_estimator=True)
+
+
+def test_the_example_finds_what_it_finds_on_this_machine(
+    network: CallNetwork, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "_local_cache" / "_data" / "_pk_sdk.pem"
+    key_file.parent.mkdir(parents=True)
+    shutil.copy(network.key_file, key_file)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYE2_")}
+
+    ran = subprocess.run(
+        [sys.executable, EXAMPLE, "--rows", "200", "--compare"],
+        cwd=tmp_path,
+        env={**environment, "PYE2_BROKER": network.url},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert "24 fits on 6 slots" in ran.stdout
+    assert "the same scores as on this machine" in ran.stdout

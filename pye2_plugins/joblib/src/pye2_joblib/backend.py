@@ -13,7 +13,8 @@ from pye2_joblib.tasks import make_ready
 from pye2core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
     from joblib import Parallel
     from joblib.parallel import BatchedCalls
@@ -115,10 +116,7 @@ class NodesBackend(ParallelBackendBase):  # type: ignore[misc] # joblib has no t
         job.when_done(self._forget)
         try:
             ready = make_ready(func.items, self._packages)
-            executor = self._executor_for(ready.modules)
-            calls = ready.calls
-            futures = [executor.submit(call, *args, **named) for call, args, named in calls]
-            job.begin(ready, futures)
+            job.begin(ready, self._executor_for(ready.modules))
         except Exception as error:  # noqa: BLE001 - it is told where it is waited for
             job.fail(error)
         return job
@@ -166,9 +164,9 @@ class _Job:
 
     def __init__(self, callback: Callable[[_Job], object] | None) -> None:
         self._ended: Future[list[Any]] = Future()
-        self._futures: Sequence[Future[Any]] = ()
-        self._read: Callable[[list[Any]], list[Any]] = list
+        self._futures: list[Future[Any]] = []
         self._left = 0
+        self._is_given_up = False
         self._lock = threading.Lock()
         if callback is not None:
             self.when_done(callback)
@@ -177,31 +175,37 @@ class _Job:
         """Have something told when it has ended."""
         self._ended.add_done_callback(lambda _: tell(self))
 
-    def begin(self, ready: Ready, futures: Sequence[Future[Any]]) -> None:
-        """Its calls are under way."""
-        self._futures, self._read, self._left = futures, ready.read, len(futures)
-        for future in futures:
-            future.add_done_callback(self._note)
+    def begin(self, ready: Ready, executor: Executor) -> None:
+        """Have its calls made."""
+        for call, args, named in ready.calls:
+            self._futures.append(executor.submit(call, *args, **named))
+        self._left = len(self._futures)
+        if self._is_given_up:
+            self.cancel()
+        for future in list(self._futures):
+            future.add_done_callback(lambda _: self._note(ready))
 
     def fail(self, error: BaseException) -> None:
-        """It could not be sent."""
+        """It could not be sent, or not all of it."""
+        self.cancel()
         self._ended.set_exception(error)
 
     def cancel(self) -> None:
-        """Give it up."""
-        for future in self._futures:
+        """Give it up, also if it is only about to begin."""
+        self._is_given_up = True
+        for future in list(self._futures):
             future.cancel()
 
     def results(self) -> list[Any]:
         """What its tasks returned; it must have ended."""
         return self._ended.result()
 
-    def _note(self, _: Future[Any]) -> None:
+    def _note(self, ready: Ready) -> None:
         with self._lock:
             self._left -= 1
             if self._left:
                 return
         try:
-            self._ended.set_result(self._read([each.result() for each in self._futures]))
-        except BaseException as error:  # noqa: BLE001 - CancelledError among them; it is told on
+            self._ended.set_result(ready.read([each.result() for each in self._futures]))
+        except BaseException as error:  # noqa: BLE001 - whatever was raised there is raised here
             self._ended.set_exception(error)

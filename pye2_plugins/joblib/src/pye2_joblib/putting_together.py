@@ -91,6 +91,8 @@ class PuttingTogether:
         made: Any = object.__new__(kind)
         self._made[form.number] = made
         state = self.together(form.state)
+        if type(state) is dict and any(str(name).startswith("__") for name in state):
+            raise ValueNotReadable(f"a {kind.__qualname__} has a field that nobody sets")
         if hasattr(kind, "__setstate__"):
             made.__setstate__(state)
             return made
@@ -112,7 +114,8 @@ class PuttingTogether:
 
     def _array(self, form: ObjectArray) -> Any:
         made = np.empty(len(form.items), dtype=object)
-        made[:] = self.together(form.items)
+        for place, item in enumerate(self.together(form.items)):
+            made[place] = item
         return made.reshape(form.shape)
 
 
