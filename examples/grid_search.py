@@ -29,10 +29,10 @@ from pye2core import Session
 GRID = {"svc__C": [0.1, 1, 10, 100], "svc__kernel": ["rbf", "linear"]}
 
 
-def search(rows, numbers):
+def search(rows, numbers, jobs):
     """Try all settings, three times each; joblib's backend says where."""
     machine = make_pipeline(StandardScaler(), SVC())
-    return GridSearchCV(machine, GRID, cv=3, n_jobs=-1).fit(rows, numbers)
+    return GridSearchCV(machine, GRID, cv=3, n_jobs=jobs).fit(rows, numbers)
 
 
 def show(found):
@@ -52,15 +52,17 @@ def main():
 
     digits = load_digits()
     rows, numbers = digits.data[: given.rows], digits.target[: given.rows]
-    with Session(silent=True) as session:  # the broker is in PYE2_BROKER, or in .env
-        with joblib.parallel_backend("pye2", session=session):
-            slots = joblib.effective_n_jobs(-1)
-            found = search(rows, numbers)
+    with (
+        Session(silent=True) as session,  # the broker is in PYE2_BROKER, or in .env
+        joblib.parallel_backend("pye2", session=session),
+    ):
+        slots = joblib.effective_n_jobs(-1)
+        found = search(rows, numbers, jobs=slots)
     fits = len(found.cv_results_["params"]) * found.n_splits_
     print(f"{fits} fits on {slots} slots:")
     show(found)
     if given.compare:
-        here = search(rows, numbers)
+        here = search(rows, numbers, jobs=1)
         is_same = np.array_equal(
             here.cv_results_["mean_test_score"], found.cv_results_["mean_test_score"]
         )

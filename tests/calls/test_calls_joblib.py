@@ -221,7 +221,7 @@ def test_the_example_finds_what_it_finds_on_this_machine(
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYE2_")}
 
     ran = subprocess.run(
-        [sys.executable, EXAMPLE, "--rows", "200", "--compare"],
+        [sys.executable, EXAMPLE, "--rows", "150", "--compare"],
         cwd=tmp_path,
         env={**environment, "PYE2_BROKER": network.url},
         capture_output=True,
