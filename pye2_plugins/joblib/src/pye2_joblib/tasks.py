@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from pye2_calls.shipping.origins import is_users
+from pye2_calls.shipping.origins import is_installed_function, is_users
 from pye2_calls.values import pack, unpack
 from pye2_joblib.forms import FORMS
 from pye2_joblib.putting_together import PuttingTogether
@@ -82,15 +82,21 @@ class _Sending:
 
     def number_of(self, thing: Any) -> int | None:
         """Its number, if it is the user's."""
-        if not isinstance(thing, FunctionType | type | _CACHED):
-            return None
-        if not is_users(getattr(thing, "__module__", None) or ""):
+        if not _is_of_the_user(thing):
             return None
         for number, each in enumerate(self.functions):
             if each is thing:
                 return number
         self.functions.append(thing)
         return len(self.functions) - 1
+
+
+def _is_of_the_user(thing: Any) -> bool:
+    if isinstance(thing, _CACHED):
+        return _is_of_the_user(thing.__wrapped__)
+    if isinstance(thing, FunctionType):
+        return not is_installed_function(thing)  # by its file: what is in a console has no module
+    return isinstance(thing, type) and is_users(thing.__module__)
 
 
 def _taken_apart(task: Task, taking: TakingApart) -> tuple[Any, Any, Any]:
