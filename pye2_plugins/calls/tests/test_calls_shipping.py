@@ -466,6 +466,19 @@ def test_what_is_imported_from_another_module_of_the_user_s_goes_along(library):
     assert there(measure)(3, 4) == 50
 
 
+def test_a_module_that_says_that_nodes_have_it_goes_by_its_name(library):
+    library("settled", "__pye2_is_installed__ = True\ndef double(x): return 2 * x")
+    import settled
+
+    def quadruple(x):
+        return settled.double(settled.double(x))
+
+    for function in (settled.double, quadruple):
+        shipped = ship(function)
+        assert shipped.modules == ("settled",)
+        assert "return 2 * x" not in shipped.source
+
+
 def test_a_module_of_the_user_s_goes_with_what_is_used_of_it(library):
     library("tools/__init__", "")
     library("tools/shapes", "SIDES = {'square': 4}\ndef sides(name): return SIDES[name]\nX = 1")

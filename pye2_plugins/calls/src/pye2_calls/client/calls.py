@@ -83,6 +83,9 @@ class CallOptions:
 _TO_ANSWER: Final = 2.0
 """Seconds in which nodes answer a session that has just connected."""
 
+_NEXT_TO_ANSWER: Final = 0.5
+"""Seconds after one node's answer in which another's is waited for."""
+
 DEFAULT_OPTIONS: Final = CallOptions()
 _OPTIONS: Final = frozenset(each.name for each in fields(CallOptions))
 _NAMES: Final = _OPTIONS - {"nodes"}
@@ -100,6 +103,7 @@ class SessionCalls:
         self._session = session
         self._dispatcher = Dispatcher(session, together=together)
         self._ids = itertools.count(1)
+        self._has_counted = False
 
     def submit(
         self,
@@ -241,6 +245,39 @@ class SessionCalls:
             message = "no node that takes calls is online and allows this client"
             raise CallRefused(message, reason="nowhere")
         return tuple(each.address for each in found)
+
+    def slots(self, options: Mapping[str, Any]) -> int:
+        """How many calls run at once on the nodes that such calls may run on.
+
+        The first time it waits for nodes as long as further ones answer.
+
+        Raises:
+            CallRefused: there is none.
+        """
+        chosen = DEFAULT_OPTIONS.with_changes(options)
+        demand = demand_for(chosen.nodes, chosen.needs, None)
+
+        def fitting() -> list[int]:
+            nodes = self._dispatcher.nodes()
+            return [each.slots for each in nodes if demand.problem_with(each) is None]
+
+        if not self._has_counted:
+            self._count(fitting)
+        found = fitting()
+        if not found:
+            message = "no node that takes calls and has what is needed is online"
+            raise CallRefused(message, reason="nowhere")
+        return sum(found)
+
+    def _count(self, fitting: Callable[[], list[int]]) -> None:
+        known, patience = 0, PATIENCE
+
+        def are_more() -> bool:
+            return len(fitting()) > known
+
+        while self._session.peers.wait_until(are_more, patience):
+            known, patience = len(fitting()), _NEXT_TO_ANSWER
+        self._has_counted = True
 
     def close(self) -> None:
         """End all calls; whoever waits for one is told that the session was closed."""

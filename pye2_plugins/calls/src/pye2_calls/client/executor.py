@@ -34,6 +34,15 @@ class RemoteExecutor(Executor):
         self._is_shut_down = False
         self._unfinished: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
 
+    @property
+    def slots(self) -> int:
+        """How many calls its nodes run at once, those that are there now.
+
+        Raises:
+            CallRefused: there is none that it may use.
+        """
+        return self._calls.slots(self._options)
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Have ``fn(*args, **kwargs)`` run on a node; all of them are the function's own.
 

@@ -208,7 +208,7 @@ class Choices:
     def _function(self, found: FunctionType, name: str, place: Place) -> Thing:
         if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
             return self.refuse(place, refusals.is_async(name), name)
-        if origins.is_installed_file(found.__code__.co_filename):
+        if origins.is_installed_function(found):
             return self._of_installed(found, name, place)
         owner = _owner_of(found)
         if owner is not None:

@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType, NoneType
+from types import FunctionType, ModuleType, NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2core.code.rules import GIVEN_MODULES
@@ -41,11 +41,21 @@ def is_installed_file(file: str) -> bool:
     return any(path.is_relative_to(folder) for folder in _installed_folders())
 
 
+def is_installed_function(found: FunctionType) -> bool:
+    """Whether a function is part of Python or of an installed package."""
+    return is_installed_file(found.__code__.co_filename) or _says_installed(found.__module__)
+
+
+def _says_installed(module: str | None) -> bool:
+    """Whether a module says so: one that is installed as a folder of source looks like a user's."""
+    return getattr(sys.modules.get(module or ""), "__pye2_is_installed__", False) is True
+
+
 def is_users(module: str) -> bool:
     """Whether a module is the user's: of source that can be sent, or a program's own."""
     if module == "__main__":
         return True
-    if module.partition(".")[0] in sys.stdlib_module_names:
+    if module.partition(".")[0] in sys.stdlib_module_names or _says_installed(module):
         return False
     file = _file_of(module)
     return file is not None and not is_installed_file(file)
