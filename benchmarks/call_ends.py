@@ -54,7 +54,7 @@ def _seconds(once: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-class Party(ABC):
+class _Party(ABC):
     """Can do some of what is measured."""
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class Party(ABC):
         """Seconds that something takes."""
 
 
-class Ours(Party):
+class _Ours(_Party):
     """A session; with ``together`` 1 each call is sent in a message of its own."""
 
     def __init__(self, url: str, key_file: str, names: str, together: str) -> None:
@@ -117,7 +117,7 @@ class Ours(Party):
             raise ValueError("the array came back as another")
 
 
-class Dask(Party):
+class _Dask(_Party):
     """A scheduler beside the client, and two workers with one thread each."""
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class Dask(Party):
         self._client.gather([self._submit() for _ in range(count)])
 
 
-class Celery(Party):
+class _Celery(_Party):
     """A client of Celery's workers."""
 
     def __init__(self) -> None:
@@ -165,7 +165,7 @@ class Celery(Party):
         ResultSet([self._task.delay() for _ in range(count)]).join_native(TIMEOUT)
 
 
-class Dramatiq(Party):
+class _Dramatiq(_Party):
     """A client of Dramatiq's workers."""
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class Dramatiq(Party):
             self._ended.recv(1)
 
 
-class Pool(Party):
+class _Pool(_Party):
     """Python's own two processes."""
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class Pool(Party):
         return _seconds(lambda: list(self._pool.map(work, range(count), chunksize=50)))
 
 
-class Raw(Party):
+class _Raw(_Party):
     """paho alone: a message of as many bytes, published and received."""
 
     def __init__(self, url: str) -> None:
@@ -230,19 +230,19 @@ class Raw(Party):
             raise TimeoutError(_TOPIC)
 
 
-PARTIES: dict[str, Callable[..., Party]] = {
-    "ours": Ours,
-    "dask": Dask,
-    "celery": Celery,
-    "dramatiq": Dramatiq,
-    "pool": Pool,
-    "raw": Raw,
+_PARTIES: dict[str, Callable[..., _Party]] = {
+    "ours": _Ours,
+    "dask": _Dask,
+    "celery": _Celery,
+    "dramatiq": _Dramatiq,
+    "pool": _Pool,
+    "raw": _Raw,
 }
 
 
 def main(name: str, *given: str) -> None:
     """Do what is asked for until there is no more."""
-    party = PARTIES[name](*given)
+    party = _PARTIES[name](*given)
     print("ready", flush=True)
     for line in sys.stdin:
         what, count = line.split()

@@ -39,7 +39,9 @@ ITEMS: Final = 10_000
 ARRAYS: Final = 5
 _PATIENCE: Final = 60.0
 
-_TRANSIENT: Final = "nothing on disk: calls end with their client, and are sent again if a node dies"
+_TRANSIENT: Final = (
+    "nothing on disk: calls end with their client, and are sent again if a node dies"
+)
 _NOTES: Final = {
     "trip": "Dask: one at a time, two processes of one thread; on both sides nothing is on disk",
     "transient": f"Celery, transient; ours: {_TRANSIENT}",
@@ -161,7 +163,7 @@ class _Nodes:
             self._pids.append(stack.enter_context(_started(command, b'"ready"')))
 
     def client(self, stack: ExitStack, *, together: int) -> _Process:
-        """A session; ``together`` is how many calls go in one message, 0 for as many as are good."""
+        """A session; ``together`` is how many calls go in one message, 0 for what is usual."""
         names = ",".join(self._names)
         given = ("ours", self.url, str(self._key), names, str(together))
         return stack.enter_context(_Process(self._pids, *given))

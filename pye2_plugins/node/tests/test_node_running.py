@@ -262,6 +262,25 @@ def test_a_command_that_nobody_waits_for_is_confirmed_only_if_it_fails(start, fr
     assert (heard.code, heard.path.pipeline) == (-101, "bad")
 
 
+def test_a_command_for_another_life_is_dropped_and_the_next_is_taken(start, friend, log):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(LIVES="now")), node.address)
+    friend.confirmed("p")
+
+    for number, life in enumerate(("before", "now", "now")):
+        command = {"INSTANCE_COMMAND": {"N": number, "LIFE": life, "UNCONFIRMED": True}}
+        friend.send(
+            Action.UPDATE_INSTANCE, InstanceUpdate("p", "PUPPET_01", "i", command), node.address
+        )
+
+    echoed = []
+    while len(echoed) < 2:
+        fields = friend.payloads.get(timeout=SECONDS).fields
+        if "COMMAND_PARAMS" in fields:
+            echoed.append(fields["COMMAND_PARAMS"]["N"])
+    assert echoed == [1, 2]
+
+
 def test_heartbeats_tell_slots_and_labels(start, friend):
     start(slots=3, labels=("gpu=1", "site=attic"), memory_megabytes=512)
 

@@ -78,6 +78,11 @@ class CallsRunner(Runner):
         self._group: asyncio.TaskGroup | None = None
         self._heard_at = context.clock.monotonic()
 
+    @property
+    def life(self) -> str:
+        """The run that each message to the client names."""
+        return self._outgoing.run
+
     async def start(self) -> None:
         """Nothing has to be prepared."""
 
