@@ -12,11 +12,10 @@ import statistics
 import sys
 import threading
 import time
-from abc import ABC, abstractmethod
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.call_functions import noop, same, work
 
@@ -54,13 +53,12 @@ def _seconds(once: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-class _Party(ABC):
+class _Party(Protocol):
     """Can do some of what is measured."""
 
     def close(self) -> None:
         """End it."""
 
-    @abstractmethod
     def do(self, what: str, count: int) -> float:
         """Seconds that something takes."""
 
@@ -151,8 +149,11 @@ class _Celery(_Party):
     def __init__(self) -> None:
         from benchmarks import call_celery
 
-        self._task = call_celery.noop
+        self._task, self._app = call_celery.noop, call_celery.app
         self._all_noops(100)
+
+    def close(self) -> None:
+        self._app.close()
 
     def do(self, what: str, count: int) -> float:
         if what == "trip":
@@ -177,6 +178,9 @@ class _Dramatiq(_Party):
         self._ended.bind(os.environ["ENDED"])
         self._ended.settimeout(TIMEOUT)
         self._all_noops(100)
+
+    def close(self) -> None:
+        self._ended.close()
 
     def do(self, what: str, count: int) -> float:
         del what

@@ -62,7 +62,7 @@ class CallsRunner(Runner):
     def __init__(self, context: InstanceContext) -> None:
         super().__init__(context)
         self._outgoing = Outgoing(
-            context.emit, secrets.token_hex(8), lambda: len(self._jobs) > len(self._paused)
+            context.emit, secrets.token_hex(8), lambda: len(self._jobs) - len(self._paused)
         )
         self._children = Children(context.open_sandbox)
         self._codes = Codes()
