@@ -47,7 +47,7 @@ _NOTES: Final = {
     "transient": f"Celery, transient; ours: {_TRANSIENT}",
     "durable": "Celery, durable with acks_late: a broker's crash loses nothing; ours: as above",
     "dramatiq": "Dramatiq, durable queue, without results; ours: as above",
-    "map": "ProcessPoolExecutor(2), in pieces of 50; an item takes some 5 ms",
+    "map": "ProcessPoolExecutor(2), in pieces of 50; an item takes some 10 ms",
     "array": "one publish and receive of the same bytes by paho, QoS 1",
 }
 

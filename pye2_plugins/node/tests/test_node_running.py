@@ -396,6 +396,33 @@ def test_a_command_that_is_played_again_is_executed_once_also_after_a_restart(
     assert again.node._main.rejections.counts["replay"] == 1
 
 
+def test_a_command_for_one_life_is_executed_once_also_after_a_crash_that_forgot_it(
+    start, friend, raw, log, monkeypatch
+):
+    monkeypatch.setattr("pye2_node.ledger.WRITTEN_AFTER", 3600.0)  # it never gets to the disk
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(LIVES="before")), node.address)
+    friend.notification(100, "p")
+    told = {"INSTANCE_COMMAND": {"N": 1, "LIFE": "before", "UNCONFIRMED": True}}
+    update = InstanceUpdate("p", "PUPPET_01", "i", told)
+    command = friend.command(Action.UPDATE_INSTANCE, update, node.address)
+    data = Pye2Serializer().seal(command, FRIEND, encrypt_for=node.address)
+    channel = Channel.config(node.address)
+
+    for _ in range(3):
+        raw.publish(channel, data).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(LIVES="after")), node.address)
+    friend.notification(100, "p")
+    node.stop()
+    again = start()
+    raw.publish(channel, data).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("q", puppet()), again.address)
+    friend.notification(100, "q")
+
+    assert [each for each in log if each.startswith("told")] == ["told {'N': 1} {}"]
+    assert again.node._main.rejections.counts["replay"] == 0
+
+
 def test_settings_that_were_refused_do_not_come_back_after_a_restart(start, friend):
     node = start()
     friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(VALUE=1)), node.address)

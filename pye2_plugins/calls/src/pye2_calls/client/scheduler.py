@@ -5,7 +5,7 @@ sends or reads the time. Calls of one function with one demand stand in one lane
 turns, so that a thousand slow calls do not keep a quick one waiting.
 
 A node is given more calls than it has slots only where they are short: so many that it has work for
-a tenth of a second. It then never waits for the network, and long calls are not bound to a node
+a quarter of a second. It then never waits for the network, and long calls are not bound to a node
 that is busy while another is idle. It is given more when half of that is done, so that a message
 takes many.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pye2_calls.client.demands import Demand, NodeFacts
 
-WORK_AHEAD: Final = 0.1
+WORK_AHEAD: Final = 0.25
 """Seconds of work that a node is given beyond what its slots are busy with."""
 
 MOST_AHEAD: Final = 500

@@ -35,11 +35,11 @@ LARGE: Final = 256 * 1024
 SPACING: Final = 0.003
 """Seconds between two payloads, as long as more answers are to come."""
 
-LONG_SPACING: Final = 0.015
+LONG_SPACING: Final = 0.04
 """The same as long as many are: less than it takes to answer those that a client has waiting."""
 
-MANY: Final = 50
-"""Calls that wait."""
+MANY: Final = 8
+"""Answers that are to come."""
 
 MOST_UNSENT: Final = 32 * 1024 * 1024
 """Bytes that wait here before generators are held up."""
