@@ -16,6 +16,7 @@ NAMES = (
     "wire",
     "dialects",
     "values",
+    "calls",
     "flood",
     "quiet",
     "nats",

@@ -588,6 +588,27 @@ def test_answers_that_follow_each_other_closely_share_payloads() -> None:
     play(act, slots=1)
 
 
+def test_where_many_wait_more_answers_share_a_payload() -> None:
+    async def act(scene: Scene) -> None:
+        scene.context.largest_exchange = 10**6
+        await scene.say(CODE, *(call(number, "takes 0.0005") for number in range(1, 301)))
+
+        await scene.context.told(messages.Value, 300)
+
+        assert len(scene.context.payloads) <= 35
+
+    play(act, slots=1)
+
+
+def test_a_command_for_one_life_names_the_run_that_all_payloads_name() -> None:
+    async def act(scene: Scene) -> None:
+        message = messages.unpack(scene.context.payloads[0]["CALLS"], messages.FROM_NODE)
+
+        assert scene.runner.life == message.run
+
+    play(act)
+
+
 def test_a_large_result_goes_in_parts_with_small_ones_between(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -92,7 +92,33 @@ def test_short_calls_are_sent_ahead_so_that_a_node_never_waits() -> None:
 
     (ids,) = sent(scheduler.plan(0.0)).values()
 
-    assert len(ids) == 2 + 2 * 10
+    assert len(ids) == 2 + 2 * 25
+
+
+def test_a_node_is_given_more_short_calls_when_half_of_them_are_done() -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 0.01)
+    add(scheduler, *(call(number) for number in range(2, 100)))
+    scheduler.plan(0.0)
+
+    sizes = []
+    for number in range(2, 29):
+        scheduler.ended(number, 0.01)
+        sizes.append(sum(map(len, sent(scheduler.plan(0.0)).values())))
+
+    assert sizes == [0] * 25 + [26, 0]
+
+
+def test_a_long_call_does_not_wait_until_half_of_the_short_ones_are_done() -> None:
+    scheduler = network(ATTIC, CELLAR)
+    add(scheduler, *(call(number, function="slow") for number in (1, 2, 3, 4, 5)))
+    scheduler.plan(0.0)
+
+    scheduler.ended(1, 5.0)
+
+    assert list(sent(scheduler.plan(0.0)).values()) == [[5]]
 
 
 def test_long_calls_are_not_sent_ahead() -> None:

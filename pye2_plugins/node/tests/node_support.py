@@ -51,6 +51,11 @@ class Puppet(Runner):
 
     log: list[str]
 
+    @property
+    def life(self) -> str | None:
+        life: str | None = self.context.settings.get("LIVES")
+        return life
+
     async def start(self) -> None:
         await self.play("START")
 

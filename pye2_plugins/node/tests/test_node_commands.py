@@ -217,6 +217,40 @@ def test_that_such_a_command_cannot_be_taken_is_told_all_the_same():
     assert [each.code for each in made.notices] == [-1]
 
 
+@pytest.mark.parametrize(
+    ("told", "more", "is_for_one_life"),
+    [
+        ({"LIFE": "a", "UNCONFIRMED": True}, {}, True),
+        ({"LIFE": "a"}, {}, False),
+        ({"UNCONFIRMED": True}, {}, False),
+        ({"LIFE": "", "UNCONFIRMED": True}, {}, False),
+        ({"LIFE": "a", "UNCONFIRMED": True}, {"V": 2}, False),
+    ],
+    ids=["both", "it is confirmed", "it names none", "an empty one", "it changes settings, too"],
+)
+def test_only_what_does_nothing_but_to_tell_one_life_is_for_it_alone(told, more, is_for_one_life):
+    sent = update({"INSTANCE_COMMAND": told, **more})
+
+    made = plan(Action.UPDATE_INSTANCE, sent, [pipeline("p", puppet())])
+
+    assert made.is_for_one_life is is_for_one_life
+
+
+def test_what_cannot_be_told_to_anybody_is_not_for_one_life():
+    sent = update({"INSTANCE_COMMAND": {"LIFE": "a", "UNCONFIRMED": True}})
+
+    assert not plan(Action.UPDATE_INSTANCE, sent).is_for_one_life
+
+
+@pytest.mark.parametrize("said", [7, ["a"], {"a": 1}, True])
+def test_a_life_that_is_no_text_is_none_that_there_is(said):
+    sent = update({"INSTANCE_COMMAND": {"LIFE": said}})
+
+    (work,) = plan(Action.UPDATE_INSTANCE, sent, [pipeline("p", puppet())]).work
+
+    assert isinstance(work.life, str)
+
+
 def test_an_update_may_bring_a_command_along():
     sent = update({"instance_command": {"A": 1}, "V": 2})
 

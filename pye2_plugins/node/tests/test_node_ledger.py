@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from node_support import desired, pipeline, puppet
 
+from pye2_node import ledger as ledger_module
 from pye2_node.commands import Plan
 from pye2_node.ledger import Asked, Ledger
 from pye2_node.store import CommandId, Put
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 def nothing_changed(digest: str) -> Asked:
     return Asked(CommandId("a", digest), lambda known: Plan())
+
+
+def for_one_life(digest: str) -> Asked:
+    return Asked(CommandId("a", digest), lambda known: Plan(is_for_one_life=True))
 
 
 def put(digest: str, name: str) -> Asked:
@@ -91,3 +96,53 @@ def test_where_the_disk_fails_nothing_is_done(
 
     assert [type(each) for each in outcomes] == [NodeError, InvalidConfiguration, NodeError]
     assert "p" not in ledger.pipelines
+
+
+def test_a_command_for_one_life_does_not_wait_for_the_disk(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> list[bool]:
+        raise NodeError("the disk is full")
+
+    monkeypatch.setattr(store, "commit_all", write)
+
+    _, outcomes = take(store, *map(for_one_life, "xyx"), nothing_changed("z"))
+
+    assert outcomes[:3] == [Plan(is_for_one_life=True)] * 2 + [None]
+    assert isinstance(outcomes[3], NodeError)
+    assert store.has_seen(CommandId("a", "x"))
+
+
+def test_what_was_taken_without_the_disk_gets_there_soon(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "WRITTEN_AFTER", 0.0)
+    written = asyncio.Event()
+
+    async def main() -> None:
+        ledger, loop = Ledger(store), asyncio.get_running_loop()
+        keep = store.keep_noted
+
+        def kept() -> None:
+            keep()
+            loop.call_soon_threadsafe(written.set)
+
+        monkeypatch.setattr(store, "keep_noted", kept)
+        writing = asyncio.create_task(ledger.write_behind())
+        await ledger.take([for_one_life("x")])
+        await written.wait()
+        writing.cancel()
+
+    asyncio.run(main())
+
+    assert store.noted == 0
+    assert store.has_seen(CommandId("a", "x"))
+
+
+def test_no_more_than_some_wait_for_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "MOST_NOTED", 1)
+
+    take(store, *map(for_one_life, "xy"))
+
+    assert store.noted == 1
+    assert all(store.has_seen(CommandId("a", each)) for each in "xy")

@@ -262,6 +262,25 @@ def test_a_command_that_nobody_waits_for_is_confirmed_only_if_it_fails(start, fr
     assert (heard.code, heard.path.pipeline) == (-101, "bad")
 
 
+def test_a_command_for_another_life_is_dropped_and_the_next_is_taken(start, friend, log):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(LIVES="now")), node.address)
+    friend.confirmed("p")
+
+    for number, life in enumerate(("before", "now", "now")):
+        command = {"INSTANCE_COMMAND": {"N": number, "LIFE": life, "UNCONFIRMED": True}}
+        friend.send(
+            Action.UPDATE_INSTANCE, InstanceUpdate("p", "PUPPET_01", "i", command), node.address
+        )
+
+    echoed = []
+    while len(echoed) < 2:
+        fields = friend.payloads.get(timeout=SECONDS).fields
+        if "COMMAND_PARAMS" in fields:
+            echoed.append(fields["COMMAND_PARAMS"]["N"])
+    assert echoed == [1, 2]
+
+
 def test_heartbeats_tell_slots_and_labels(start, friend):
     start(slots=3, labels=("gpu=1", "site=attic"), memory_megabytes=512)
 
@@ -375,6 +394,33 @@ def test_a_command_that_is_played_again_is_executed_once_also_after_a_restart(
 
     assert set(again.on_loop(lambda: dict(again.node._ledger.pipelines))) == {"q"}
     assert again.node._main.rejections.counts["replay"] == 1
+
+
+def test_a_command_for_one_life_is_executed_once_also_after_a_crash_that_forgot_it(
+    start, friend, raw, log, monkeypatch
+):
+    monkeypatch.setattr("pye2_node.ledger.WRITTEN_AFTER", 3600.0)  # it never gets to the disk
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(LIVES="before")), node.address)
+    friend.notification(100, "p")
+    told = {"INSTANCE_COMMAND": {"N": 1, "LIFE": "before", "UNCONFIRMED": True}}
+    update = InstanceUpdate("p", "PUPPET_01", "i", told)
+    command = friend.command(Action.UPDATE_INSTANCE, update, node.address)
+    data = Pye2Serializer().seal(command, FRIEND, encrypt_for=node.address)
+    channel = Channel.config(node.address)
+
+    for _ in range(3):
+        raw.publish(channel, data).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet(LIVES="after")), node.address)
+    friend.notification(100, "p")
+    node.stop()
+    again = start()
+    raw.publish(channel, data).result(SECONDS)
+    friend.send(Action.UPDATE_PIPELINE, pipeline("q", puppet()), again.address)
+    friend.notification(100, "q")
+
+    assert [each for each in log if each.startswith("told")] == ["told {'N': 1} {}"]
+    assert again.node._main.rejections.counts["replay"] == 0
 
 
 def test_settings_that_were_refused_do_not_come_back_after_a_restart(start, friend):

@@ -117,6 +117,46 @@ def test_several_commands_are_taken_at_once_and_each_only_once(opened):
     assert store.has_seen(CommandId("a", "newer"))
 
 
+def test_a_command_that_is_only_noted_is_known_and_is_not_taken_again(opened):
+    store = opened()
+
+    assert store.note(COMMAND)
+    assert store.has_seen(COMMAND)
+    assert not store.note(COMMAND)
+
+
+def test_what_was_noted_is_known_after_a_restart_once_it_was_written(opened):
+    store = opened()
+    store.note(COMMAND)
+    store.keep_noted()
+    assert store.noted == 0
+    assert not store.note(COMMAND)
+
+    store = opened()
+    assert store.has_seen(COMMAND)
+    assert not store.note(COMMAND)
+
+
+def test_what_was_noted_and_could_not_be_written_is_still_known(opened, file):
+    store = opened()
+    store.note(COMMAND)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("DROP TABLE seen")
+
+    with pytest.raises(NodeError):
+        store.keep_noted()
+
+    assert store.noted == 1
+    other.close()
+
+
+def test_a_command_that_was_taken_is_not_noted(opened):
+    store = opened()
+    store.commit([], COMMAND)
+
+    assert not store.note(COMMAND)
+
+
 def test_the_same_digest_of_another_sender_is_another_command(opened):
     store = opened()
     store.commit([], COMMAND)

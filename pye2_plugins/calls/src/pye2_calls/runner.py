@@ -62,7 +62,7 @@ class CallsRunner(Runner):
     def __init__(self, context: InstanceContext) -> None:
         super().__init__(context)
         self._outgoing = Outgoing(
-            context.emit, secrets.token_hex(8), lambda: len(self._jobs) > len(self._paused)
+            context.emit, secrets.token_hex(8), lambda: len(self._jobs) - len(self._paused)
         )
         self._children = Children(context.open_sandbox)
         self._codes = Codes()
@@ -77,6 +77,11 @@ class CallsRunner(Runner):
         self._lanes = 0
         self._group: asyncio.TaskGroup | None = None
         self._heard_at = context.clock.monotonic()
+
+    @property
+    def life(self) -> str:
+        """The run that each message to the client names."""
+        return self._outgoing.run
 
     async def start(self) -> None:
         """Nothing has to be prepared."""

@@ -21,6 +21,7 @@ from pye2_node.notices import Answers
 from pye2_node.store import Drop, Put
 from pye2core.errors import InvalidConfiguration
 from pye2core.messages import (
+    LIFE,
     UNCONFIRMED,
     Action,
     Command,
@@ -69,6 +70,7 @@ class Tell:
         parameters: its keyword arguments.
         answers: who is told what came of it.
         is_confirmed: whether it is said that it was done; that it was not is said in any case.
+        life: of the instance, in which alone it is to be done; None for whichever it is in.
     """
 
     path: InstancePath
@@ -76,6 +78,7 @@ class Tell:
     parameters: dict[str, Any]
     answers: Answers
     is_confirmed: bool = True
+    life: str | None = None
 
 
 @frozen
@@ -140,12 +143,15 @@ class Plan:
         notices: to be said when they are kept.
         work: to be handed to the pipelines, in this order.
         node_action: what the node does in the end.
+        is_for_one_life: whether all that it does is to tell an instance something, in one of its
+            lives, and it would do nothing in any other.
     """
 
     changes: list[Change] = field(factory=list)
     notices: list[Notification] = field(factory=list)
     work: list[Work] = field(factory=list)
     node_action: NodeAction | None = None
+    is_for_one_life: bool = False
 
 
 _NODE_ACTIONS: Final = {
@@ -213,6 +219,7 @@ class _Planner:
                 self._update_pipeline(config)
             case Action.UPDATE_INSTANCE, InstanceUpdate() as update:
                 self._update_instance(update)
+                self.plan.is_for_one_life = self._is_for_one_life()
             case Action.UPDATE_INSTANCES, tuple() as updates:
                 done = filter(None, [self._update_instance(update) for update in updates])
                 self.plan.notices.append(self._answers.batch_stored(list(done)))
@@ -239,6 +246,12 @@ class _Planner:
             case _:
                 message = f"the command {action.name} came with a {type(body).__name__}"
                 raise InvalidConfiguration(message, pipeline=None)
+
+    def _is_for_one_life(self) -> bool:
+        """Whether another life would make nothing of this, not even an answer."""
+        plan = self.plan
+        only_tells = bool(plan.work) and not plan.notices and not plan.changes
+        return only_tells and all(isinstance(each, Tell) and each.life for each in plan.work)
 
     # --- pipelines --------------------------------------------------------------------------------
 
@@ -320,10 +333,12 @@ class _Planner:
             return None
         data, parameters = _command_parts(command)
         is_confirmed = data.pop(UNCONFIRMED, False) is not True
+        life = data.pop(LIFE, None)
         if changes or is_confirmed:
             self.plan.notices.append(self._answers.instance_stored(path))
         if command is not None:
-            self.plan.work.append(Tell(path, data, parameters, self._answers, is_confirmed))
+            told = Tell(path, data, parameters, self._answers, is_confirmed, _life_in(life))
+            self.plan.work.append(told)
         return path
 
     def _change_instance(
@@ -342,6 +357,11 @@ def _not_there(update: InstanceUpdate, pipeline: DesiredPipeline | None) -> str:
         f"The pipeline {update.pipeline!r} has no instance {update.instance_id!r} of"
         f" {update.signature.upper()}; add it to the pipeline first"
     )
+
+
+def _life_in(said: object) -> str | None:
+    """The life that a command names; what is no text names one that no instance has."""
+    return said if isinstance(said, str | None) else repr(type(said))
 
 
 def _command_parts(command: object) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -207,14 +207,23 @@ class RunningInstance:
         stays_paused = rules.standing(self.context.clock.now()).is_paused
         return stays_paused or self._runner is not None
 
-    async def tell(self, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+    async def tell(
+        self, data: Mapping[str, Any], parameters: Mapping[str, Any], life: str | None = None
+    ) -> None:
         """Give it a command, which it takes while it is paused, too.
+
+        Args:
+            data: what the command says.
+            parameters: its keyword arguments.
+            life: the life of the runner that it is for; in any other it is dropped.
 
         Raises:
             NodeError: it is not running, or did not answer in time.
             Exception: whatever its runner raises.
         """
         async with self._changing:
+            if life is not None and (self._runner is None or self._runner.life != life):
+                return
             if self._runner is None and self.is_paused and self._wants_work:
                 await self._begin()
             if self._runner is None:

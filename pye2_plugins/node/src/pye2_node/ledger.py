@@ -6,7 +6,8 @@ Lives on the node's loop; the disk is waited for in a thread.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from pye2_node.desired import DesiredPipeline
     from pye2_node.store import Store
     from pye2core.messages import InstanceConfig
+
+_log = logging.getLogger("pye2_node")
+
+WRITTEN_AFTER: Final = 1.0
+"""Seconds after which it is on the disk that a command for one life was taken."""
+
+MOST_NOTED: Final = 20_000
+"""Commands that may wait for that; further ones wait for the disk, as all others do."""
 
 
 @frozen
@@ -49,6 +58,7 @@ class Ledger:
         self._store = store
         self._pipelines = store.pipelines()
         self._changing = asyncio.Lock()
+        self._has_noted = asyncio.Event()
 
     @property
     def pipelines(self) -> Mapping[str, DesiredPipeline]:
@@ -64,7 +74,9 @@ class Ledger:
         """Plan commands and keep what they change, waiting for the disk once.
 
         As long as they change nothing of what the next is planned by: the rest is for the next
-        time.
+        time. Of commands for one life of an instance it is noted that they were taken, and written
+        by :meth:`write_behind`: if the machine loses that with its power, it loses that life, too,
+        and they would be dropped if they came again.
 
         Args:
             commands: at least one, in their order.
@@ -76,18 +88,21 @@ class Ledger:
         """
         async with self._changing:
             outcomes = self._plans_of(commands)
-            taken = [
-                (number, (outcome.changes, asked.id))
-                for number, (asked, outcome) in enumerate(zip(commands, outcomes, strict=False))
-                if not isinstance(outcome, Exception)
-            ]
+            found: list[Plan | Exception | None] = [*outcomes]
+            taken = []
+            for number, (asked, outcome) in enumerate(zip(commands, outcomes, strict=False)):
+                if isinstance(outcome, Exception):
+                    continue
+                if asked.id is None or not self._can_note(outcome):
+                    taken.append((number, (outcome.changes, asked.id)))
+                elif not self._note(asked.id):
+                    found[number] = None
             try:
                 kept = await self._kept([each for _, each in taken])
             except NodeError as error:
                 kept = []
                 for number, _ in taken:
-                    outcomes[number] = error
-            found: list[Plan | Exception | None] = [*outcomes]
+                    found[number] = error
             for (number, (changes, _)), is_new in zip(taken, kept, strict=False):
                 if is_new:
                     self._take_over(changes)
@@ -110,6 +125,25 @@ class Ledger:
 
     async def _kept(self, taken: Sequence[tuple[Sequence[Change], CommandId | None]]) -> list[bool]:
         return await asyncio.to_thread(self._store.commit_all, taken) if taken else []
+
+    def _can_note(self, plan: Plan) -> bool:
+        return plan.is_for_one_life and self._store.noted < MOST_NOTED
+
+    def _note(self, command: CommandId) -> bool:
+        self._has_noted.set()
+        return self._store.note(command)
+
+    async def write_behind(self) -> None:
+        """Bring to the disk what was noted, again and again, until cancelled."""
+        while True:
+            await self._has_noted.wait()
+            await asyncio.sleep(WRITTEN_AFTER)  # what is noted meanwhile is written with it
+            self._has_noted.clear()
+            try:
+                await asyncio.to_thread(self._store.keep_noted)
+            except NodeError as error:
+                _log.error("which calls were taken is not on the disk yet: %s", error)
+                self._has_noted.set()
 
     async def put_back(
         self, pipeline: str, failed: InstanceConfig, previous: InstanceConfig

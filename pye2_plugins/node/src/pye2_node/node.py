@@ -365,6 +365,8 @@ class Node:
         at_the_end.push_async_callback(self._network.close)
         at_the_end.push_async_callback(self._pipelines.stop)
         self._restore()
+        writing = asyncio.create_task(self._ledger.write_behind())
+        at_the_end.push_async_callback(_cancelled, writing)
         at_the_end.push_async_callback(_cancelled, asyncio.create_task(self._desk.handle_all()))
         await self._roll_calls.wait_for_own()
         await self._pulse.first()

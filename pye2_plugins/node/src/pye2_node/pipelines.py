@@ -293,7 +293,7 @@ class _Worker:
         path, speaker = work.path, self._speaker(work.path)
         try:
             instance = self._instances[in_one_spelling(path)]
-            await instance.tell(work.data, work.parameters)
+            await instance.tell(work.data, work.parameters, work.life)
         except Exception as error:  # noqa: BLE001 - a plugin's code; it costs only its own instance
             notice = work.answers.command_failed(path, str(error), told(error), speaker)
             self._owner.announce(notice)

@@ -114,6 +114,7 @@ class Store:
         self._reading = threading.Lock()
         self._began = clock.now().timestamp()
         self._looked = (self._began, clock.monotonic())
+        self._noted: set[CommandId] = set()
         try:
             self._database = self._opened()
             self._reader = self._opened_to_read()
@@ -168,13 +169,52 @@ class Store:
         return found
 
     def has_seen(self, command: CommandId) -> bool:
-        """Whether this command was taken already, and that is on the disk."""
+        """Whether this command was taken already, and that is noted or on the disk."""
         with self._reading:
-            row = self._reader.execute(
-                "SELECT 1 FROM seen WHERE sender = ? AND digest = ?",
-                (command.sender, command.digest),
-            ).fetchone()
+            return self._knows(command)
+
+    def _knows(self, command: CommandId) -> bool:
+        """The same, for who has the lock."""
+        if command in self._noted:
+            return True
+        row = self._reader.execute(
+            "SELECT 1 FROM seen WHERE sender = ? AND digest = ?",
+            (command.sender, command.digest),
+        ).fetchone()
         return row is not None
+
+    def note(self, command: CommandId) -> bool:
+        """Note that a command was taken, in memory; :meth:`keep_noted` brings it to the disk.
+
+        For one that would do nothing if it came again after a crash. It does not wait for the disk.
+
+        Returns:
+            False if the command was taken already.
+        """
+        with self._reading:
+            if self._knows(command):
+                return False
+            self._noted.add(command)
+            return True
+
+    @property
+    def noted(self) -> int:
+        """How many commands are noted, and not on the disk yet."""
+        return len(self._noted)
+
+    def keep_noted(self) -> None:
+        """Bring to the disk what is noted; waits for it once.
+
+        Raises:
+            NodeError: it could not be written; all is still noted.
+        """
+        with self._reading:
+            noted = list(self._noted)
+        with self._transaction() as database:
+            for each in noted:
+                self._mark(database, each)
+        with self._reading:
+            self._noted.difference_update(noted)
 
     def commit(self, changes: Sequence[Change], command: CommandId | None = None) -> bool:
         """Keep what a command changes, and that it was taken, both or neither.

@@ -221,6 +221,16 @@ class Runner(ABC):
     def __init__(self, context: InstanceContext) -> None:
         self.context = context
 
+    @property
+    def life(self) -> str | None:
+        """What tells this object from all others that ran, or will run, for its instance.
+
+        A client that was told it can say in a command that it is meant for no other
+        (``pye2core.messages.LIFE``): it is then taken sooner, and dropped once this one is gone.
+        None, unless overridden: such commands are dropped.
+        """
+        return None
+
     @abstractmethod
     async def start(self) -> None:
         """Prepare to run with the context's settings.

@@ -38,6 +38,10 @@ UNCONFIRMED = "UNCONFIRMED"
 The node then says nothing of it unless it could not be.
 """
 
+LIFE = "LIFE"
+"""In an instance command: the one life of the instance that it is meant for, as its runner tells
+them apart (``Runner.life``); in any other it is dropped."""
+
 _NO_SETTINGS = frozenset({INSTANCE_COMMAND, "INSTANCE_ID"})
 
 

@@ -27,6 +27,7 @@ from pye2core import CallingInstance, Calls
 from pye2core.messages import (
     GRANTS,
     INSTANCE_COMMAND,
+    LIFE,
     UNCONFIRMED,
     Action,
     InstanceUpdate,
@@ -215,11 +216,14 @@ class Door:
     def _tell(self, data: bytes) -> None:
         assert self._instance is not None
         pipeline = self._instance.pipeline
+        command: dict[str, Any] = {FIELD: data, UNCONFIRMED: True}
+        if self.run is not None:
+            command[LIFE] = self.run  # the node then need not wait for its disk
         update = InstanceUpdate(
             pipeline.name,
             self._instance.signature,
             self._instance.instance_id,
-            {INSTANCE_COMMAND: {FIELD: data, UNCONFIRMED: True}},
+            {INSTANCE_COMMAND: command},
         )
         self._session.commands.tell(self.place.address, Action.UPDATE_INSTANCE, update)
 

@@ -5,8 +5,9 @@ sends or reads the time. Calls of one function with one demand stand in one lane
 turns, so that a thousand slow calls do not keep a quick one waiting.
 
 A node is given more calls than it has slots only where they are short: so many that it has work for
-a tenth of a second. It then never waits for the network, and long calls are not bound to a node
-that is busy while another is idle.
+a quarter of a second. It then never waits for the network, and long calls are not bound to a node
+that is busy while another is idle. It is given more when half of that is done, so that a message
+takes many.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pye2_calls.client.demands import Demand, NodeFacts
 
-WORK_AHEAD: Final = 0.1
+WORK_AHEAD: Final = 0.25
 """Seconds of work that a node is given beyond what its slots are busy with."""
 
 MOST_AHEAD: Final = 500
@@ -118,6 +119,8 @@ class _Node:
     running: OrderedDict[int, Pending] = field(factory=OrderedDict)
     bytes: int = 0
     missing_since: float | None = None
+    is_fed: bool = False
+    """Whether it was given all that it is to have, and has more than half of that still."""
     refusals: dict[str, tuple[str, float]] = field(factory=dict)
 
     @property
@@ -343,7 +346,10 @@ class Scheduler:
             return True
         if node.bytes + call.size > MOST_BYTES:
             return False
-        return len(node.running) < node.facts.slots + self._ahead(node, call)
+        ahead = self._ahead(node, call)
+        enough = ahead // 2 if node.is_fed else ahead
+        node.is_fed = len(node.running) >= node.facts.slots + enough
+        return not node.is_fed
 
     def _ahead(self, node: _Node, call: Pending) -> int:
         asked_for = node.facts.slots * (call.together - 1)

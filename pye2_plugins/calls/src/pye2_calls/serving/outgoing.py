@@ -35,6 +35,12 @@ LARGE: Final = 256 * 1024
 SPACING: Final = 0.003
 """Seconds between two payloads, as long as more answers are to come."""
 
+LONG_SPACING: Final = 0.04
+"""The same as long as many are: less than it takes to answer those that a client has waiting."""
+
+MANY: Final = 8
+"""Answers that are to come."""
+
 MOST_UNSENT: Final = 32 * 1024 * 1024
 """Bytes that wait here before generators are held up."""
 
@@ -48,7 +54,7 @@ class Outgoing:
     Args:
         emit: sends a payload.
         run: tells this run from others.
-        is_busy: whether more answers are to come soon.
+        under_way: how many answers are to come soon.
 
     Attributes:
         run: the same.
@@ -59,10 +65,10 @@ class Outgoing:
         self,
         emit: Callable[[Mapping[str, Any]], Awaitable[None]],
         run: str,
-        is_busy: Callable[[], bool],
+        under_way: Callable[[], int],
     ) -> None:
         self.speaks_text = False
-        self._is_busy = is_busy
+        self._under_way = under_way
         self._sent_at = float("-inf")
         self._emit = emit
         self.run = run
@@ -112,8 +118,10 @@ class Outgoing:
 
     async def _gather(self) -> None:
         """Wait for more to send, where more is to come and something was sent just now."""
-        left = self._sent_at + SPACING - asyncio.get_running_loop().time()
-        if left > 0 and self._is_busy():
+        under_way = self._under_way()
+        spacing = LONG_SPACING if under_way >= MANY else SPACING
+        left = self._sent_at + spacing - asyncio.get_running_loop().time()
+        if left > 0 and under_way:
             await asyncio.sleep(left)
 
     def _next_small(self) -> list[NodeRecord]:
