@@ -217,12 +217,21 @@ def test_what_is_lost_after_late_ones_came_is_told(
 # --- the end --------------------------------------------------------------------------------------
 
 
-def waiting_threads() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if each.name == "pye2-missing results"]
+@pytest.fixture
+def waiting_threads() -> Callable[[], list[threading.Thread]]:
+    """Those that wait for results, but for what other tests have left to themselves."""
+
+    def all_of_them() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name == "pye2-missing results"]
+
+    before = all_of_them()
+    return lambda: [each for each in all_of_them() if each not in before]
 
 
 def test_when_it_ends_no_thread_is_left_and_nothing_is_told(
-    monkeypatch: pytest.MonkeyPatch, watching: Watching
+    monkeypatch: pytest.MonkeyPatch,
+    watching: Watching,
+    waiting_threads: Callable[[], list[threading.Thread]],
 ) -> None:
     monkeypatch.setattr(missing, "LATE_SECONDS", 3600.0)
     told: queue.Queue[int] = queue.Queue()
@@ -239,7 +248,9 @@ def test_when_it_ends_no_thread_is_left_and_nothing_is_told(
     assert watch.count == 1
 
 
-def test_what_is_left_out_after_its_end_starts_no_thread(watching: Watching) -> None:
+def test_what_is_left_out_after_its_end_starts_no_thread(
+    watching: Watching, waiting_threads: Callable[[], list[threading.Thread]]
+) -> None:
     watch = watching(print)
     watch.end()
 
@@ -249,7 +260,11 @@ def test_what_is_left_out_after_its_end_starts_no_thread(watching: Watching) -> 
     assert waiting_threads() == []
 
 
-def test_an_end_while_it_is_told_is_the_end(told: queue.Queue[int], watching: Watching) -> None:
+def test_an_end_while_it_is_told_is_the_end(
+    told: queue.Queue[int],
+    watching: Watching,
+    waiting_threads: Callable[[], list[threading.Thread]],
+) -> None:
     ended = threading.Event()
 
     def tell(count: int) -> None:

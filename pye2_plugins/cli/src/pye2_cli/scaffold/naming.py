@@ -32,6 +32,7 @@ KNOWN = frozenset(
         "compat",
         "core",
         "custom-code",
+        "joblib",
         "mqtt",
         "nats",
         "native-wire",
