@@ -166,6 +166,8 @@ class Door:
     def close(self) -> None:
         """End everything that runs behind it; does not wait for that."""
         if self._instance is not None:
+            # What the node says of it from now on is nothing to a door that is opened after it.
+            self._instance.on_refusal = None
             self._instance.pipeline.close(wait_confirmation=False)
 
     # --- sending ----------------------------------------------------------------------------------
