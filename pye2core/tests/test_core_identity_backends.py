@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ def test_both_derive_the_same_public_key(private_value: int) -> None:
 def test_both_write_the_same_signature_and_verify_it(private_value: int, data: bytes) -> None:
     keys = [backend.signing_key(private_value) for backend in BACKENDS]
 
-    one, other = (key.sign(data) for key in keys)
+    one, other = (key.sign_digest(sha256(data).digest()) for key in keys)
 
     assert one == other
     for backend in BACKENDS:
@@ -88,7 +89,7 @@ def test_neither_verifies_numbers_that_sign_nothing(
 @given(st.binary(), st.binary())
 def test_both_give_one_verdict_on_a_signature_of_other_data(signed: bytes, data: bytes) -> None:
     key = backend_coincurve.signing_key(7)
-    r, s = decode_signature(key.sign(signed))
+    r, s = decode_signature(key.sign_digest(sha256(signed).digest()))
 
     for backend in BACKENDS:
         assert backend.verifies(key.public_key, r, s, sha256(data).digest()) == (signed == data)
@@ -106,7 +107,7 @@ def test_an_openssl_without_deterministic_nonces_still_signs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class OldEcdsa(ec.ECDSA):
-        def __init__(self, algorithm: SHA256, *, deterministic_signing: bool = False) -> None:
+        def __init__(self, algorithm: Prehashed, *, deterministic_signing: bool = False) -> None:
             if deterministic_signing:
                 raise UnsupportedAlgorithm("not in this OpenSSL")
             super().__init__(algorithm)
@@ -114,11 +115,11 @@ def test_an_openssl_without_deterministic_nonces_still_signs(
     backend_cryptography._signature_algorithm.cache_clear()
     monkeypatch.setattr(ec, "ECDSA", OldEcdsa)
     key = backend_cryptography.signing_key(7)
+    digest = sha256(b"data").digest()
 
-    signature = key.sign(b"data")
+    signature = key.sign_digest(digest)
 
     backend_cryptography._signature_algorithm.cache_clear()
-    digest = sha256(b"data").digest()
     assert backend_coincurve.verifies(key.public_key, *decode_signature(signature), digest)
 
 

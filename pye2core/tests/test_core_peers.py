@@ -306,7 +306,8 @@ def brief(life: str = "a", revision: int = 1, **fields: Any) -> Heartbeat:
 def test_a_brief_heartbeat_keeps_a_node_online_and_what_is_known_of_it(
     book: PeerBook, clock: ManualClock
 ) -> None:
-    book.hear(full(load=1.0, status={"UPTIME": 5, "CPU": "x"}))
+    told = {"UPTIME": 5, "PYE2_SLOTS": {"total": 4}, "PYE2_LABELS": {"gpu": "1"}}
+    book.hear(full(load=1.0, status=told))
     clock.advance(ONLINE_SECONDS)
 
     heard = book.hear(brief(load=50.0, free_memory=2.0, status={"CPU_USED": 50.0}))
@@ -316,7 +317,7 @@ def test_a_brief_heartbeat_keeps_a_node_online_and_what_is_known_of_it(
     assert heard.heartbeat is known
     assert (known.allowed, known.pipelines, known.is_brief) == ((CELLAR,), (), False)
     assert (known.load, known.free_memory) == (50.0, 2.0)
-    assert known.status == {"UPTIME": 5, "CPU": "x", "CPU_USED": 50.0}
+    assert known.status == {**told, "CPU_USED": 50.0}
     assert (heard.is_new, heard.is_current, heard.should_ask) == (False, True, False)
 
 

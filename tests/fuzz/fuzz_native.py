@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pye2_native_wire.introductions import announced_key
 from pye2_native_wire.layout import read_header
 from pye2_native_wire.serializer import NativeSerializer
-from pye2_native_wire.signing import FOR_KEY, FOR_MESSAGE, signature_of
+from pye2_native_wire.signing import FOR_KEY, FOR_MESSAGE, digest_of, signature_of
 from pye2core.clock import ManualClock
 from pye2core.connection import VolatileMemory
 from pye2core.errors import MessageRejected
@@ -89,7 +89,7 @@ def survive(data: bytes) -> None:
 
 
 def signed(said: bytes) -> bytes:
-    return said + signature_of(FOR_MESSAGE + said, SENDER)
+    return said + signature_of(digest_of(FOR_MESSAGE, said), SENDER)
 
 
 def native_bytes(data: bytes) -> None:
@@ -106,7 +106,7 @@ def native_body(data: bytes) -> None:
 
 def native_introduction(data: bytes) -> None:
     """What a peer announces as its key, signed and not."""
-    own = FOR_KEY + public_key_of(SENDER.address) + data
+    own = digest_of(FOR_KEY, public_key_of(SENDER.address), data)
     both = data + signature_of(own, SENDER)
     for text in (
         data.decode("latin-1"),

@@ -19,7 +19,7 @@ from native_support import ALICE, BOB, MALLORY
 from pye2_native_wire.introductions import AnnouncedKey, announced_key, introduction_of
 from pye2_native_wire.layout import read_header
 from pye2_native_wire.serializer import NativeSerializer
-from pye2_native_wire.signing import FOR_MESSAGE, signature_of
+from pye2_native_wire.signing import FOR_MESSAGE, digest_of, signature_of
 from pye2_native_wire.values import packed, unpacked
 from pye2_native_wire.vectors import _told_of, tagged
 from pye2core.clock import ManualClock
@@ -256,7 +256,7 @@ def refused_messages(good: bytes) -> list[dict[str, Any]]:
     s = order - int.from_bytes(good[-32:], "big")
 
     def signed(said: bytes, by: Identity = ALICE) -> bytes:
-        return said + signature_of(FOR_MESSAGE + said, by)
+        return said + signature_of(digest_of(FOR_MESSAGE, said), by)
 
     stolen = good[:7] + public_key_of(MALLORY.address) + good[40:-64]
     renumbered = good[:193] + (99).to_bytes(8, "big") + good[201:-64]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from native_support import ALICE, BOB, COMMAND, MALLORY, PAYLOAD, QUESTION, REQUEST, Pair
 
 from pye2_native_wire.layout import header_bytes, read_header
-from pye2_native_wire.signing import FOR_MESSAGE, signature_of
+from pye2_native_wire.signing import FOR_MESSAGE, digest_of, signature_of
 from pye2_native_wire.values import packed, unpacked
 from pye2_wire.unsendable import UnsendableValue
 from pye2core.errors import MessageRejected
@@ -35,7 +35,7 @@ ALL = [
 
 
 def signed(header: bytes, body: bytes, by: Any = ALICE) -> bytes:
-    return header + body + signature_of(FOR_MESSAGE + header + body, by)
+    return header + body + signature_of(digest_of(FOR_MESSAGE, header, body), by)
 
 
 @pytest.mark.parametrize(("message", "encrypt"), ALL)

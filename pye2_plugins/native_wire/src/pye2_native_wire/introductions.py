@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from pye2_native_wire.signing import FOR_KEY, check_signature, signature_of
+from pye2_native_wire.signing import FOR_KEY, check_signature, digest_of, signature_of
 from pye2core.errors import BadSignature, InvalidAddress, MessageRejected
 from pye2core.identity import public_key_of
 
@@ -66,7 +66,7 @@ def introduction_of(key: AnnouncedKey, identity: Identity) -> str:
         int(key.not_before.timestamp()),
         int(key.not_after.timestamp()),
     )
-    signature = signature_of(_with_owner(identity.address, signed), identity)
+    signature = signature_of(_digest_with_owner(identity.address, signed), identity)
     return urlsafe_b64encode(signed + signature).rstrip(b"=").decode()
 
 
@@ -96,7 +96,7 @@ def _read(address: str, introduction: str) -> AnnouncedKey:
     version, public_key, not_before, not_after = _SIGNED.unpack(signed)
     if version != _VERSION:
         raise ValueError(f"it is of version {version}")
-    check_signature(address, signature, hashlib.sha256(_with_owner(address, signed)).digest())
+    check_signature(address, signature, _digest_with_owner(address, signed))
     # Raises for points that make every secret the same.
     _ANYBODY.exchange(X25519PublicKey.from_public_bytes(public_key))
     begin, end = datetime.fromtimestamp(not_before, UTC), datetime.fromtimestamp(not_after, UTC)
@@ -105,5 +105,5 @@ def _read(address: str, introduction: str) -> AnnouncedKey:
     return AnnouncedKey(public_key, begin, end)
 
 
-def _with_owner(address: str, signed: bytes) -> bytes:
-    return FOR_KEY + public_key_of(address) + signed
+def _digest_with_owner(address: str, signed: bytes) -> bytes:
+    return digest_of(FOR_KEY, public_key_of(address), signed)

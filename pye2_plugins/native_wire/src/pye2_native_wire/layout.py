@@ -57,7 +57,10 @@ class Kind(IntEnum):
     HEARTBEAT = 4
 
 
-@frozen
+_KINDS: Final = {int(kind): kind for kind in Kind}
+
+
+@frozen(slots=False)
 class Receiver:
     """The one who can open a message.
 
@@ -72,9 +75,11 @@ class Receiver:
     wrapped_key: bytes
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Header:
     """What precedes a body.
+
+    One is made for every message; with slots that would take twice as long.
 
     Attributes:
         kind: what kind of message it is.
@@ -184,7 +189,7 @@ def read_header(data: bytes) -> tuple[Header, int]:
     """
     try:
         return _read(data)
-    except (struct.error, OverflowError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, OverflowError, UnicodeDecodeError) as error:
         raise misshapen(f"its header cannot be read ({error})") from error
 
 
@@ -267,27 +272,26 @@ def _require_consistent(header: Header) -> None:
 def _texts(data: bytes, place: int, count: int) -> tuple[list[str | None], int]:
     texts: list[str | None] = []
     for _ in range(count):
-        begin = place + 2
-        length = int.from_bytes(data[place:begin], "big")
-        place = begin
+        begin = place + _LENGTH.size
+        length = data[place] << 8 | data[place + 1]
         if length == _NOTHING:
+            place = begin
             texts.append(None)
-            continue
-        place += length
-        texts.append(data[begin:place].decode())
-    # Where a length is cut short, or a text, all after it lies beyond the end.
+        else:
+            place = begin + length
+            texts.append(data[begin:place].decode())
     if place > len(data):
         raise misshapen("a text in its header is cut short")
     return texts, place
 
 
 def _kind(number: int) -> Kind:
-    try:
-        return Kind(number)
-    except ValueError:
+    kind = _KINDS.get(number)
+    if kind is None:
         raise MessageRejected(
             f"its kind {number} is unknown; known are 1 to {max(Kind)}", reason="unsupported"
-        ) from None
+        )
+    return kind
 
 
 @lru_cache(maxsize=_ADDRESSES_REMEMBERED)
@@ -299,4 +303,4 @@ def _address(key: bytes) -> str:
 
 
 def _moment(number: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=number)
+    return _EPOCH + number * _MICROSECOND

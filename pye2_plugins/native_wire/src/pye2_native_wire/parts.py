@@ -5,7 +5,7 @@ You are in the native serializer (PyE2 wire protocol, section 19.2).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pye2_native_wire.reading import (
     maps_at,
@@ -31,6 +31,8 @@ from pye2core.messages import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_CAPABILITIES: Final = dict(Capability.__members__)
 
 
 def requester_map(requester: Requester) -> dict[str, Any]:
@@ -93,8 +95,8 @@ def capabilities_in(source: Mapping[str, Any]) -> frozenset[Capability] | None:
     """What the sender understands; what is not known here is of a later version."""
     if source.get("capabilities") is None:
         return None
-    known = Capability.__members__
-    return frozenset(known[each] for each in texts_at(source, "capabilities") if each in known)
+    told = texts_at(source, "capabilities")
+    return frozenset([_CAPABILITIES[each] for each in told if each in _CAPABILITIES])
 
 
 def introductions_in(source: Mapping[str, Any]) -> tuple[Introduction, ...]:

@@ -15,7 +15,7 @@ from pye2core.errors import MessageRejected
 from pye2core.messages import upper_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=Enum)
@@ -26,15 +26,21 @@ def optional(source: Mapping[str, Any], key: str, kind: type[_T]) -> _T | None:
     value = source.get(key)
     if value is None or type(value) is kind:
         return value
-    raise misshapen(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
+    raise _of_another_type(key, value, kind)
 
 
 def required(source: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     """What is there under a key, of this very type."""
-    value = optional(source, key, kind)
+    value = source.get(key)
+    if type(value) is kind:
+        return value
     if value is None:
         raise misshapen(f"{key} is missing")
-    return value
+    raise _of_another_type(key, value, kind)
+
+
+def _of_another_type(key: str, value: object, kind: type) -> MessageRejected:
+    return misshapen(f"{key} is a {type(value).__name__}, not a {kind.__name__}")
 
 
 def name_at(source: Mapping[str, Any], key: str) -> str:
@@ -57,7 +63,7 @@ def settings_at(source: Mapping[str, Any], key: str) -> dict[str, Any]:
 def maps_at(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """A list of maps."""
     items = required(source, key, list)
-    if not all(type(each) is dict for each in items):
+    if not _all_are(dict, items):
         raise misshapen(f"{key} is not a list of maps")
     return items
 
@@ -65,7 +71,7 @@ def maps_at(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 def texts_at(source: Mapping[str, Any], key: str) -> list[str]:
     """A list of texts."""
     items = required(source, key, list)
-    if not all(type(each) is str for each in items):
+    if not _all_are(str, items):
         raise misshapen(f"{key} is not a list of texts")
     return items
 
@@ -73,9 +79,13 @@ def texts_at(source: Mapping[str, Any], key: str) -> list[str]:
 def texts_by_name_at(source: Mapping[str, Any], key: str) -> dict[str, str]:
     """A map of texts."""
     items = required(source, key, dict)
-    if not all(type(each) is str for each in items.values()):
+    if not _all_are(str, items.values()):
         raise misshapen(f"{key} is not a map of texts")
     return items
+
+
+def _all_are(kind: type, items: Iterable[Any]) -> bool:
+    return {kind}.issuperset(map(type, items))
 
 
 def moment_at(source: Mapping[str, Any], key: str) -> datetime | None:

@@ -6,7 +6,6 @@ gives a :class:`NativeSealedMessage` or raises ``MessageRejected``, and so do it
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
@@ -15,13 +14,12 @@ from pye2_native_wire.commands import command_from
 from pye2_native_wire.layout import SIGNATURE_BYTES, Kind, read_header
 from pye2_native_wire.node_messages import heartbeat_from, notification_from, payload_from
 from pye2_native_wire.sealing import decrypted
-from pye2_native_wire.signing import FOR_MESSAGE, check_signature
+from pye2_native_wire.signing import FOR_MESSAGE, check_signature, digest_of
 from pye2_native_wire.times import LONGEST_COMMAND
 from pye2_native_wire.values import misshapen, unpacked
 from pye2_wire.reports import own_fields
 from pye2core.abc import SealedMessage
 from pye2core.errors import BadSignature, MessageRejected
-from pye2core.identity import same_address
 from pye2core.messages import Origin, Requester
 
 if TYPE_CHECKING:
@@ -109,8 +107,7 @@ class NativeSealedMessage(SealedMessage):
 
     def _hash(self) -> bytes:
         if self._hashed is None:
-            signed = FOR_MESSAGE + self._data[:-SIGNATURE_BYTES]
-            self._hashed = hashlib.sha256(signed).digest()
+            self._hashed = digest_of(FOR_MESSAGE, memoryview(self._data)[:-SIGNATURE_BYTES])
         return self._hashed
 
     def own_fields(self, payload: PayloadMessage) -> Mapping[str, Any]:
@@ -163,12 +160,12 @@ class NativeSealedMessage(SealedMessage):
                 reason="expired",
             )
 
-    def _body(self, identity: Identity) -> bytes:
-        body = self._data[self._body_at : -SIGNATURE_BYTES]
+    def _body(self, identity: Identity) -> bytes | memoryview:
+        body = memoryview(self._data)[self._body_at : -SIGNATURE_BYTES]
         receiver = self.header.receiver
         if receiver is None:
             return body
-        if not same_address(receiver.address, identity.address):
+        if receiver.address != identity.address:
             raise MessageRejected(
                 f"it is encrypted for {receiver.address}, not for {identity.address}",
                 reason="decryption",

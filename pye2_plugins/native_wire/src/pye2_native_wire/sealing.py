@@ -37,6 +37,9 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 FOR_CONTENT_KEY: Final = b"pye2-native-wire 1 content key\0"
 FOR_MESSAGE_KEY: Final = b"pye2-native-wire 1 message key\0"
 
+TAG_BYTES: Final = 16
+"""By so much a body is longer when it is encrypted."""
+
 _CONTENT_KEY_BYTES = 32
 _NONCE = bytes(12)
 """A message's key encrypts one message only."""
@@ -159,12 +162,21 @@ class IncomingKeys:
         self._keys.clear()
 
 
-def encrypted(body: bytes, content_key: bytes, header: bytes) -> bytes:
-    """A body that only the receiver can read, bound to its header."""
-    return AESGCM(_message_key(content_key, header)).encrypt(_NONCE, body, header)
+def encrypt_into(
+    room: memoryview, body: bytes | memoryview, content_key: bytes, header: bytes
+) -> None:
+    """Write a body that only the receiver can read, bound to its header.
+
+    Args:
+        room: where to; :data:`TAG_BYTES` longer than the body.
+        body: what to encrypt.
+        content_key: 32 bytes.
+        header: what it is bound to.
+    """
+    AESGCM(_message_key(content_key, header)).encrypt_into(_NONCE, body, header, room)
 
 
-def decrypted(data: bytes, content_key: bytes, header: bytes) -> bytes:
+def decrypted(data: bytes | memoryview, content_key: bytes, header: bytes) -> bytes:
     """The body.
 
     Raises:

@@ -127,6 +127,9 @@ class NativeSerializer(Serializer):
     @property
     def _speech(self) -> Speech:
         """What reads and writes messages, from the first one on: it takes memory."""
+        return self._begun or self._begin()
+
+    def _begin(self) -> Speech:
         with self._lock:
             if self._begun is None:
                 from pye2_native_wire.speech import Speech

@@ -7,6 +7,7 @@ only the smaller is taken, so that nobody can change a signature that is good in
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -23,9 +24,17 @@ _ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D03641
 _HALF = 32
 
 
-def signature_of(data: bytes, identity: Identity) -> bytes:
-    """The 64 bytes of a signature; ``data`` begins with what it is for."""
-    r, s = decode_dss_signature(identity.sign(data))
+def digest_of(purpose: bytes, *data: bytes | memoryview) -> bytes:
+    """The SHA-256 of what is signed: what the signature is for, and the bytes themselves."""
+    hashed = hashlib.sha256(purpose)
+    for each in data:
+        hashed.update(each)
+    return hashed.digest()
+
+
+def signature_of(digest: bytes, identity: Identity) -> bytes:
+    """The 64 bytes of a signature of what has this SHA-256."""
+    r, s = decode_dss_signature(identity.sign_digest(digest))
     s = min(s, _ORDER - s)
     return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 

@@ -6,17 +6,18 @@ parsed: who only introduces itself needs none of it.
 
 from __future__ import annotations
 
+import io
 import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pye2_native_wire.commands import command_map
 from pye2_native_wire.keys import in_one_spelling
-from pye2_native_wire.layout import Header, Kind, header_bytes
+from pye2_native_wire.layout import SIGNATURE_BYTES, Header, Kind, header_bytes
 from pye2_native_wire.node_messages import heartbeat_map, notification_map, payload_map
 from pye2_native_wire.sealed import parsed
-from pye2_native_wire.sealing import IncomingKeys, OutgoingKeys, encrypted
-from pye2_native_wire.signing import FOR_MESSAGE, signature_of
+from pye2_native_wire.sealing import TAG_BYTES, IncomingKeys, OutgoingKeys, encrypt_into
+from pye2_native_wire.signing import FOR_MESSAGE, digest_of, signature_of
 from pye2_native_wire.values import packed
 from pye2_wire.unsendable import UnsendableValue
 from pye2core.messages import (
@@ -117,10 +118,7 @@ class Speech:
         body = packed(_body_of(message))
         key = None if encrypt_for is None else self._key_for(encrypt_for, identity)
         header = header_bytes(self._header(message, identity, key))
-        if key is not None:
-            body = encrypted(body, key.content_key, header)
-        said = FOR_MESSAGE + header + body
-        return said[len(FOR_MESSAGE) :] + signature_of(said, identity)
+        return _sealed(header, body, None if key is None else key.content_key, identity)
 
     def _key_for(self, receiver: str, identity: Identity) -> OutgoingKey:
         address = in_one_spelling(receiver)
@@ -168,6 +166,23 @@ class Speech:
                 path="name",
             )
         return self._node_name
+
+
+def _sealed(
+    header: bytes, body: memoryview, content_key: bytes | None, identity: Identity
+) -> bytes:
+    """A message; its body, which may be millions of bytes, is written once, to where it stays."""
+    end = len(header) + len(body) + (0 if content_key is None else TAG_BYTES)
+    made = io.BytesIO(header)
+    made.seek(end + SIGNATURE_BYTES - 1)
+    made.write(b"\0")  # makes room for all of it
+    with made.getbuffer() as room:
+        if content_key is None:
+            room[len(header) : end] = body
+        else:
+            encrypt_into(room[len(header) : end], body, content_key, header)
+        room[end:] = signature_of(digest_of(FOR_MESSAGE, room[:end]), identity)
+    return made.getvalue()
 
 
 def _body_of(message: Message) -> dict[str, Any]:

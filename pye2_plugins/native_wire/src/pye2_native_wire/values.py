@@ -42,6 +42,9 @@ LONGEST_DECIMAL: Final = 1024
 INTEGER_TYPE: Final = 1
 DECIMAL_TYPE: Final = 2
 
+_BUFFER: Final = 16 * 1024
+"""Bytes that msgpack begins with. With its own megabyte, the system is asked for each body."""
+
 _DECIMAL = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]+)?(?:E[+-][0-9]+)?|Infinity)|NaN")
 
 _AS_THEY_ARE = frozenset({str, float, bool, type(None), bytes})
@@ -62,8 +65,8 @@ def unsendable(problem: str, steps: list[str | int]) -> UnsendableValue:
 # --- to bytes -------------------------------------------------------------------------------------
 
 
-def packed(body: dict[str, Any]) -> bytes:
-    """The bytes of a body.
+def packed(body: dict[str, Any]) -> memoryview:
+    """The bytes of a body, where MessagePack wrote them: they may be millions.
 
     Tuples become lists, keys texts as in PyE2's dialect, numpy's numbers and arrays numbers and
     lists (numpy is not imported for that). A moment arrives as the same moment in UTC; one that
@@ -72,11 +75,13 @@ def packed(body: dict[str, Any]) -> bytes:
     Raises:
         UnsendableValue: it holds something else; says where.
     """
+    packer = msgpack.Packer(datetime=True, autoreset=False, buf_size=_BUFFER)
     try:
-        data: bytes = msgpack.packb(_carried_map(body, NESTING_LIMIT), datetime=True)
+        packer.pack(_carried_map(body, NESTING_LIMIT))
     except Unsendable as problem:
         raise problem.refusal(_CARRIED) from problem.__cause__
-    return data
+    written: memoryview = packer.getbuffer()
+    return written
 
 
 def _carried_map(value: dict[Any, Any], levels: int) -> dict[str, Any]:
@@ -200,7 +205,7 @@ def misshapen(problem: str) -> MessageRejected:
     )
 
 
-def unpacked(data: bytes) -> dict[str, Any]:
+def unpacked(data: bytes | memoryview) -> dict[str, Any]:
     """The body that these bytes are.
 
     Raises:
@@ -237,12 +242,14 @@ class _Containers:
         """A list, unless it is one too many."""
         self.count += 1
         if self.count > MOST_CONTAINERS:
-            raise misshapen(f"its body has more than {MOST_CONTAINERS:,} lists and maps")
+            raise _too_many()
         return items
 
     def map_of(self, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
-        """A map whose keys are texts, each of them once."""
-        self.counted(pairs)
+        """A map whose keys are texts, each of them once, unless it is one too many."""
+        self.count += 1
+        if self.count > MOST_CONTAINERS:
+            raise _too_many()
         made = dict(pairs)
         if len(made) != len(pairs):
             raise misshapen("a map in its body has a key twice")
@@ -250,6 +257,10 @@ class _Containers:
             if type(key) is not str:
                 raise misshapen("a map in its body has a key that is no text")
         return made
+
+
+def _too_many() -> MessageRejected:
+    return misshapen(f"its body has more than {MOST_CONTAINERS:,} lists and maps")
 
 
 def _extension(kind: int, data: bytes) -> int | Decimal:

@@ -28,9 +28,9 @@ class CoincurveSigningKey:
         """The public key: a compressed point, 33 bytes."""
         return self._key.public_key.format(compressed=True)
 
-    def sign(self, data: bytes) -> bytes:
-        """Sign the SHA-256 of `data`; return the signature in DER, with a small s."""
-        return self._key.sign(data)
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign what has this SHA-256; return the signature in DER, with a small s."""
+        return self._key.sign(digest, hasher=None)
 
 
 def signing_key(private_value: int) -> CoincurveSigningKey:

@@ -18,7 +18,6 @@ from pye2core.identity.curve import decode_signature, encode_signature, low_s
 name = "cryptography"
 
 _SIGNERS_REMEMBERED = 1024
-_ECDSA_SHA256 = ec.ECDSA(SHA256())
 _ECDSA_DIGEST = ec.ECDSA(Prehashed(SHA256()))
 
 
@@ -33,9 +32,9 @@ class CryptographySigningKey:
         """The public key: a compressed point, 33 bytes."""
         return self._key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
 
-    def sign(self, data: bytes) -> bytes:
-        """Sign the SHA-256 of `data`; return the signature in DER, with a small s."""
-        r, s = decode_signature(self._key.sign(data, _signature_algorithm()))
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign what has this SHA-256; return the signature in DER, with a small s."""
+        r, s = decode_signature(self._key.sign(digest, _signature_algorithm()))
         return encode_signature(r, low_s(s))
 
 
@@ -61,7 +60,7 @@ def _parsed(public_key: bytes) -> ec.EllipticCurvePublicKey:
 @cache
 def _signature_algorithm() -> ec.ECDSA:
     try:
-        return ec.ECDSA(SHA256(), deterministic_signing=True)
+        return ec.ECDSA(Prehashed(SHA256()), deterministic_signing=True)
     except UnsupportedAlgorithm:
         # OpenSSL before 3.2: its random nonces are as valid, the bytes differ each time.
-        return _ECDSA_SHA256
+        return _ECDSA_DIGEST

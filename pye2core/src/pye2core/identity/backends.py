@@ -29,8 +29,8 @@ class SigningKey(Protocol):
         """The public key: a compressed point, 33 bytes."""
         ...
 
-    def sign(self, data: bytes) -> bytes:
-        """Sign the SHA-256 of `data`; return the signature in DER, with a small s."""
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign what has this SHA-256; return the signature in DER, with a small s."""
         ...
 
 

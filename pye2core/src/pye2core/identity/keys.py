@@ -6,7 +6,6 @@ shared keys section 4. What is said in messages is no business of this room: it 
 """
 
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 
 from attrs import field, frozen
 
@@ -96,13 +95,11 @@ class Identity:
         Raises:
             IdentityError: The words came as one string.
         """
-        import hashlib
-
         if isinstance(words, str):
             raise IdentityError(
                 "The words of a key came as one string, not as a list. Split it: words.split()."
             )
-        digest = hashlib.sha256(";".join(words).encode()).digest()
+        digest = _sha256(";".join(words).encode())
         return cls(int.from_bytes(digest, "big") % ORDER)
 
     @classmethod
@@ -142,7 +139,18 @@ class Identity:
         Returns:
             The signature in DER, at most 72 bytes; the same data gives the same signature.
         """
-        return self._signing_key.sign(data)
+        return self.sign_digest(_sha256(data))
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """As `sign`, for who has the SHA-256 of the bytes already.
+
+        Args:
+            digest: 32 bytes.
+
+        Returns:
+            The signature in DER, at most 72 bytes.
+        """
+        return self._signing_key.sign_digest(digest)
 
     def shared_key(self, peer: Address) -> bytes:
         """Return the key that only this identity and the peer can know.
@@ -183,7 +191,7 @@ def verify(address: Address, signature: bytes, data: bytes) -> None:
             f"What should be a signature of {address!r} is malformed: {error}. Do not trust what "
             "it came with: it was damaged on its way, or its sender speaks another protocol."
         ) from error
-    _require_signed(public_key, address, r, s, sha256(data).digest())
+    _require_signed(public_key, address, r, s, _sha256(data))
 
 
 def verify_numbers(address: Address, r: int, s: int, digest: bytes) -> None:
@@ -215,3 +223,9 @@ def _require_signed(public_key: bytes, address: Address, r: int, s: int, digest:
             f"The signature is not that of {address!r} on these bytes. Do not trust what it came "
             "with: it was changed on its way, or signed by somebody else."
         )
+
+
+def _sha256(data: bytes) -> bytes:
+    import hashlib  # 3 ms, of which a program that only imports the kernel has no use
+
+    return hashlib.sha256(data).digest()

@@ -29,7 +29,7 @@ DETAILS_SENT_TO = "DETAILS_SENT_TO"
 full; by this name users read it, in any dialect: no wire name."""
 
 
-@frozen
+@frozen(slots=False)  # one for every message that is received: twice as fast to make
 class Origin:
     """Where a received message came from.
 
@@ -112,7 +112,7 @@ CommandBody = (
 command, a pipeline's name, or nothing."""
 
 
-@frozen
+@frozen(slots=False)  # one for every message that is received: twice as fast to make
 class Command:
     """A message from a client to a node.
 
