@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -48,6 +48,20 @@ def test_what_was_read_ahead_is_announced_because_no_selector_sees_it(
     assert ours.has_more
     ours.recv(1)
     assert not ours.has_more
+
+
+def test_however_much_is_asked_for_no_more_room_is_made_than_is_worth_it() -> None:
+    asked = []
+
+    class Connected:
+        def recv(self, size: int) -> bytes:
+            asked.append(size)
+            return b"x"
+
+    reading = BufferedSocket(cast("socket.socket", Connected()))
+
+    assert reading.recv(2**28) == b"x"
+    assert asked == [256 * 1024]
 
 
 def test_nothing_to_read_is_told_as_the_socket_tells_it(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pye2_mqtt.buffered_socket import BufferedSocket
 from pye2core.abc import Channel, ConnectionState
 from pye2core.errors import (
     BrokerUnreachable,
@@ -49,6 +50,25 @@ def test_payloads_and_inboxes_have_connections_of_their_own(scripted, client):
     assert b"naeural/0xai_A/payloads" in inboxes.await_packet(PUBLISH)
     assert b"/notif" in main.await_packet(PUBLISH)
     assert b"/config" in main.await_packet(PUBLISH)
+
+
+def test_what_is_left_of_a_large_message_is_not_copied_for_each_piece_that_is_taken(
+    scripted, client, monkeypatch
+):
+    main, *_ = established(scripted, client)
+    handed = []
+    send = BufferedSocket.send
+    monkeypatch.setattr(
+        BufferedSocket, "send", lambda ours, data: handed.append(data) or send(ours, data)
+    )
+    large = bytes(range(256)) * 64 * 1024
+
+    client.transport.publish(CONFIG, large)
+
+    assert main.await_packet(PUBLISH)[2 + len(TOPIC) + 2 :] == large
+    pieces = [each for each in handed if len(each) > 64 * 1024]
+    assert len(pieces) > 1
+    assert len({id(each.obj) for each in pieces}) == 1
 
 
 def test_a_large_payload_that_is_being_written_does_not_hold_up_a_command(scripted, client):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 64 * 1024
 """Bytes that are read or written together; who has more gives or is given them without a copy."""
 
+_AT_MOST = 256 * 1024
+"""Bytes that are asked for together. Python makes room for all that is asked for, each time anew:
+for the rest of a large packet that took three times as long as to read it."""
+
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -58,7 +62,7 @@ class BufferedSocket:
         """
         if self._given == len(self._ahead):
             if buffer_size >= _AT_ONCE:
-                return self._received(buffer_size)
+                return self._received(min(buffer_size, _AT_MOST))
             self._ahead = self._received(_AT_ONCE)
             self._given = 0
         start, self._given = self._given, min(self._given + buffer_size, len(self._ahead))

@@ -21,7 +21,8 @@ from pye2_mqtt.connection import Connection
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pye2_mqtt.connection import Endpoint, Inbound
+    from pye2_mqtt.client import Endpoint
+    from pye2_mqtt.connection import Inbound
     from pye2core.clock import Clock
 
 _SHORTEST_WAIT = 0.001

@@ -14,18 +14,16 @@ from __future__ import annotations
 import functools
 import logging
 import selectors
-import socket
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import paho.mqtt.client as paho
 from attrs import field, frozen
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 
 from pye2_mqtt import failures
-from pye2_mqtt.buffered_socket import BufferedSocket
+from pye2_mqtt.client import client_for
 from pye2_mqtt.receipts import Receipt, Receipts
 from pye2_mqtt.wake import Wake
 from pye2core.errors import TransportError
@@ -34,18 +32,16 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    import paho.mqtt.client as paho
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from pye2core.settings import BrokerAddress
+    from pye2_mqtt.buffered_socket import BufferedSocket
+    from pye2_mqtt.client import BufferedClient, Endpoint
 
 _log = logging.getLogger(__name__)
 
 _HOUSEKEEPING = 5.0
 """Seconds after which paho is asked at the latest whether a ping is due."""
-
-_NO_LIMIT = 0
-"""For paho's count of messages in flight: the kernel bounds what it publishes, and the broker
-acknowledges as fast as it can. With a limit, paho searches all waiting messages at each answer."""
 
 _READ_TOGETHER = 20
 """Packets that are read before any is answered: as many as brokers send before they wait."""
@@ -58,44 +54,6 @@ _LEFT = "the connection is closed"
 
 _NO_SIGN_OF_LIFE = 141
 """What paho calls a broker that left a ping unanswered (MQTT 5's keep alive timeout)."""
-
-
-@frozen
-class Will:
-    """What the broker is to publish when a connection ends without a goodbye.
-
-    Attributes:
-        topic: where.
-        data: the bytes, at most 65,535.
-        qos: how safely; it is never retained.
-    """
-
-    topic: str
-    data: bytes = field(repr=False)
-    qos: int
-
-
-@frozen
-class Endpoint:
-    """Where a connection goes and as whom.
-
-    Attributes:
-        broker: host and credentials.
-        port: the port, never None.
-        client_id: identifies the session at the broker.
-        clean: whether the broker forgets the session when the connection ends.
-        keepalive: seconds of silence after which the two sides ask each other for a sign of life.
-        tls: checks the broker's certificate; None for an unencrypted connection.
-        will: announces the connection's loss; None for no announcement.
-    """
-
-    broker: BrokerAddress
-    port: int
-    client_id: str
-    clean: bool
-    keepalive: int
-    tls: ssl.SSLContext | None = None
-    will: Will | None = None
 
 
 @frozen
@@ -372,25 +330,8 @@ class Connection:
 
     # --- what paho calls, on the loop's thread ------------------------------------------------
 
-    def _make_client(self) -> _Client:
-        endpoint = self._endpoint
-        client = _Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=endpoint.client_id,
-            clean_session=endpoint.clean,
-            protocol=paho.MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.max_inflight_messages_set(_NO_LIMIT)
-        if endpoint.broker.user is not None:
-            client.username_pw_set(endpoint.broker.user, endpoint.broker.password)
-        if endpoint.tls is not None:
-            client.tls_set_context(endpoint.tls)
-        if endpoint.will is not None:
-            client.will_set(endpoint.will.topic, endpoint.will.data, endpoint.will.qos)
-        client.on_socket_open = _send_at_once
-        client.on_socket_register_write = _leave_writing_to_loop
+    def _make_client(self) -> BufferedClient:
+        client = client_for(self._endpoint)
         client.on_connect = self._answered
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
@@ -496,20 +437,6 @@ class Connection:
         )
 
 
-class _Client(paho.Client):
-    """paho's client, on a socket with buffers."""
-
-    def _create_socket(self) -> BufferedSocket:
-        # Nothing public lets one give paho a socket.
-        return BufferedSocket(cast("socket.socket", super()._create_socket()))
-
-    @property
-    def connected(self) -> BufferedSocket | None:
-        """The socket, while there is a connection."""
-        current = self.socket()
-        return current if isinstance(current, BufferedSocket) else None
-
-
 class _Published(NamedTuple):  # a frozen class of attrs takes longer to make
     """One message, or several of QoS 0 in a row, of which ``info`` is the last one's."""
 
@@ -524,14 +451,6 @@ def _pending() -> Future[None]:
     future: Future[None] = Future()
     future.set_running_or_notify_cancel()
     return future
-
-
-def _send_at_once(_client: paho.Client, _data: Any, connected: Any) -> None:
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _leave_writing_to_loop(_client: paho.Client, _data: Any, _connected: Any) -> None:
-    """Is there so that paho does not write from the publisher's thread, beside the loop."""
 
 
 def _nothing_to_acknowledge() -> None:

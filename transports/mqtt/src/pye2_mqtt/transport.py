@@ -14,7 +14,7 @@ from attrs import evolve
 
 from pye2_mqtt import failures
 from pye2_mqtt.bundle import Bundle
-from pye2_mqtt.connection import Endpoint, Will
+from pye2_mqtt.client import Endpoint, Will
 from pye2_mqtt.plugin import DEFAULT_PORTS, FEATURES
 from pye2_mqtt.topics import Topics
 from pye2core.abc import (
