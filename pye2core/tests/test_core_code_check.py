@@ -241,6 +241,16 @@ def test_a_body_made_a_function_keeps_its_lines():
     assert raised.tb.tb_next.tb_lineno == 3
 
 
+def test_what_is_no_name_of_a_parameter_cannot_become_code():
+    happened = []
+    hostile = ("plugin", "*, other=happened.append(1)", "x): happened.append(2)\ndef g(y")
+
+    tree = as_function(ast.parse("return 1"), parameters=hostile)
+    exec(compile(tree, "<body>", "exec"), {"happened": happened})
+
+    assert happened == []
+
+
 def test_an_empty_body_made_a_function_returns_none():
     namespace: dict = {}
     exec(compile(as_function(ast.parse(""), parameters=PLUGIN), "<body>", "exec"), namespace)

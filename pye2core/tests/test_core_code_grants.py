@@ -159,6 +159,13 @@ def test_what_to_run_can_be_pasted_into_a_shell():
     )
 
 
+def test_options_name_no_module_that_is_granted_with_another():
+    asked = Grants(modules=("PIL", "PIL.Image", "PILOT", "io.text", "io.text.fast"))
+
+    assert asked.as_options() == "--module PIL --module PILOT --module io.text"
+    assert not any(asked.lacking_in(Grants(modules=("PIL", "PILOT", "io.text"))))
+
+
 # --- the check of code ----------------------------------------------------------------------------
 
 

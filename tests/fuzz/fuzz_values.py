@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Flag
 from fractions import Fraction
+from json import JSONDecodeError
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -41,7 +42,15 @@ class Right(Flag):
     WRITE = 2
 
 
-CLASSES = {"I": Instance, "R": Record, "F": Right}
+class Failed(OSError):
+    __slots__ = ("place",)
+
+    def __init__(self, path: str) -> None:
+        super().__init__(2, "gone", path)
+        self.place = [path]
+
+
+CLASSES = {"I": Instance, "R": Record, "F": Right, "E": Failed}
 
 
 def survive(data: bytes) -> None:
@@ -84,6 +93,7 @@ SPECIMENS: list[Any] = [
     *(deque([1], 3), OrderedDict(a=1), Counter("aab"), defaultdict(list, a=[1])),
     *(UUID(int=7), PurePosixPath("/a"), date.min, time(1, 2, tzinfo=UTC), NOON, timedelta(1, 2, 3)),
     *(ZoneInfo("Europe/Paris"), UTC, ValueError("x"), OSError(2, "a", "f")),
+    *(Failed("/a"), JSONDecodeError("no", "doc", 1), ExceptionGroup("g", [Failed("/b")])),
     *(Instance(1, [2]), Record(3), Right(3), Right.READ),
     *(np.arange(3), np.zeros((2, 2), ">f4"), np.array(["a"]), np.array(["2026"], "M8[D]")),
     *(np.zeros(1, [("a", "i1"), ("b", "f8", (2,))]), np.float32(1), np.str_("x"), np.dtype("i2")),

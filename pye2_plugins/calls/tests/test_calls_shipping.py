@@ -8,7 +8,9 @@ import re
 import statistics
 import sys
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Literal, Optional
 
 import numpy as an_alias  # noqa: ICN001 - this test's subject
 import numpy as np
@@ -206,6 +208,17 @@ def test_default_values_that_were_changed_go_as_they_are():
     assert there(remembers)(2) == [1, 2]
 
 
+def logged_as(name):
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return name and function(*args)
+
+        return wrapper
+
+    return decorate
+
+
 def counts_up(n):
     for number in range(n):
         yield number * FACTOR
@@ -219,8 +232,25 @@ def test_a_generator_function_gives_an_iterator_there():
     assert not ship(plain).is_generator
 
 
+@logged_as("items")
+def counts_down(n):
+    yield n
+
+
+def test_a_decorated_generator_function_is_one_and_a_context_manager_is_none():
+    assert ship(counts_down).is_generator
+    assert ship(functools.partial(counts_down, 1)).is_generator
+    assert not ship(doubled).is_generator
+
+
 def greet(plugin, name):
     return f"{plugin.node_id} greets {name}"
+
+
+class Greeter:
+    @classmethod
+    def greet(cls, plugin, name):
+        return cls.__name__, greet(plugin, name)
 
 
 def test_a_first_parameter_called_plugin_is_noted():
@@ -231,6 +261,8 @@ def test_a_first_parameter_called_plugin_is_noted():
     assert ship(functools.partial(greet, name="x")).takes_plugin
     assert not ship(functools.partial(greet, PLUGIN.node_id)).takes_plugin
     assert not ship(plain).takes_plugin
+    assert ship(Greeter.greet).takes_plugin
+    assert make(ship(Greeter.greet)).function(PLUGIN, "x") == ("Greeter", "attic greets x")
 
 
 def uses_given_modules(xs):
@@ -418,6 +450,50 @@ def patterns(text):
 
 def test_compiled_patterns_are_compiled_again():
     assert there(patterns)("a b") == patterns("a b")
+
+
+WORDS = {"all": [WORD], "split": WORD.split, "join": ", ".join}
+NUMBER = int | float
+ALIAS = list[int]
+KINDS = {
+    "alias": ALIAS,
+    "empty": tuple[()],
+    "number": NUMBER,
+    "optional": Optional[Decimal],  # noqa: UP045 - another type than that of the other spelling
+    "called": Callable[[NUMBER], str],
+    "literal": Literal["a", 1],
+    NUMBER: None,
+}
+
+
+def looks_up(text):
+    found = WORDS["all"][0].findall(text), WORDS["split"](text), WORDS["join"](text)
+    return *found, isinstance(1.5, NUMBER), ALIAS(text), KINDS
+
+
+def test_what_a_short_expression_gives_again_may_be_anywhere():
+    assert there(looks_up)("a b") == looks_up("a b")
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [
+        (", ".join, ["a", "b"]),
+        ("{0}-{0}".format, 1),
+        (WORD.sub, ("-", "a b")),
+        ((1, 2).index, 2),
+        (b"aab".count, b"a"),
+        (Decimal("1.5").quantize, Decimal(1)),
+        (operator.methodcaller("split", "a", maxsplit=1), "xaya"),
+        (operator.itemgetter(slice(1, 3)), "abc"),
+        (operator.itemgetter((1, PRICE), "b"), {(1, PRICE): 1, "b": 2}),
+        (list[int], "12"),
+    ],
+)
+def test_methods_of_what_never_changes_and_getters_of_anything_go(function, argument):
+    arguments = argument if function == WORD.sub else (argument,)
+
+    assert there(function)(*arguments) == function(*arguments)
 
 
 def annotated(

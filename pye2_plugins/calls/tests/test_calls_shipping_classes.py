@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import enum
 import functools
+import json
 import linecache
 import sys
 import types
@@ -284,3 +285,69 @@ def test_classes_that_were_typed_into_a_notebook_are_found_the_latest_of_a_name(
     monkeypatch.setitem(sys.modules, "__main__", types.SimpleNamespace(**names))
 
     assert there(names["made"])() == 4
+
+
+class Failed(Exception):
+    pass
+
+
+def test_exceptions_of_the_user_s_are_known_to_both_sides():
+    def fails(x):
+        raise Failed(x)
+
+    shipped = ship(fails)
+    made = make(shipped)
+
+    with pytest.raises(made.classes[f"{__name__}:Failed"]) as caught:
+        made.function([1])
+    back = unpack(pack(caught.value, made.classes), shipped.classes)
+    assert type(back) is Failed
+    assert back.args == ([1],)
+
+
+def test_classes_of_exceptions_and_in_them_are_found():
+    others = [ValueError(3), json.JSONDecodeError("", "", 0)]
+    error = ExceptionGroup("some", [Failed(Point(1, 2)), *others])
+
+    assert classes_in({"failed": error}) == [Failed, Point]
+
+
+def test_classes_have_the_names_there_that_they_have_here(library):
+    text = "from dataclasses import dataclass\n@dataclass\nclass Named:\n    {}\n"
+    library("one", text.format("x: int = 1"))
+    library("other", text.format("y: str = 'y'"))
+    import one
+    import other
+
+    class Local(enum.Enum):
+        A = 1
+
+    def names():
+        both = one.Named, other.Named
+        return [str(each()) for each in both], str(both[1]), Local.__name__, str(Local), Point(3)
+
+    *named, point = there(names)()
+
+    assert repr((*named, point)) == repr(names())
+    assert str(type(point)) == str(Point)
+
+
+def test_a_class_that_is_imported_there_keeps_its_names():
+    made = make(ship(lambda x: json.JSONDecodeError and Counted(x)))
+
+    assert str(made.classes[f"{__name__}:Counted"]) == str(Counted)
+    assert json.JSONDecodeError.__module__ == "json.decoder"
+
+
+class Counted(collections.Counter):
+    pass
+
+
+def test_a_class_reads_the_names_that_its_methods_read():
+    text = "K = 3\nclass Reads:\n    def k(self): return K\ndef reads(): return Reads().k()\n"
+    linecache.cache["<program>"] = (len(text), None, text.splitlines(keepends=True), "<program>")
+    program = {"__name__": "__main__"}  # as a profiler runs it: `__main__` is the profiler's
+    exec(compile(text, "<program>", "exec"), program)
+
+    assert "K" not in vars(sys.modules["__main__"])
+    assert there(program["reads"])() == 3

@@ -225,3 +225,16 @@ def test_files_of_either_kind_of_line_end(library, tmp_path, newline):
     module = __import__(f"ended{len(newline)}")
 
     assert make(ship(module.f)).function() == module.f()
+
+
+def test_why_a_node_does_not_run_it_is_told_in_the_lines_of_the_user_s_file():
+    shipped = ship(work)
+    line = shipped.source.split("\n").index("def divide(x):") + 1
+    row = divide.__code__.co_firstlineno
+
+    told = shipped.problems_in_users_lines(f"bad: line {line}: no; line {line + 1}: in line 1: no")
+
+    assert told == f"bad: {__file__}:{row}: no; {__file__}:{row + 1}: in line 1: no"
+    assert shipped.problems_in_users_lines("line 0: no; line 99999: no") == (
+        "line 0: no; line 99999: no"
+    )

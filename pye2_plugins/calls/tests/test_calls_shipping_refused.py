@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pye2_calls.shipping import ship
+from pye2core import Session, remote
 from pye2core.errors import CodeError, CodeRefused
 
 LOCK = threading.Lock()
@@ -52,6 +53,28 @@ def test_a_refusal_names_the_thing_the_place_and_the_way_out():
         " another machine: calls share no memory, do without\n"
         "      with LOCK:"
     )
+
+
+def calls_from_there():
+    with Session() as session:
+        return session.submit(len, "abc").result()
+
+
+def test_a_function_that_makes_a_session_of_its_own_is_told_so_once():
+    told = refused(calls_from_there)
+
+    assert "has a problem:" in told
+    assert "`Session` is this program's own connection" in told
+    assert "call it from here" in told
+
+
+@remote(timeout=60)
+def marked():
+    return 1
+
+
+def test_what_marks_a_function_stays_here():
+    assert "remote" not in ship(marked).source
 
 
 def test_a_refusal_can_be_used_by_a_program():
@@ -236,6 +259,27 @@ def test_modules_of_the_user_s_are_not_imported_inside_a_function():
     message = refused(imports_inside)
 
     assert "your module `shipping_support` is not on the node: import it at the top" in message
+    assert "it has a problem:" in message  # and no grant would help
+    assert "grants" not in message
+
+
+def test_relative_imports_inside_a_function_are_told_once(library, tmp_path):
+    library("relative/__init__", "")
+    library("relative/near", "def near(): return 1")
+    library("relative/far", "def f():\n    from .near import near\n    return near()\n")
+    import relative.far
+
+    def g():
+        from . import near
+
+        return near
+
+    message = refused(relative.far.f)
+
+    assert "your module `.near` is not on the node" in message
+    assert "it has a problem:" in message
+    assert "your module `.` is not on the node" in refused(g)
+    assert "it has a problem:" in refused(g)
 
 
 def test_a_module_of_the_user_s_that_is_used_as_a_whole_is_refused(library):
@@ -356,7 +400,9 @@ def test_programs_typed_into_a_console_that_keeps_no_text_are_refused(tmp_path):
     names = {"__name__": "__main__"}
     exec(code, names)
 
-    assert "(<stdin>), so there is nothing to send: put it in a file" in refused(names["typed"])
+    message = refused(names["typed"])
+    assert "(<stdin>), so there is nothing to send: put it in a file" in message
+    assert "or in a notebook's cell that begins with no `%%`" in message  # as under %%time
 
 
 def test_too_much_code_is_refused(library):

@@ -246,3 +246,17 @@ def test_a_record_has_as_many_items_as_its_class_has_fields():
 
     with pytest.raises(ValueNotReadable, match="3 fields, not 2"):
         unpack(pack(Point(1, 2), CLASSES), {"m:Point": Three})
+
+
+class Marked(Point):
+    """Has room for attributes besides its fields."""
+
+
+def test_a_named_tuple_with_more_than_its_fields_is_refused_instead_of_losing_it():
+    known = {"m:Marked": Marked}
+    value = Marked(1, 2)
+
+    assert type(unpack(pack(value, known), known)) is Marked
+    value.mark = "lost"
+    with pytest.raises(ValueNotCarried, match=r"the value\[0\] is a named tuple with .*\(mark\)"):
+        pack([value], known)

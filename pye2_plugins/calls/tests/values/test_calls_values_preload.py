@@ -89,7 +89,8 @@ def test_without_pandas_its_values_are_refused_with_the_reason():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
 
-    assert "something of pandas, which cannot be imported here: install it" in out.stdout
+    assert "something of pandas, which cannot be imported here: have it installed" in out.stdout
+    assert 'grants={"modules": ["pandas"]}' in out.stdout
 
 
 def test_importing_the_package_imports_neither_numpy_nor_pandas():

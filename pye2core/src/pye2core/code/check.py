@@ -97,6 +97,8 @@ def as_function(
 ) -> ast.Module:
     """Make the parsed body the body of one function, each node keeping its line.
 
+    No name becomes text: one that is none could otherwise hold code that nobody has checked.
+
     Example:
         >>> tree = as_function(ast.parse("return plugin + 1"), parameters=("plugin",))
         >>> namespace = {}
@@ -104,9 +106,11 @@ def as_function(
         >>> namespace["custom_code"](1)
         2
     """
-    module = ast.parse(f"def {name}({', '.join(parameters)}): pass", FILE_NAME)
+    module = ast.parse("def function(): pass", FILE_NAME)
     definition = module.body[0]
     assert isinstance(definition, ast.FunctionDef)
+    definition.name = name
+    definition.args.args = [ast.copy_location(ast.arg(each), definition) for each in parameters]
     if tree.body:
         definition.body = tree.body
     return module

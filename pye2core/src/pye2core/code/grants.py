@@ -126,7 +126,7 @@ class Grants(NamedTuple):
             "--folder": self.folders,
             "--folder-rw": self.folders_rw,
             "--device": self.devices,
-            "--module": self.modules,
+            "--module": _outermost(self.modules),
         }
         network = ["--network"] if self.network else []
         told = [f"{name} {_quoted(each)}" for name, entries in lists.items() for each in entries]
@@ -237,6 +237,11 @@ def _in_order(grants: Grants) -> Grants:
         tuple(sorted(readable)),
         *(tuple(sorted(set(each))) for each in (grants.folders_rw, grants.devices, grants.modules)),
     )
+
+
+def _outermost(modules: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are in none of the others, which are granted with all that is in them."""
+    return tuple(each for each in modules if not any(each.startswith(f"{m}.") for m in modules))
 
 
 def _quoted(text: str) -> str:

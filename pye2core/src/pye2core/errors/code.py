@@ -47,9 +47,13 @@ class SandboxDied(CodeError):
     Attributes:
         code: its exit code, if it exited.
         signal: the signal that ended it, if one did.
+        reason: how it ended, without what it printed; empty where that is not known.
     """
 
-    def __init__(self, message: str, *, code: int | None, signal: int | None) -> None:
+    def __init__(
+        self, message: str, *, code: int | None, signal: int | None, reason: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.signal = signal
+        self.reason = reason

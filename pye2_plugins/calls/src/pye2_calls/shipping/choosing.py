@@ -7,13 +7,12 @@ stands for it, so that all of it can be told at once.
 
 from __future__ import annotations
 
+import ast
 import collections
 import contextlib
 import functools
 import inspect
 import itertools
-import operator
-import re
 import sys
 import weakref
 from keyword import iskeyword
@@ -25,11 +24,13 @@ from types import (
     ModuleType,
     WrapperDescriptorType,
 )
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from pye2_calls.shipping import origins, refusals
+from pye2_calls.shipping import expressions, origins, refusals
 from pye2_calls.shipping.annotations import Annotations
+from pye2_calls.shipping.expressions import expression_of
 from pye2_calls.shipping.instances import classes_in, is_carried
+from pye2_calls.shipping.later import set_later, watch_of
 from pye2_calls.shipping.literals import literal_of
 from pye2_calls.shipping.refusals import Complaint, Place
 from pye2_calls.shipping.surroundings import Surroundings, around_class, around_function
@@ -53,7 +54,15 @@ if TYPE_CHECKING:
 
 _CACHED: Final = type(functools.cache(len))
 _METHODS: Final = (MethodType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
-_CODE: Final = (FunctionType, type, ModuleType, functools.partial, _CACHED, *_METHODS)
+_CODE: Final = (
+    FunctionType,
+    type,
+    ModuleType,
+    functools.partial,
+    _CACHED,
+    *expressions.KINDS,
+    *_METHODS,
+)
 _NOTHING: Final = object()
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     list: ("[", "]"),
@@ -93,9 +102,6 @@ class Choices:
             (functools.partial, self._partial),
             (_CACHED, self._wrapped),
             (_METHODS, self._method),
-            (re.Pattern, self._pattern),
-            (TypeVar, self._type_variable),
-            ((operator.itemgetter, operator.attrgetter), self._getter),
         )
 
     def thing(
@@ -185,25 +191,14 @@ class Choices:
     # --- code -------------------------------------------------------------------------------------
 
     def _code(self, found: Any, name: str, place: Place) -> Thing | None:
+        expression = expression_of(found, name, self._parts_at(place))
+        if expression is not None:
+            return expression
         for kinds, choose in self._choices:
             if isinstance(found, kinds):
                 return choose(found, name, place)
         way = origins.way_to(found) if callable(found) else None
         return self._import_from(*way, name, found) if way is not None else None
-
-    def _pattern(self, found: re.Pattern[Any], name: str, place: Place) -> Thing:
-        return self._called(re.compile, name, place, f"({found.pattern!r}, {int(found.flags)})")
-
-    def _type_variable(self, found: TypeVar, name: str, place: Place) -> Thing:
-        return self._called(TypeVar, name, place, f"({found.__name__!r})")
-
-    def _getter(self, found: Any, name: str, place: Place) -> Thing:
-        kind, arguments = found.__reduce__()
-        return self._called(kind, name, place, f"(*{arguments!r})")
-
-    def _called(self, function: Any, name: str, place: Place, arguments: str) -> Thing:
-        made_by = self.thing(function, function.__name__, place)
-        return Expression(name, (made_by, arguments), f"{function.__name__} {name}")
 
     def _function(self, found: FunctionType, name: str, place: Place) -> Thing:
         if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
@@ -253,7 +248,7 @@ class Choices:
         if isinstance(found, _CACHED):
             options = ", ".join(f"{key}={value}" for key, value in found.cache_parameters().items())
             by: tuple[Any, str] = functools.lru_cache, f"({options})"
-        elif found.__code__.co_qualname.startswith("contextmanager."):
+        elif is_of_contextmanager(found):
             by = contextlib.contextmanager, ""
         else:
             home = found.__globals__.get("__name__", found.__code__.co_filename)
@@ -311,7 +306,16 @@ class Choices:
             if _is_made_record(found):
                 return self._record(found, name, place)
             return self.refuse(place, str(error), name)
-        return self._define(id(found), name, written, around)
+        made = self._define(id(found), name, written, around)
+        self._set_later(made, found, place)
+        return made
+
+    def _set_later(self, made: Definition, found: type, place: Place) -> None:
+        definition = made.written.tree.body[0]
+        assert isinstance(definition, ast.ClassDef)
+        for attribute, value in set_later(found, definition).items():
+            made.later[attribute] = self._part(value, f"{found.__name__}_{attribute}", place)
+        self.watched.append(watch_of(found))
 
     def _known_class(self, found: type, made: Thing) -> Known:
         wire_name = base = f"{found.__module__}:{found.__qualname__}"
@@ -349,14 +353,14 @@ class Choices:
         return self.refuse(place, refusals.is_method(found, name), name)
 
     def _partial(self, found: functools.partial[Any], name: str, place: Place) -> Thing:
-        arguments = [("", str(number), each) for number, each in enumerate(found.args, 1)]
-        arguments += [(f"{key}=", key, value) for key, value in found.keywords.items()]
         self._watch_container(found.keywords)
         function = self.thing(found.func, getattr(found.func, "__name__", name), place)
-        parts: list[str | Thing] = [self.thing(functools.partial, "partial", place), "(", function]
-        for key, label, value in arguments:
-            parts += [f", {key}", self._part(value, f"{name}_{label}", place)]
-        return Expression(name, (*parts, ")"), f"partial {name}")
+        maker = self.thing(functools.partial, "partial", place)
+        given = expressions.arguments(found.args, found.keywords, name, self._parts_at(place))
+        return Expression(name, (maker, "(", function, *given, ")"), f"partial {name}")
+
+    def _parts_at(self, place: Place) -> Callable[[Any, str], str | Thing]:
+        return lambda value, name: self._part(value, name, place)
 
     def _part(self, value: Any, name: str, place: Place) -> str | Thing:
         """What stands for a value in an expression."""
@@ -391,6 +395,12 @@ class Choices:
         self._open.discard(id(found))
         opening, closing = _BRACKETS[type(found)]
         return Expression(name, (opening, *parts, closing), f"{type(found).__name__} {name}")
+
+
+def is_of_contextmanager(found: Any) -> bool:
+    """Whether ``contextlib.contextmanager`` made a function."""
+    code = getattr(found, "__code__", None)
+    return code is not None and code.co_qualname.startswith("contextmanager.")
 
 
 def _owner_of(found: Any) -> type | None:

@@ -16,7 +16,7 @@ from pye2_calls.shipping.reads import (
     reads_of,
 )
 from pye2_calls.shipping.refusals import Complaint, Place
-from pye2_calls.shipping.surroundings import MISSING, Surroundings
+from pye2_calls.shipping.surroundings import MISSING, Surroundings, is_just
 from pye2_calls.shipping.things import Definition, Module, Space, Thing
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class Finder(Choices):
         for found in imports_inside(written):
             if found.level or origins.is_users(found.module):
                 place = Place(written.file, written.first_line + found.line - 1, asker)
-                name = "." * found.level + found.module
-                self.complaints.append(Complaint(place, refusals.is_imported_inside(name), name))
+                message = refusals.is_imported_inside("." * found.level + found.module)
+                self.complaints.append(Complaint(place, message, found.module or "."))
                 continue
             self.import_(found.module)
             for name in found.names:
@@ -96,6 +96,18 @@ class Finder(Choices):
                 self._use_part(thing, read.path)
             elif isinstance(thing, Space):
                 self._use_member(thing, found, read, place)
+            elif isinstance(thing, Definition) and read.path:
+                self._use_attribute(thing, found, read.path[0], place)
+
+    def _use_attribute(self, made: Definition, found: Any, name: str, place: Place) -> None:
+        """Set on a function what was set on it here, as far as it is used."""
+        if made.is_class or name.startswith("__") or name not in vars(found):
+            return
+        value = vars(found)[name]
+        is_value = is_just(value)
+        self.watched.append(lambda: is_value(vars(found).get(name, MISSING)))
+        if name not in made.later:
+            made.later[name] = self._part(value, f"{made.preferred}_{name}", place)
 
     def _use_part(self, thing: Module, path: tuple[str, ...]) -> None:
         """Import what is below a module and not imported with it."""

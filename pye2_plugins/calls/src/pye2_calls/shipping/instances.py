@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from pye2_calls.values.exceptions import inside, name_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +19,7 @@ _ATOMS: Final = (str, bytes, bytearray, int, float, complex, bool, type(None), t
 
 
 def classes_in(value: object) -> list[type]:
-    """The dataclasses, attrs classes, named tuples and enumerations that a value has instances of.
+    """The dataclasses, attrs classes, named tuples, enumerations and errors in a value.
 
     Each once, in the order in which they are met.
 
@@ -42,7 +44,8 @@ def classes_in(value: object) -> list[type]:
 def is_carried(kind: type) -> bool:
     """Whether instances of a class can travel, if both sides know it."""
     is_record = issubclass(kind, tuple) and hasattr(kind, "_fields")
-    return is_record or issubclass(kind, Enum) or _has_fields(kind)
+    is_error = issubclass(kind, BaseException) and name_of(kind) is None
+    return is_record or is_error or issubclass(kind, Enum) or _has_fields(kind)
 
 
 def _has_fields(kind: type) -> bool:
@@ -57,6 +60,8 @@ def _held_by(value: Any) -> Iterator[Any]:
         yield from value
     elif isinstance(value, Enum):
         return
+    elif isinstance(value, BaseException):
+        yield from (held for _, held in inside(value))
     elif _has_fields(type(value)):
         yield from _fields(value)
 

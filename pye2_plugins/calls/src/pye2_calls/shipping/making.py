@@ -37,5 +37,21 @@ def define(maker: Callable[..., Any], plugin: object, values: Mapping[str, bytes
         ValueNotReadable: a value is damaged.
     """
     classes: dict[str, type] = {}
-    function = maker(plugin, classes.__setitem__, lambda name: unpack(values[name], classes))
+    here = maker.__globals__["__name__"]
+
+    def know(name: str, kind: type) -> None:
+        classes[name] = kind
+        if kind.__module__ == here:
+            _name_as_there(name, kind)
+
+    function = maker(plugin, know, lambda name: unpack(values[name], classes))
     return Made(function, classes)
+
+
+def _name_as_there(name: str, kind: type) -> None:
+    """Give a class that was made here the names that it has where it comes from."""
+    module, _, path = name.partition(":")
+    path = path.partition("#")[0]
+    named = {"__module__": module, "__qualname__": path, "__name__": path.rpartition(".")[2]}
+    for attribute, value in named.items():
+        type.__setattr__(kind, attribute, value)

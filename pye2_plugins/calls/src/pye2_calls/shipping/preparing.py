@@ -16,8 +16,10 @@ from attrs import frozen
 
 from pye2_calls.shipping import refusals
 from pye2_calls.shipping.assembling import Assembly
+from pye2_calls.shipping.choosing import is_of_contextmanager
 from pye2_calls.shipping.finder import Finder
 from pye2_calls.shipping.literals import is_changeable
+from pye2_calls.shipping.parsing import unwarned
 from pye2_calls.shipping.refusals import Complaint
 from pye2_calls.shipping.shipped import Place, Shipped
 from pye2_calls.shipping.steady import steady_bytes
@@ -139,7 +141,7 @@ class _Shipping:
             classes=self._classes(),
             modules=tuple(sorted(self._finder.modules)),
             takes_plugin=_takes_plugin(self._function),
-            is_generator=inspect.isgeneratorfunction(_innermost(self._function)),
+            is_generator=_is_generator(self._function),
             places=_places(lines),
             contents=tuple(filter(None, (each.told() for each in self._assembly.ordered()))),
             digest=self._digest(source, values),
@@ -188,10 +190,13 @@ class _Shipping:
 
     def _complaints_of_check(self, source: str, lines: Sequence[Line]) -> list[Complaint]:
         permitted = Permitted(frozenset(self._finder.modules), given=GIVEN_MODULES)
-        problems = check_source(
-            source, parameters=self._assembly.parameters, script=False, permitted=permitted
-        )
-        return [_complaint(problem, lines, self._name) for problem in problems]
+        with unwarned():
+            problems = check_source(
+                source, parameters=self._assembly.parameters, script=False, permitted=permitted
+            )
+        told = {(each.place.file, each.place.line, each.name) for each in self._finder.complaints}
+        found = [_complaint(problem, lines, self._name) for problem in problems]
+        return [each for each in found if (each.place.file, each.place.line, each.name) not in told]
 
 
 def _place_of(thing: Thing) -> refusals.Place | None:
@@ -220,11 +225,13 @@ def _name_of(function: Any) -> str:
     return "lambda" if name == "<lambda>" else str(name)
 
 
-def _innermost(function: Any) -> Any:
-    """The function under ``partial`` and decorators like ``functools.cache``."""
+def _is_generator(function: Any) -> bool:
+    """Whether calling it gives an iterator: of a decorated one, as the function under it tells."""
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.unwrap(function) if inspect.isroutine(function) else function
+    if not inspect.isroutine(function):
+        return False
+    return inspect.isgeneratorfunction(inspect.unwrap(function, stop=is_of_contextmanager))
 
 
 def _takes_plugin(function: Any) -> bool:
@@ -232,8 +239,12 @@ def _takes_plugin(function: Any) -> bool:
         return (
             not function.args and "plugin" not in function.keywords and _takes_plugin(function.func)
         )
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return code is not None and code.co_argcount > 0 and code.co_varnames[0] == "plugin"
+    inner = inspect.unwrap(function)
+    code = getattr(inner, "__code__", None)
+    place = 1 if inspect.ismethod(inner) else 0  # the class comes first in its methods
+    return (
+        code is not None and "plugin" in code.co_varnames[place : min(place + 1, code.co_argcount)]
+    )
 
 
 def _places(lines: Sequence[Line]) -> tuple[Place, ...]:

@@ -94,12 +94,21 @@ def why_it_stays(found: object, name: str) -> str | None:
     for kinds, why in _STAYS:
         if isinstance(found, kinds):
             return f"`{name}` is {why}"
-    if type(found).__module__.startswith("pye2core.client"):
-        return f"`{name}` is this program's own connection: nodes that run a call have none"
+    if _is_connection(found):
+        return (
+            f"`{name}` is this program's own connection, and nodes that run a call have none:"
+            " return what is to be called next, and call it from here"
+        )
     is_container = isinstance(found, str | bytes | range) or hasattr(found, "__len__")
     if isinstance(found, AnyIterator) and not is_container:
         return f"`{name}` is an iterator, which is used up here: pass a list of what it gives"
     return None
+
+
+def _is_connection(found: object) -> bool:
+    """Whether something is a session, a part of one, or what makes one."""
+    home = getattr(found, "__module__", None)  # that of its class, where it is an object
+    return isinstance(home, str) and f"{home}.".startswith("pye2core.client.")
 
 
 def is_method(found: Callable[..., Any], name: str) -> str:

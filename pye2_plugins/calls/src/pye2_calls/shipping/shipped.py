@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FRAME: Final = re.compile(r'File "<[^"\n]*>", line (\d+)')
+_PROBLEM: Final = re.compile(r"(?:^|(?<=[:;] ))line (\d+)(?=: )")
 
 
 @frozen
@@ -80,14 +81,30 @@ class Shipped:
         """
         return _FRAME.sub(self._retold, traceback)
 
+    def problems_in_users_lines(self, message: str) -> str:
+        """Why a node does not run it, with the user's files and lines.
+
+        Example:
+            >>> shipped.problems_in_users_lines("line 3: syntax error: invalid syntax")
+            '/home/ann/score.py:17: syntax error: invalid syntax'
+        """
+        return _PROBLEM.sub(self._placed, message)
+
     def listing(self) -> str:
         """What is sent, for people, a line for each thing."""
         head = f"{self.name}: {len(self.source)} characters, {len(self.values)} packed values"
         return "\n".join([head, *(f"  {line}" for line in self.contents)])
 
     def _retold(self, frame: re.Match[str]) -> str:
-        place = self.place_of(int(frame[1])) if len(frame[1]) < _LONGEST_NUMBER else None
+        place = self._place_told(frame[1])
         return f'File "{place[0]}", line {place[1]}' if place is not None else frame[0]
+
+    def _placed(self, problem: re.Match[str]) -> str:
+        place = self._place_told(problem[1])
+        return f"{place[0]}:{place[1]}" if place is not None else problem[0]
+
+    def _place_told(self, line: str) -> tuple[str, int] | None:
+        return self.place_of(int(line)) if len(line) < _LONGEST_NUMBER else None
 
 
 _LONGEST_NUMBER: Final = 10

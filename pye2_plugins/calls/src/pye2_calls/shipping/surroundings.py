@@ -87,6 +87,9 @@ def around_class(kind: type) -> Surroundings:
             cells |= zip(method.__code__.co_freevars, method.__closure__ or (), strict=True)
     module = sys.modules.get(kind.__module__)
     names = vars(module) if module is not None else {}
+    for code, own in ((each.__code__, each.__globals__) for each in methods):
+        if code.co_qualname == f"{kind.__qualname__}.{code.co_name}":
+            names = own  # under a profiler, say, the module of this name is the profiler's
     file = str(names.get("__file__", ""))
     return Surroundings(names, cells, kind.__module__, file, "<locals>" in kind.__qualname__)
 

@@ -251,6 +251,7 @@ class Definition(Thing):
         enclosed: names that mean something else to others: it is defined where they mean what
             they mean to it.
         is_renamed: whether its own name means something else within it, so that it gets another.
+        later: what is set on it once it is made, by the names of attributes: a literal, or a thing.
     """
 
     written: Written
@@ -259,6 +260,7 @@ class Definition(Thing):
     wrapper: str = ""
     enclosed: list[str] = Factory(list)
     is_renamed: bool = False
+    later: dict[str, str | Thing] = Factory(dict)
 
     @property
     def is_class(self) -> bool:
@@ -270,6 +272,7 @@ class Definition(Thing):
         for name, thing in self.needs.items():
             if thing is not self and (name in self.eager or name in self.enclosed):
                 yield thing
+        yield from (each for each in self.later.values() if isinstance(each, Thing))
 
     def after(self) -> Iterator[Thing]:
         """What is read when what it makes is called."""
@@ -277,6 +280,12 @@ class Definition(Thing):
 
     def lines(self, name: str, names: Names) -> Iterator[Line]:
         """Its own lines, where each name means what it means to it."""
+        yield from self._defined(name, names)
+        for attribute, value in self.later.items():
+            said = value if isinstance(value, str) else names(value)
+            yield Line(f"{name}.{attribute} = {said}")
+
+    def _defined(self, name: str, names: Names) -> Iterator[Line]:
         if not self.enclosed:
             yield from self._written_as(name, self._text(name).split("\n"))
             return

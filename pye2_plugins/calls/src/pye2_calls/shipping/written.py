@@ -13,12 +13,15 @@ import inspect
 import linecache
 import sys
 import tokenize
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
 from pye2_calls.shipping.editing import Edit, annotations_quoted, edited, fields_quoted, segment
+from pye2_calls.shipping.later import is_of_other_text
 from pye2_calls.shipping.origins import is_installed_file
+from pye2_calls.shipping.parsing import is_still_said, parse, unwarned
 from pye2core.code import (
     Uncuttable,
     cut_definition,
@@ -30,7 +33,7 @@ from pye2core.code import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import CodeType, FunctionType
+    from types import CodeType
 
     from pye2_calls.shipping.editing import Judge
 
@@ -86,8 +89,8 @@ def write_function(function: FunctionType, is_marker: Judge, is_plain: Judge) ->
         return _write_lambda(function)
     file = _file_of_code(function)
     definition = find_function(file.tree, code)
-    if definition is None:
-        raise Unwritten(_changed(function.__qualname__, file.name))
+    if definition is None or not is_still_said(file.tree, function):
+        raise Unwritten(_changed(f"`{function.__qualname__}`", file.name))
     by_node = _defaults_of(function, definition.args)
     taken = _identifiers(definition)
     defaults, edits = {}, _quoting(file, definition, is_marker, is_plain)
@@ -108,7 +111,12 @@ def write_class(kind: type, is_marker: Judge, is_plain: Judge) -> Written:
     found = [(file, find_class(file.tree, kind)) for file in _files_of_class(kind)]
     file, definition = next(((file, each) for file, each in reversed(found) if each), (None, None))
     if file is None or definition is None:
-        raise Unwritten(_changed(kind.__qualname__, found[-1][0].name if found else "what is here"))
+        raise Unwritten(
+            _changed(f"`{kind.__qualname__}`", found[0][0].name if found else "what is here")
+        )
+    is_said = all(is_still_said(file.tree, each) for each in _methods(kind))
+    if not is_said or is_of_other_text(kind, definition):
+        raise Unwritten(_changed(f"`{kind.__qualname__}`", file.name))
     edits = _quoting(file, definition, is_marker, is_plain)
     return _cut(file, definition, edits, first_row_of(definition))
 
@@ -123,22 +131,36 @@ def _cut(
     file: _File, definition: ast.FunctionDef | ast.ClassDef, edits: Sequence[Edit], row: int
 ) -> Written:
     try:
-        cut = cut_definition(edited(file.text, edits), definition, row)
+        with unwarned():
+            cut = cut_definition(edited(file.text, edits), definition, row)
     except Uncuttable as error:
         raise Unwritten(
             f"{file.name}:{definition.lineno}: `{definition.name}` cannot be cut out of its file "
             "without changing what it means: use the same blanks to indent all its lines"
         ) from error
-    return Written(cut.source, file.name, cut.first_row, ast.parse(cut.source), own=definition.name)
+    return Written(cut.source, file.name, cut.first_row, parse(cut.source), own=definition.name)
+
+
+def _methods(kind: type) -> Iterator[FunctionType]:
+    """The functions that the text of a class defines."""
+    for each in vars(kind).values():
+        function = getattr(each, "fget", getattr(each, "__func__", each))
+        if isinstance(function, FunctionType):
+            code = function.__code__
+            if code.co_qualname == f"{kind.__qualname__}.{code.co_name}":
+                yield function
 
 
 def _parse_text(text: str, own: str) -> ast.Module:
-    return ast.parse(text if own else f"({text})")
+    return parse(text if own else f"({text})")
 
 
 def _write_lambda(function: FunctionType) -> Written:
     file = _file_of_code(function)
-    expression = find_lambda(file.tree, function.__code__)
+    if not is_still_said(file.tree, function):
+        raise Unwritten(_changed("this lambda", file.name))
+    with unwarned():
+        expression = find_lambda(file.tree, function.__code__)
     if expression is None:
         raise Unwritten(
             f"{file.name}:{function.__code__.co_firstlineno}: this lambda cannot be told from "
@@ -158,6 +180,7 @@ def _write_lambda(function: FunctionType) -> Written:
 
 
 def _file_of_code(function: FunctionType) -> _File:
+    """The file in which a function stands, as it is now."""
     name = function.__code__.co_filename
     linecache.checkcache(name)
     lines = linecache.getlines(name, function.__globals__) or _kept_by_console(function.__code__)
@@ -173,7 +196,11 @@ def _kept_by_console(code: CodeType) -> list[str]:
 
 
 def _files_of_class(kind: type) -> Iterator[_File]:
-    """The files in which a class may stand: its module's, or what was typed into a notebook."""
+    """The files in which a class may stand: its methods', its module's, or a notebook's cells."""
+    method = next(_methods(kind), None)
+    if method is not None:
+        yield _file_of_code(method)
+        return
     home = sys.modules.get(kind.__module__)
     name = getattr(home, "__file__", None)
     what = f"class `{kind.__qualname__}`"
@@ -182,8 +209,10 @@ def _files_of_class(kind: type) -> Iterator[_File]:
         yield _parsed(name, "".join(linecache.getlines(name, vars(home))), what)
     if kind.__module__ == "__main__":
         for cell in [name for name in linecache.cache if name.startswith("<") or _IPYTHON in name]:
-            with contextlib.suppress(Unwritten):
-                yield _parsed(cell, "".join(linecache.getlines(cell)), what)
+            text = "".join(linecache.getlines(cell))
+            if kind.__name__ in text:  # most of them are attrs', and none of the user's
+                with contextlib.suppress(Unwritten):
+                    yield _parsed(cell, text, what)
 
 
 def _parsed(name: str, text: str, what: str) -> _File:
@@ -192,12 +221,12 @@ def _parsed(name: str, text: str, what: str) -> _File:
     try:
         return _File(name, text, _parse(text))
     except _UNPARSABLE as error:
-        raise Unwritten(_unreadable(what, name)) from error
+        raise Unwritten(_changed(what, name)) from error
 
 
 @functools.lru_cache(maxsize=8)
 def _parse(text: str) -> ast.Module:
-    return ast.parse(text)
+    return parse(text)
 
 
 def imports_of(module: str, file: str) -> Mapping[str, tuple[str, str]]:
@@ -244,7 +273,7 @@ def _defaults_of(
     nodes, values = arguments.defaults, function.__defaults__ or ()
     keywords = function.__kwdefaults__ or {}
     if len(nodes) != len(values):
-        raise Unwritten(_changed(function.__qualname__, function.__code__.co_filename))
+        raise Unwritten(_changed(f"`{function.__qualname__}`", function.__code__.co_filename))
     plain = [*arguments.posonlyargs, *arguments.args]
     names = [each.arg for each in plain[len(plain) - len(nodes) :]]
     found = list(zip(names, nodes, values, strict=True))
@@ -285,12 +314,13 @@ def _free(name: str, taken: set[str]) -> str:
 def _unreadable(what: str, file: str) -> str:
     return (
         f"the source of {what} cannot be found ({file}), so there is nothing to send: put it in a "
-        "file as a `def` or `class`"
+        "file as a `def` or `class`, or in a notebook's cell that begins with no `%%`"
     )
 
 
-def _changed(name: str, file: str) -> str:
+def _changed(what: str, file: str) -> str:
     return (
-        f"`{name}` is not to be found in {file} as it was when it was loaded: if the file has "
-        "changed since, start the program again; what programs make at run time is not sent"
+        f"{what} is not to be found in {file} as it was when it was loaded: if the file has "
+        "changed since, start the program again; what programs make at run time is not sent: write "
+        "it out as a `def` or `class`"
     )

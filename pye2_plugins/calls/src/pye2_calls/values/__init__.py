@@ -8,9 +8,10 @@ Carried                         Python's own: None, bool, int of any size, float
                                 Fraction, str (lone surrogates too), bytes, bytearray, list, tuple,
                                 dict, set, frozenset, deque, OrderedDict, Counter, defaultdict (of
                                 nothing, or of a builtin type), range, slice, the datetime family,
-                                UUID, paths, exceptions of builtin types
+                                UUID, paths, exceptions of builtin types and of modules that each
+                                node has (``json.JSONDecodeError``)
 With ``classes``                instances of dataclasses and attrs classes, named tuples, members of
-                                enumerations
+                                enumerations, exceptions
 With numpy                      arrays, scalars and dtypes: shape, byte order, memory order,
                                 structured ones, dates and texts
 With pandas                     DataFrame, Series, every Index, their arrays, Timestamp, Timedelta,
@@ -38,7 +39,8 @@ of what was read at that time.
 
 from pye2_calls.values.arguments import pack_arguments, unpack_arguments
 from pye2_calls.values.errors import ValueNotCarried, ValueNotReadable
-from pye2_calls.values.packing import NESTING_LIMIT, pack
+from pye2_calls.values.exceptions import in_words
+from pye2_calls.values.packing import NESTING_LIMIT, buffers_of, pack
 from pye2_calls.values.preloading import preload
 from pye2_calls.values.reading import MOST_CONTAINERS, unpack
 
@@ -47,6 +49,8 @@ __all__ = [
     "NESTING_LIMIT",
     "ValueNotCarried",
     "ValueNotReadable",
+    "buffers_of",
+    "in_words",
     "pack",
     "pack_arguments",
     "preload",

@@ -1,4 +1,4 @@
-"""Instances of classes that both sides know: dataclasses, attrs classes, named tuples, enums.
+"""Instances of classes that both sides know: dataclasses, attrs, tuples, enums, exceptions.
 
 Nothing of a class is run: an instance is made bare and its fields are set where they lie. The one
 exception are combined flags, which only their class can make.
@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from pye2_calls.values import exceptions
 from pye2_calls.values.errors import Refused
 from pye2_calls.values.kinds import Kind, items_inside
 from pye2_calls.values.plain import exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+_CACHED_HASH: Final = "_attrs_cached_hash"
+"""The attribute of attrs, where a class asks for it."""
 
 
 @lru_cache(maxsize=256)
@@ -31,12 +36,15 @@ def kind_of_class(cls: Any) -> Kind:
     """
     if issubclass(cls, Enum):
         return MEMBER
+    if issubclass(cls, BaseException):
+        return EXCEPTION
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return RECORD
     if (is_dataclass(cls) or attrs.has(cls)) and _is_bare(cls):
         return INSTANCE
     raise Refused(
-        f"is a {cls.__qualname__}, which is no dataclass, attrs class, named tuple or enum",
+        f"is a {cls.__qualname__}, which is no dataclass, attrs class, named tuple, enum or"
+        " exception",
         "make its class one of these, or pass what it holds",
     )
 
@@ -73,6 +81,8 @@ def _fields(value: Any) -> dict[str, Any]:
             found[name] = place.__get__(value, cls)
         except AttributeError:
             continue  # it was never set
+    if _CACHED_HASH in found:
+        found[_CACHED_HASH] = None  # texts have another hash in another process
     return {name: field for name, field in found.items() if not name.startswith("__")}
 
 
@@ -100,6 +110,16 @@ def _instance_inside(value: Any) -> Iterable[tuple[str, Any]]:
 # --- named tuples ---------------------------------------------------------------------------------
 
 
+def _record_apart(value: Any) -> tuple[Any, ...]:
+    if getattr(value, "__dict__", None):
+        names = ", ".join(vars(value))[:100]
+        raise Refused(
+            f"is a named tuple with attributes besides its fields ({names})",
+            "make fields of them, or a dataclass of its class",
+        )
+    return type(value), *value
+
+
 def _record(cls: Any, *items: Any) -> Any:
     if len(items) != len(cls._fields):
         raise ValueError(f"a {cls.__qualname__} has {len(cls._fields)} fields, not {len(items)}")
@@ -122,6 +142,12 @@ def _member(cls: Any, name: Any) -> Any:
     return exactly(cls, cls.__members__[name])
 
 
+def _exception(cls: Any, arguments: Any, state: Any) -> BaseException:
+    if kind_of_class(cls) is not EXCEPTION:
+        raise ValueError(f"a {cls.__qualname__} is no exception")
+    return exceptions.made_of(cls, arguments, state)
+
+
 INSTANCE: Final = Kind(
     35,
     (),
@@ -135,13 +161,23 @@ INSTANCE: Final = Kind(
 RECORD: Final = Kind(
     36,
     (),
-    lambda value: (type(value), *value),
+    _record_apart,
     _record,
     items_inside,
     holds=True,
     classed=True,
 )
 MEMBER: Final = Kind(37, (), _member_apart, _member, classed=True)
+EXCEPTION: Final = Kind(
+    38,
+    (),
+    lambda value: (type(value), *exceptions.parts_of(value)),
+    _exception,
+    exceptions.inside,
+    holds=True,
+    weight=4,
+    classed=True,
+)
 
-KINDS: Final = (INSTANCE, RECORD, MEMBER)
+KINDS: Final = (INSTANCE, RECORD, MEMBER, EXCEPTION)
 """All of them; numbers 35 to 39 are theirs. Their types are those that both sides know."""

@@ -68,9 +68,29 @@ def pack(
         >>> unpack(pack({(1, 2): {"now": datetime.now(UTC)}}))
         {(1, 2): {'now': datetime.datetime(…, tzinfo=datetime.timezone.utc)}}
     """
+    first, *rest = buffers_of(value, classes, name=name)
+    return b"".join((first, *rest)) if rest else first
+
+
+def buffers_of(
+    value: object, classes: Mapping[str, type] = NO_CLASSES, *, name: str = "the value"
+) -> tuple[bytes, *tuple[memoryview, ...]]:
+    """What :func:`pack` gives, with large buffers where they lie: whoever changes them changes it.
+
+    Args:
+        value: as for :func:`pack`.
+        classes: the same.
+        name: the same.
+
+    Returns:
+        Bytes that belong one behind the other.
+
+    Raises:
+        ValueNotCarried: as :func:`pack`.
+    """
     packing = _Packing(classes)
     try:
-        return packing.bytes_of(value)
+        return packing.buffers_of(value)
     except Refused as refusal:
         place, why = place_of_refusal(value, name, packing.parts_of, NESTING_LIMIT, refusal)
         raise ValueNotCarried(place, why.problem, why.way_out) from refusal
@@ -91,7 +111,7 @@ class _Packing:
         self._segments: list[memoryview] = []
         self._has_bytearrays = False
 
-    def bytes_of(self, value: object) -> bytes:
+    def buffers_of(self, value: object) -> tuple[bytes, *tuple[memoryview, ...]]:
         self._survey(value)
         if self._has_bytearrays:
             value = _showing_bytearrays(value)
@@ -103,8 +123,8 @@ class _Packing:
             buf_size=_BUFFER,
         )
         if not self._segments:
-            return body
-        return b"".join((HEAD.pack(NOT_MESSAGEPACK, len(body)), body, *self._segments))
+            return (body,)
+        return HEAD.pack(NOT_MESSAGEPACK, len(body)) + body, *self._segments
 
     # --- before -----------------------------------------------------------------------------------
 

@@ -70,6 +70,8 @@ def kind_of(cls: type) -> Kind | None:
         Refused: its package is too old.
     """
     kind = _BY_TYPE.get(cls)
+    if kind is None and issubclass(cls, BaseException):
+        return exceptions.KIND if exceptions.name_of(cls) is not None else None
     if kind is None and (package := cls.__module__.partition(".")[0]) in _MODULES:
         try:
             learn_of(package)
@@ -92,8 +94,9 @@ def kind_numbered(number: int) -> Kind:
             learn_of(package)
         except ImportError as error:
             raise ValueNotReadable(
-                f"the value holds something of {package}, which cannot be imported here: install it"
-                " on this side, grant it to the code, or convert the value before it leaves"
+                f"the value holds something of {package}, which cannot be imported here: have it"
+                f" installed on this side, and a function on a node import {package} or ask for it,"
+                f' grants={{"modules": ["{package}"]}}; or convert the value before it leaves'
             ) from error
     if number not in _BY_NUMBER:
         raise ValueNotReadable(f"there is no kind of values numbered {number}; is this side older?")
