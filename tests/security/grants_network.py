@@ -138,6 +138,10 @@ class GrantsNetwork:
         )
         return pipeline, answers
 
+    def new_session(self) -> Session:
+        """Another session of the asker's."""
+        return self._connected(self._folder / "asker.pem")
+
     def _connected(self, key: Path) -> Session:
         session = Session(broker=self.broker.url, key_file=key, silent=True)
         assert session.wait_for_node(self.node_address, timeout=PATIENCE, verbose=False)

@@ -104,9 +104,15 @@ class Registry:
         self._runners = {
             "PUPPET_01": type("LoggedPuppet", (Puppet,), {"log": log}),
             "LIVE_PUPPET_01": type("LoggedLivePuppet", (LivePuppet,), {"log": log}),
+            "PRIVATE_PUPPET_01": type("LoggedPrivatePuppet", (Puppet,), {"log": log}),
         }
         self._descriptors = {
-            name: SignatureDescriptor(name, runner=f"puppets:{name}", confidential=("SECRET",))
+            name: SignatureDescriptor(
+                name,
+                runner=f"puppets:{name}",
+                confidential=("SECRET",),
+                private=name.startswith("PRIVATE"),
+            )
             for name in self._runners
         }
         self._descriptors["CLIENT_ONLY_01"] = SignatureDescriptor("CLIENT_ONLY_01")

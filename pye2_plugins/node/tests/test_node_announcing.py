@@ -67,10 +67,14 @@ def node(wire, clock):
     """Makes the way of notifications from a node that knows this of who listens."""
 
     def made(*, speaks_stronger=True, results_to_everyone=False, has_pye2_clients=False):
-        audience = Audience(clock, results_to_everyone=results_to_everyone)
+        audience = Audience(
+            clock,
+            results_to_everyone=results_to_everyone,
+            speaks_stronger=lambda _: speaks_stronger,
+        )
         if has_pye2_clients:
             audience.heard_client(None)
-        return Announcements(audience, wire, speaks_stronger=lambda _: speaks_stronger, clock=clock)
+        return Announcements(audience, wire, clock)
 
     return made
 

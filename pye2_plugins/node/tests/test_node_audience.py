@@ -16,7 +16,7 @@ OURS = frozenset()
 
 @pytest.fixture
 def audience(clock):
-    return Audience(clock, results_to_everyone=False)
+    return Audience(clock, results_to_everyone=False, speaks_stronger=lambda _: True)
 
 
 def result(asker=ASKER, changer=ASKER):
@@ -43,7 +43,7 @@ def test_what_others_may_need_goes_to_everybody(audience, said):
 
 
 def test_the_owner_can_have_all_results_sent_to_everybody(clock):
-    audience = Audience(clock, results_to_everyone=True)
+    audience = Audience(clock, results_to_everyone=True, speaks_stronger=lambda _: True)
 
     assert audience.channel_of(result()) == Channel.payloads()
 

@@ -2,9 +2,10 @@
 
 import pytest
 from attrs import evolve
-from node_support import CLIENT, desired, pipeline, puppet, refuses_nothing
+from node_support import CLIENT, Registry, desired, pipeline, puppet
 
 from pye2_node.commands import Apply, Close, NodeAction, Tell, planned, requester_of
+from pye2_node.signatures import Signatures
 from pye2_node.store import Drop, Put
 from pye2core.clock import ManualClock
 from pye2core.errors import InvalidConfiguration
@@ -25,12 +26,13 @@ from pye2core.messages import (
 OTHER = Requester("0xai_other", "other", "session-2")
 PATH = InstancePath("p", "PUPPET_01", "i")
 NOW = ManualClock().now()
+SIGNATURES = Signatures(Registry([]), shows_code=False)
 
 
 def plan(action, body=None, known=(), requester=CLIENT):
     command = Command(action, body, "n1", requester, origin=Origin(requester.address or ""))
     pipelines = {each.name: desired(each) for each in known}
-    return planned(command, pipelines, refuses_nothing, NOW)
+    return planned(command, pipelines, SIGNATURES, NOW)
 
 
 def said(plan):
@@ -209,6 +211,39 @@ def test_an_instance_command_that_nobody_waits_for_is_not_confirmed():
     assert (work.data, work.is_confirmed) == ({"X": b"bytes"}, False)
 
 
+def clients_own(owner, **settings):
+    """A pipeline with an instance that is one client's alone."""
+    made = InstanceConfig("PRIVATE_PUPPET_01", "i", settings, set_by=frozenset({owner}))
+    return pipeline("p", made)
+
+
+@pytest.mark.parametrize("spelling", ["PRIVATE_PUPPET_01", "private_puppet_01"])
+@pytest.mark.parametrize("changes", [{"INSTANCE_COMMAND": {"X": 1}}, {"V": 2}])
+def test_an_instance_that_is_its_clients_alone_takes_nothing_of_others(changes, spelling):
+    sent = update(changes, signature=spelling)
+    known = [clients_own(CLIENT.address)]
+
+    of_its_client = plan(Action.UPDATE_INSTANCE, sent, known)
+    of_another = plan(Action.UPDATE_INSTANCE, sent, known, OTHER)
+
+    assert of_its_client.work
+    assert (of_another.work, of_another.changes) == ([], [])
+    assert said(of_another) == [(InstancePath("p"), -1)]
+
+
+def test_nobody_else_changes_it_with_its_pipeline_but_it_can_be_ended():
+    known = [clients_own(CLIENT.address, V=1)]
+    changed = clients_own(OTHER.address, V=2)
+
+    refused = plan(Action.UPDATE_PIPELINE, changed, known, OTHER)
+    ended = plan(Action.ARCHIVE_PIPELINE, "p", known, OTHER)
+
+    assert (refused.work, refused.changes) == ([], [])
+    assert refused.notices[-1].code == -1
+    assert ended.work == [Close("p", ended.work[0].notices)]
+    assert plan(Action.UPDATE_PIPELINE, changed, known).work
+
+
 def test_that_such_a_command_cannot_be_taken_is_told_all_the_same():
     told = {"UNCONFIRMED": True}
 
@@ -354,7 +389,7 @@ def test_a_plan_does_not_change_what_it_was_made_from():
     known = {"p": desired(pipeline("p", puppet()))}
     command = Command(Action.ARCHIVE_ALL, None, "n1", CLIENT)
 
-    made = planned(command, known, refuses_nothing, NOW)
+    made = planned(command, known, SIGNATURES, NOW)
 
     assert set(known) == {"p"}
     assert not any(isinstance(change, Put) for change in made.changes)

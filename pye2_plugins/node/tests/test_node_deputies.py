@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from node_support import FRIEND, LONG_AGO, STRANGER, pipeline, puppet, refuses_nothing
+from node_support import FRIEND, LONG_AGO, STRANGER, Registry, pipeline, puppet
 
 from pye2_node.allow_file import Guest, allow
 from pye2_node.allow_list import AllowList
@@ -14,6 +14,7 @@ from pye2_node.desired import Brought, DesiredPipeline, from_json, to_json
 from pye2_node.gate import Gate
 from pye2_node.guest_nodes import GuestNodes
 from pye2_node.refusals import Refusals
+from pye2_node.signatures import Signatures
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
 from pye2core.code import Grants
@@ -233,13 +234,14 @@ def authority(good):
 
 
 NOW = ManualClock().now()
+SIGNATURES = Signatures(Registry([]), shows_code=False)
 MAINS_REQUEST = Requester(MAIN.address, "main", "session-9")
 
 
 def plan(authority, action, body, known=()):
     command = Command(action, body, WORKER, MAINS_REQUEST, origin=Origin(MAIN.address))
     desired = {each.config.name: each for each in known}
-    return planned(command, desired, refuses_nothing, NOW, authority)
+    return planned(command, desired, SIGNATURES, NOW, authority)
 
 
 def worker_pipeline(name="job_w_0", **settings):

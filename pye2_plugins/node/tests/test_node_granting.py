@@ -366,6 +366,12 @@ def test_what_code_with_grants_gives_is_for_those_whose_it_is(
     assert parties(*without) == (made_by, changed_by)
 
 
+def test_what_an_instance_gives_that_is_its_clients_alone_is_for_that_client():
+    touched = standing(ALICES, BOBS, ALICE)
+
+    assert parties(*touched, is_private=True) == (ALICES, ALICES)
+
+
 def test_where_neither_has_a_part_in_it_nothing_is_sent():
     with pytest.raises(NodeError, match=rf"it is for {ALICE}, .* deploy it as one of your own"):
         parties(*standing(BOBS, BOBS, ALICE, GRANTS={"network": True}))
@@ -464,6 +470,24 @@ def test_what_asks_for_nothing_goes_on_whatever_is_taken_away(start, friend, log
 
     friend.notification(NotificationCode.PLUGIN_INSTANCE_COMMAND_OK, "q")
     assert "stop" not in log
+
+
+def test_what_is_a_clients_alone_ends_when_that_client_is_denied(start, friend, log):
+    node = start()
+    whitelist = node.settings.home / "allow.toml"
+    allow(whitelist, [Guest(ALICE)], NOW)
+    own = pipeline("q", puppet(signature="PRIVATE_PUPPET_01", VALUE=2))
+    friend.send(Action.UPDATE_PIPELINE, own, node.address)
+    friend.payload("q")
+
+    deny(whitelist, ALICE)
+    node.on_loop(node.node._grants_watch.look)
+
+    ended = friend.notification(None, "q")
+    while ended.kind is not NotificationKind.EXCEPTION:
+        ended = friend.notification(None, "q")
+    assert "not allowed on" in ended.text
+    assert log[-1] == "stop"
 
 
 def test_a_change_that_asks_for_too_much_leaves_the_instance_as_it_was(start, friend, log):

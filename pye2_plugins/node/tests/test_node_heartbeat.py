@@ -169,7 +169,11 @@ def test_pipelines_are_shown_with_who_asked_for_them():
 
 
 def test_the_signatures_that_can_be_run_are_told_with_their_versions(registry):
-    assert signatures_of(registry) == {"LIVE_PUPPET_01": "1.0", "PUPPET_01": "1.0"}
+    assert signatures_of(registry) == {
+        "LIVE_PUPPET_01": "1.0",
+        "PRIVATE_PUPPET_01": "1.0",
+        "PUPPET_01": "1.0",
+    }
 
 
 def test_instances_are_told_with_what_they_did(facilities):

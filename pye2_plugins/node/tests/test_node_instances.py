@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from node_support import CLIENT, InstanceStage, Puppet, puppet
 
 from pye2_node.attendant import Patience
-from pye2_node.context import UNDER_WAY
+from pye2_node.context import LARGE_UNDER_WAY, UNDER_WAY
 from pye2_node.granting import Granting
 from pye2_node.instances import InstanceState
 from pye2_node.pace import Pace
@@ -155,6 +155,23 @@ def test_a_payload_waits_while_too_many_are_under_way(perform):
         await asyncio.wait({another}, timeout=0.1)
         waited = not another.done()
         stage.outlet.unconfirmed[0].set_result(None)
+        await another
+        return waited
+
+    assert perform(scenario)
+
+
+def test_few_large_payloads_of_all_instances_are_under_way_and_small_ones_pass_them(perform):
+    async def scenario(stage):
+        stage.outlet.confirms = False
+        first, second = (stage.instance(puppet(each)).context for each in "ij")
+        for _ in range(LARGE_UNDER_WAY):
+            await first.emit({"X": bytes(2**20)})
+        another = asyncio.create_task(second.emit({"X": bytes(2**20)}))
+        await asyncio.wait({another}, timeout=0.1)
+        waited = not another.done()
+        await second.emit({"X": b"small"})
+        stage.outlet.unconfirmed[0].set_exception(NodeError("closed"))
         await another
         return waited
 

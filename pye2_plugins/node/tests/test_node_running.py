@@ -1,6 +1,7 @@
 """A whole node on a broker within this process, with puppets for runners."""
 
 import asyncio
+import gc
 import logging
 import queue
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import pytest
 from node_support import FRIEND, SECONDS, STRANGER, RunningNode, pipeline, puppet
 
 from pye2_node.changes import digest_of
-from pye2_node.commands import NodeAction
+from pye2_node.commands import NodeAction, Tell
 from pye2_node.sandbox import SandboxLimits
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2_node.store import Store
@@ -212,6 +213,24 @@ def test_what_was_read_from_a_heartbeat_can_be_sent_back(start, friend, log):
 
     friend.notification(100, "p")
     assert log.count("start") == 1
+
+
+def test_a_command_that_was_carried_out_takes_no_memory_any_more(start, friend):
+    node = start()
+    friend.send(Action.UPDATE_PIPELINE, pipeline("p", puppet()), node.address)
+    friend.confirmed("p")
+    update = InstanceUpdate("p", "PUPPET_01", "i", {"INSTANCE_COMMAND": {"N": 1}})
+
+    gc.disable()
+    try:
+        friend.send(Action.UPDATE_INSTANCE, update, node.address)
+        friend.notification(NotificationCode.PLUGIN_INSTANCE_COMMAND_OK, "p")
+        node.on_loop(int)  # what it does after that was said is done
+        left = [each for each in gc.get_objects() if isinstance(each, Tell)]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 def test_an_instance_command_is_confirmed_and_echoed(start, friend):

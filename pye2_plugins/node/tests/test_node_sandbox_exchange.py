@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import weakref
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2_node.sandbox import SandboxLimits, SandboxPool, exchanges, frames
@@ -73,6 +75,44 @@ def test_the_part_in_the_sandbox_answers_bytes_with_bytes():
     assert exchange("return b'answer'") == b"answer"
 
 
+def test_what_is_said_in_several_buffers_arrives_as_one():
+    async def scenario(worker):
+        said = [b"return rest\0", memoryview(b"ab"), b"", bytearray(b"c" * exchanges.PIECE)]
+        return await worker.exchange(*said, timeout=TIMEOUT)
+
+    assert in_worker(scenario) == b"ab" + b"c" * exchanges.PIECE
+
+
+def test_a_large_answer_is_kept_by_nobody_but_who_asked_for_it():
+    async def scenario(worker):
+        answer = await worker.exchange(f"return b'x' * {MEGABYTE}".encode(), timeout=TIMEOUT)
+        known = weakref.ref(answer)
+        del answer
+        await asyncio.sleep(0)  # the loop still has what woke this up
+        return known()
+
+    assert in_worker(scenario) is None
+
+
+class Heard(list):
+    """What was printed."""
+
+    def __call__(self, text):
+        self.append(text)
+
+
+def test_nothing_is_kept_for_an_exchange_that_is_over():
+    async def scenario(worker):
+        heard = Heard()
+        known = weakref.ref(heard)
+        await worker.exchange(b"print('x')\nreturn b''", timeout=TIMEOUT, on_output=heard)
+        printed = [*heard]
+        del heard
+        return printed, known()
+
+    assert in_worker(scenario) == (["x\n"], None)
+
+
 def test_a_worker_keeps_what_exchanges_before_left_there():
     async def scenario(worker):
         await worker.exchange(b"plugin.obj_cache['x'] = 7\nreturn b''", timeout=TIMEOUT)
@@ -139,7 +179,7 @@ def test_what_is_printed_is_told_as_it_is_printed():
 def test_an_exception_is_described_by_the_lines_of_the_code_that_was_sent():
     source = "def fails():\n    return 1 / 0\nfails()\nreturn b''"
 
-    told = json.loads(exchange(source))
+    told = json.loads(bytes(exchange(source)))
 
     assert told["type"] == "ZeroDivisionError"
     assert told["frames"] == [[3, "code"], [2, "fails"]]
@@ -148,7 +188,7 @@ def test_an_exception_is_described_by_the_lines_of_the_code_that_was_sent():
 
 
 def test_code_that_is_refused_says_why():
-    told = json.loads(exchange("import os\nreturn b''"))
+    told = json.loads(bytes(exchange("import os\nreturn b''")))
 
     assert told["type"] == "ValueError"
     assert "os" in told["message"]
@@ -176,7 +216,7 @@ def test_an_answer_that_is_too_large_ends_the_worker():
 def test_an_item_that_is_too_large_is_refused_in_the_worker():
     limits = SandboxLimits(worker=WorkerLimits(exchange=MEGABYTE))
 
-    told = json.loads(exchange(f"send_item(b'x' * {2 * MEGABYTE})", limits=limits))
+    told = json.loads(bytes(exchange(f"send_item(b'x' * {2 * MEGABYTE})", limits=limits)))
 
     assert told["type"] == "ValueError"
     assert str(MEGABYTE) in told["message"]
@@ -210,18 +250,29 @@ def test_a_module_that_cannot_be_loaded_costs_only_its_own_signature():
 # --- pieces ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
-@given(st.binary(max_size=3 * exchanges.PIECE))
-def test_pieces_are_put_together_as_they_were(data):
+@given(st.lists(st.binary(max_size=50)), st.integers(1, 40), st.integers(0, 40))
+def test_bytes_are_put_together_as_they_were_however_they_lie(buffers, piece, small):
+    data = b"".join(buffers)
     pieces = exchanges.Pieces(len(data))
-    *first, last = [
-        frames.decode(each[frames.HEADER.size :]) for each in exchanges.packed({"p": 1}, {}, data)
-    ]
+    with patch.multiple(exchanges, PIECE=piece, _SMALL=small):
+        packed = [b"".join(each) for each in exchanges.packed({"p": 1}, {"last": 1}, buffers)]
+    *first, last = [frames.decode(each[frames.HEADER.size :]) for each in packed]
 
     for each in first:
+        assert each["p"] == 1
+        assert len(each["data"]) == piece
         pieces.add(each["data"])
 
+    assert last["last"] == 1
     assert pieces.end(last["data"]) == data
+
+
+def test_large_bytes_are_sent_from_where_they_lie():
+    large = bytearray(exchanges.PIECE + 1)
+
+    *_, piece = [frame[1] for frame in exchanges.packed({}, {}, [large])]
+
+    assert piece.obj is large
 
 
 def test_pieces_of_too_many_bytes_are_refused():

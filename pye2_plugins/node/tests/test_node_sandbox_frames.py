@@ -102,7 +102,7 @@ def test_what_only_looks_like_values_in_a_text_does_not_count(text):
 
 @given(st.dictionaries(text.filter(lambda name: name != "data"), json_values), st.binary())
 def test_a_binary_frame_brings_its_bytes_as_they_are(head, data):
-    packed = frames.encode_binary(head, data)
+    packed = frames.begin_binary(head, len(data)) + data
 
     assert frames.body_size(packed[: frames.HEADER.size]) == len(body_of(packed))
     assert frames.decode(body_of(packed)) == {**head, "data": data}
@@ -114,7 +114,8 @@ def test_bytes_that_are_no_binary_frame_raise_a_frame_error_and_nothing_else(res
         frame = frames.decode(b"\0" + rest)
     except frames.FrameError:
         return
-    assert isinstance(frame["data"], bytes)
+    assert isinstance(frame["data"], memoryview)
+    assert frame["data"].readonly
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,8 @@ def test_garbage_after_a_zero_byte_is_a_frame_error(body):
 
 
 def test_bytes_do_not_count_as_values():
-    body = body_of(frames.encode_binary({"did": "item"}, b"[" * frames.MAX_VALUES * 2))
+    size = frames.MAX_VALUES * 2
+    body = body_of(frames.begin_binary({"did": "item"}, size)) + b"[" * size
 
     frames.limit_values(body)
 
@@ -145,6 +147,25 @@ def test_bytes_do_not_count_as_values():
 
 def test_a_binary_frame_above_the_cap_is_refused_when_sent():
     with pytest.raises(frames.FrameTooLarge):
-        frames.encode_binary({}, bytes(frames.MAX_FRAME))
+        frames.begin_binary({}, frames.MAX_FRAME)
     with pytest.raises(frames.FrameTooLarge):
-        frames.encode_binary({"text": "x" * frames.LONGEST_HEAD}, b"")
+        frames.begin_binary({"text": "x" * frames.LONGEST_HEAD}, 0)
+
+
+def test_large_bytes_are_read_where_they_lie():
+    data = b"x" * (frames.LONGEST_HEAD + 1)
+    body = bytearray(body_of(frames.begin_binary({}, len(data))) + data)
+
+    read = frames.decode(body)["data"]
+    body[-1:] = b"y"
+
+    assert bytes(read[-2:]) == b"xy"
+
+
+def test_few_bytes_do_not_keep_a_frame_whose_json_is_more():
+    body = bytearray(body_of(frames.begin_binary({"text": "x" * 16_000}, 1)) + b"a")
+
+    read = frames.decode(body)["data"]
+    body.clear()  # which it cannot be while somebody looks at it
+
+    assert read == b"a"

@@ -34,6 +34,13 @@ def test_a_source_with_a_return_of_its_own_is_a_function(functions):
     assert add(plugin, 1, 0) == 0
 
 
+@pytest.mark.parametrize("name", ["lambda", "class", "two words", ""])
+def test_a_function_may_be_called_what_python_would_not_call_it(functions, name):
+    made = functions.make(name, "return plugin + 1", ("plugin",))
+
+    assert made(1) == 2
+
+
 @pytest.mark.parametrize("name", ["__result", "_result", "result"])
 def test_a_source_without_return_is_a_script_whose_result_is_a_variable(functions, name):
     script = define(functions, f"{name} = [plugin.np.abs(x) for x in data]", ("plugin", "data"))

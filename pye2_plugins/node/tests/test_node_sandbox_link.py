@@ -63,6 +63,24 @@ def test_large_frames_go_both_ways_whole():
     assert told == {"did": "log", "text": LARGE}
 
 
+def test_frames_in_several_pieces_arrive_whole_whoever_else_sends():
+    with a_link() as (link, theirs):
+        data = memoryview(b"y" * len(LARGE))
+        begun = frames.begin_binary({"did": "item"}, len(data))
+        senders = [
+            threading.Thread(target=link.send, args=[begun, data]),
+            threading.Thread(target=link.tell, args=["log"], kwargs={"text": LARGE}),
+        ]
+        for each in senders:
+            each.start()
+        told = [read_frame(theirs), read_frame(theirs)]
+        for each in senders:
+            each.join()
+
+    assert {"did": "item", "data": data} in told
+    assert {"did": "log", "text": LARGE} in told
+
+
 def test_a_request_that_comes_before_an_answer_is_kept_for_later():
     with a_link() as (link, theirs):
         theirs.sendall(frames.encode({"do": "stop"}) + frames.encode({"do": "answer", "text": "x"}))

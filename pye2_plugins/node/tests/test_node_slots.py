@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pye2_node.slots import SlotDesk
+from pye2_node.slots import MOST_SET_ASIDE, MOST_UNSENT, SlotDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -136,5 +136,129 @@ def test_heartbeats_tell_how_busy_it_is(waiting: int) -> None:
         asker.tell_waiting(waiting)
 
         assert desk.report() == {"total": 4, "busy": 1, "waiting": waiting}
+
+    run(act)
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+
+def test_who_makes_many_instances_has_no_more_than_who_makes_one() -> None:
+    async def act() -> None:
+        desk, order = SlotDesk(1), list[str]()
+        first = desk.for_instance("first")
+        await first.acquire()
+        many = [desk.for_instance("greedy") for _ in range(10)]
+        tasks = [task for each in many for task in asking(each, 1, order, "greedy")]
+        modest = desk.for_instance("modest")
+        tasks += asking(modest, 3, order, "modest")
+        await settled()
+        for _ in range(6):
+            next(each for each in (first, *many, modest) if each.held).release()
+            await settled()
+        for task in tasks:
+            task.cancel()
+
+        assert order == ["greedy", "modest", "greedy", "modest", "greedy", "modest"]
+
+    run(act)
+
+
+def test_the_instances_of_one_client_take_turns() -> None:
+    async def act() -> None:
+        desk, order = SlotDesk(1), list[str]()
+        pair = {name: desk.for_instance("client") for name in ("a", "b")}
+        await pair["a"].acquire()
+        tasks = [task for name, each in pair.items() for task in asking(each, 2, order, name)]
+        await settled()
+        for _ in range(4):
+            next(each for each in pair.values() if each.held).release()
+            await settled()
+        await asyncio.gather(*tasks)
+
+        assert order == ["b", "a", "b", "a"]
+
+    run(act)
+
+
+def test_nothing_more_is_begun_for_a_client_that_does_not_take_its_results() -> None:
+    async def act() -> None:
+        desk, order = SlotDesk(2), list[str]()
+        slow, other_of_slow = desk.for_instance("slow"), desk.for_instance("slow")
+        other = desk.for_instance("other")
+        slow.tell_kept(0, MOST_UNSENT + 1)
+        tasks = asking(other_of_slow, 1, order, "slow") + asking(other, 1, order, "other")
+        await settled()
+        assert order == ["other"]
+
+        slow.tell_kept(0, MOST_UNSENT)
+        await asyncio.gather(*tasks)
+
+        assert order == ["other", "slow"]
+
+    run(act)
+
+
+def test_a_process_that_is_kept_goes_where_another_is_needed_and_the_longest_unused_first() -> None:
+    async def act() -> None:
+        desk, ended = SlotDesk(2), list[str]()
+        first, second = desk.for_instance("first"), desk.for_instance("second")
+        first.keep(lambda: ended.append("old"))
+        forget = first.keep(lambda: ended.append("used again"))
+        first.keep(lambda: ended.append("new"))
+        forget()
+        await second.acquire()
+        second.make_room()
+        assert ended == ["old"]
+
+        await second.acquire()
+        second.make_room()
+        second.make_room()
+
+        assert ended == ["old", "new"]
+
+    run(act)
+
+
+def test_each_client_may_set_aside_as_many_as_are_left_to_all() -> None:
+    async def act() -> None:
+        desk = SlotDesk(2)
+        many = [desk.for_instance("greedy") for _ in range(10)]
+        greedy = sum(each.set_aside() for each in many for _ in range(20))
+        other, third = desk.for_instance("other"), desk.for_instance("third")
+        others = sum(other.set_aside() for _ in range(100))
+        assert (greedy, others) == (MOST_SET_ASIDE // 2, MOST_SET_ASIDE // 4)
+        assert third.set_aside()
+
+        many[0].take_up()
+        for each in many[1:]:
+            each.close()
+            each.take_up()
+
+        assert desk.set_aside == 20 - 1 + others + 1
+
+    run(act)
+
+
+def test_each_client_may_keep_as_much_as_is_left_to_all_and_one_large_call_in_any_case() -> None:
+    async def act() -> None:
+        desk = SlotDesk(2, room=1000, largest=100)
+        greedy, again = desk.for_instance("greedy"), desk.for_instance("greedy")
+        greedy.tell_kept(400, 0)
+        assert again.has_room(100)
+        assert not again.has_room(101)
+        again.tell_kept(100, 0)
+        assert not again.has_room(1)
+
+        other, third = desk.for_instance("other"), desk.for_instance("third")
+        assert other.has_room(250)
+        assert not other.has_room(251)
+        other.tell_kept(450, 0)
+        assert third.has_room(100)
+        assert not third.has_room(101)
+        again.close()
+        again.tell_kept(100, 0)
+
+        assert desk.kept == 850
 
     run(act)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -291,9 +292,8 @@ def test_a_file_that_is_no_database_is_left_as_it_is(file):
 
 def test_a_database_of_a_later_version_is_refused(opened, file):
     opened()
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.execute("PRAGMA user_version = 99")
-    database.close()
 
     with pytest.raises(NodeError, match="format 99"):
         opened()
@@ -325,7 +325,7 @@ def test_after_it_was_closed_it_says_so(opened):
 
 def test_a_database_from_before_nodes_were_kept_is_taken_over(file, opened):
     opened().commit([], COMMAND)
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.execute("DROP TABLE guest_nodes")
 
     again = opened()

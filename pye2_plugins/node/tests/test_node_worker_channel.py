@@ -216,3 +216,17 @@ def test_who_waits_for_a_worker_to_read_goes_on_when_the_channel_is_closed():
             channel.write(packed(b"to nobody"))
 
     asyncio.run(run())
+
+
+def test_a_frame_in_several_pieces_arrives_as_one_however_slowly_it_is_read():
+    async def run():
+        async with a_channel() as (channel, theirs):
+            pieces = [b"head", memoryview(LARGE), b"", memoryview(LARGE)[1:], b"tail"]
+            channel.write(*pieces)
+            channel.write(b"next")
+            whole = b"".join(pieces) + b"next"
+            assert await receive(theirs, len(whole)) == whole
+            await turns()
+            assert channel.all_sent is None
+
+    asyncio.run(run())

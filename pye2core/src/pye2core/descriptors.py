@@ -125,6 +125,9 @@ class SignatureDescriptor:
         in_sandbox: import string of a ``pye2core.abc.InSandbox``, with which the runner exchanges
             bytes. Every process in which a node runs code has its module loaded: it is to need
             little memory and nothing that is loaded later.
+        private: whether each instance is its client's alone: nobody else may tell it anything or
+            change its settings, and what it says is for that client. For signatures that take
+            code in commands. Whoever is allowed may still end it, with its pipeline.
     """
 
     name: str = field(validator=_NAME)
@@ -135,6 +138,7 @@ class SignatureDescriptor:
     confidential: tuple[str, ...] = ()
     version: str = "1.0"
     in_sandbox: str | None = field(default=None, validator=validators.optional(_IMPORT_STRING))
+    private: bool = False
 
 
 class Stage(Enum):

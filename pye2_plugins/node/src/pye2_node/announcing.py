@@ -19,8 +19,6 @@ from pye2core.messages import DETAILS_SENT_TO, NotificationKind
 from pye2core.rate_limit import RateLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pye2_node.audience import Audience
     from pye2_node.confidence import Parties
     from pye2core.clock import Clock
@@ -40,21 +38,12 @@ class Announcements:
     Args:
         audience: knows who listens.
         connection: where they are sent.
-        speaks_stronger: whether an address is known to speak a stronger dialect than PyE2's.
         clock: says how long ago something was logged.
     """
 
-    def __init__(
-        self,
-        audience: Audience,
-        connection: Connection,
-        *,
-        speaks_stronger: Callable[[str], bool],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, audience: Audience, connection: Connection, clock: Clock) -> None:
         self._audience = audience
         self._connection = connection
-        self._speaks_stronger = speaks_stronger
         self._telling = RateLimit(clock, every=_TOLD_EVERY, a_second=_TOLD_A_SECOND)
 
     def send(self, notification: Notification, parties: Parties | None = None) -> None:
@@ -78,9 +67,7 @@ class Announcements:
         if not _is_confidential(notification):
             return None
         asker, changer = parties or (notification.requester, notification.requester)
-        if asker.address is None or not self._audience.is_for_one(asker, changer):
-            return None
-        return asker.address if self._speaks_stronger(asker.address) else None
+        return self._audience.confidant(asker, changer)
 
     def _told_apart(self, notification: Notification, asker: str) -> Notification:
         """Tell the asker in full; what is left for everybody.

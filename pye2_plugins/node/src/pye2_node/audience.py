@@ -13,6 +13,8 @@ from pye2core.abc import Channel
 from pye2core.messages import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pye2core.clock import Clock
     from pye2core.messages import PayloadMessage, Requester
 
@@ -29,14 +31,25 @@ _NEVER: Final = float("-inf")
 class Audience:
     """What is known of those who listen to a node.
 
+    Attributes:
+        speaks_stronger: as given.
+
     Args:
         clock: says what time it is.
         results_to_everyone: whether results go to everybody in any case.
+        speaks_stronger: whether an address is known to speak a stronger dialect than PyE2's.
     """
 
-    def __init__(self, clock: Clock, *, results_to_everyone: bool) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        results_to_everyone: bool,
+        speaks_stronger: Callable[[str], bool],
+    ) -> None:
         self._clock = clock
         self._results_to_everyone = results_to_everyone
+        self.speaks_stronger: Final = speaks_stronger
         self._stranger_heard_at = _NEVER
         self._client_heard_at = _NEVER
 
@@ -65,17 +78,26 @@ class Audience:
         Whoever changed a pipeline of somebody else's wants to see what came of it, too.
         """
         asker, changer = payload.requester, payload.modified_by
-        if asker.address is None or self._has_pye2_clients or not self.is_for_one(asker, changer):
+        if asker.address is None or self._has_pye2_clients or not self._is_for_one(asker, changer):
             return Channel.payloads()
         return Channel.inbox(asker.address)
 
-    def is_for_one(self, asker: Requester, changer: Requester) -> bool:
-        """Whether an instance is its asker's alone, who listens to an inbox of its own.
+    def confidant(self, asker: Requester, changer: Requester) -> str | None:
+        """For whose eyes alone it is what an instance says; None for everybody's.
+
+        Between peers of ours it is for who asked for it, if nobody else has changed the pipeline
+        and the owner did not choose otherwise. Whoever else uses the node changes nothing of that.
 
         Args:
             asker: who asked for it.
             changer: who changed it last.
         """
+        if asker.address is None or not self._is_for_one(asker, changer):
+            return None
+        return asker.address if self.speaks_stronger(asker.address) else None
+
+    def _is_for_one(self, asker: Requester, changer: Requester) -> bool:
+        """Whether an instance is its asker's alone, who listens to an inbox of its own."""
         is_alone = asker.address == changer.address and has_inbox(asker) and has_inbox(changer)
         return is_alone and not self._results_to_everyone
 

@@ -192,7 +192,7 @@ def deny(
 def _denied(file: Path, address: str) -> str:
     if not allow_file.deny(file, address):
         return "was not allowed"
-    return "not allowed any more; what it has running goes on, but for what uses grants"
+    return "not allowed any more; what it has running goes on, but for calls and what uses grants"
 
 
 def _withdrawn(file: Path, address: str, less: Grants, *, may_delegate: bool) -> str:

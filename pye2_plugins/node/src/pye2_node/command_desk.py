@@ -27,11 +27,11 @@ from pye2core.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pye2_node.changes import IsConfidential
     from pye2_node.commands import Plan, Work
     from pye2_node.deputies import Authority
     from pye2_node.desired import DesiredPipeline
     from pye2_node.ledger import Ledger
+    from pye2_node.signatures import Signatures
     from pye2core.clock import Clock
     from pye2core.messages import Notification, Requester
 
@@ -82,7 +82,7 @@ class CommandDesk:
     Args:
         ledger: what the node is to run.
         owner: the node.
-        is_confidential: which settings are published only as digests.
+        signatures: which settings are code, and which instances their clients' alone.
         clock: dates changes.
         loop: the node's loop.
     """
@@ -91,14 +91,14 @@ class CommandDesk:
         self,
         ledger: Ledger,
         owner: DeskOwner,
+        signatures: Signatures,
         *,
-        is_confidential: IsConfidential,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._ledger = ledger
         self._owner = owner
-        self._is_confidential = is_confidential
+        self._signatures = signatures
         self._clock = clock
         self._loop = loop
         self._waiting: asyncio.Queue[tuple[Command | UnreadableCommand, Acknowledge]] = (
@@ -124,14 +124,17 @@ class CommandDesk:
     async def handle_all(self) -> None:
         """Handle commands as they come, those that wait together at once, until cancelled."""
         while True:
-            waiting = [await self._waiting.get()]
-            while len(waiting) < MOST_AT_ONCE and not self._waiting.empty():
-                waiting.append(self._waiting.get_nowait())
-            while waiting:
-                outcomes = await self._taken([command for command, _ in waiting])
-                for (command, acknowledge), outcome in zip(waiting, outcomes, strict=False):
-                    await self._conclude(command, acknowledge, outcome)
-                del waiting[: len(outcomes)]
+            # Nothing of them is known here while the next ones are waited for: they may be large.
+            await self._handle([await self._waiting.get()])
+
+    async def _handle(self, waiting: list[tuple[Command | UnreadableCommand, Acknowledge]]) -> None:
+        while len(waiting) < MOST_AT_ONCE and not self._waiting.empty():
+            waiting.append(self._waiting.get_nowait())
+        while waiting:
+            outcomes = await self._taken([command for command, _ in waiting])
+            for (command, acknowledge), outcome in zip(waiting, outcomes, strict=False):
+                await self._conclude(command, acknowledge, outcome)
+            del waiting[: len(outcomes)]
 
     async def _taken(
         self, commands: Sequence[Command | UnreadableCommand]
@@ -151,7 +154,7 @@ class CommandDesk:
     def _planned(self, command: Command, known: Mapping[str, DesiredPipeline]) -> Plan:
         self._owner.note_client(requester_of(command))
         authority = self._owner.authority_of(command)
-        return planned(command, known, self._is_confidential, self._clock.now(), authority)
+        return planned(command, known, self._signatures, self._clock.now(), authority)
 
     async def _conclude(
         self,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from pye2_node.changes import IsConfidential
+    from pye2_node.signatures import Signatures
     from pye2_node.store import Change, CommandId
     from pye2core.messages import CommandBody, InstanceConfig, Notification
 
@@ -164,7 +164,7 @@ _NODE_ACTIONS: Final = {
 def planned(
     command: Command,
     desired: Mapping[str, DesiredPipeline],
-    is_confidential: IsConfidential,
+    signatures: Signatures,
     now: datetime,
     authority: Authority | None = None,
 ) -> Plan:
@@ -173,7 +173,7 @@ def planned(
     Args:
         command: what was said.
         desired: what the node is to run.
-        is_confidential: which settings are code.
+        signatures: which settings are code, and which instances their clients' alone.
         now: dates changes.
         authority: whose rights it has; None for those of who sent it.
 
@@ -181,7 +181,7 @@ def planned(
         InvalidConfiguration: the command's body does not fit its action.
         DelegationRefused: it is no such command as its authority covers.
     """
-    planner = _Planner(command, desired, is_confidential, now, authority)
+    planner = _Planner(command, desired, signatures, now, authority)
     planner.look()
     return planner.plan
 
@@ -199,14 +199,15 @@ class _Planner:
         self,
         command: Command,
         desired: Mapping[str, DesiredPipeline],
-        is_confidential: IsConfidential,
+        signatures: Signatures,
         now: datetime,
         authority: Authority | None,
     ) -> None:
         self.plan = Plan()
         self._command = command
         self._desired = dict(desired)
-        self._is_confidential = is_confidential
+        self._signatures = signatures
+        self._is_confidential = signatures.is_confidential
         self._now = now
         self._requester = requester_of(command)
         self._answers = Answers(self._requester)
@@ -262,6 +263,7 @@ class _Planner:
         try:
             config = updated(current.config if current else None, update, self._is_confidential)
             self._authority.require_covered(current, config, self._is_confidential)
+            self._require_others_unchanged(current, config)
         except InvalidConfiguration as error:
             self.plan.notices.append(self._answers.refused(InstancePath(update.name), str(error)))
             return
@@ -324,6 +326,11 @@ class _Planner:
             return None
         path = spelled_path_of(update.pipeline, known)
         changes, command = update.settings, update.command
+        if self._is_anothers(known):
+            # Said of the pipeline: what is said of the instance, its client takes for its own.
+            about = InstancePath(update.pipeline)
+            self.plan.notices.append(self._answers.refused(about, _only_its_clients(known)))
+            return None
         try:
             require_tellable(command, update.pipeline)
             if changes or command is None:
@@ -341,6 +348,24 @@ class _Planner:
             self.plan.work.append(told)
         return path
 
+    def _is_anothers(self, instance: InstanceConfig) -> bool:
+        """Whether an instance is its client's alone, and the sender is somebody else."""
+        is_private = self._signatures.is_private(instance.signature)
+        return is_private and instance.set_by != {self._authority.address}
+
+    def _require_others_unchanged(
+        self, current: DesiredPipeline | None, wanted: PipelineConfig
+    ) -> None:
+        """Refuse to change what is another client's alone; to end it is no such change.
+
+        Raises:
+            InvalidConfiguration: it would be changed.
+        """
+        for each in () if current is None else current.config.instances:
+            after = wanted.instance(each.signature, each.instance_id)
+            if after is not None and after.settings != each.settings and self._is_anothers(each):
+                raise InvalidConfiguration(_only_its_clients(each), pipeline=wanted.name)
+
     def _change_instance(
         self, pipeline: DesiredPipeline, known: InstanceConfig, changes: Mapping[str, Any]
     ) -> None:
@@ -356,6 +381,13 @@ def _not_there(update: InstanceUpdate, pipeline: DesiredPipeline | None) -> str:
     return (
         f"The pipeline {update.pipeline!r} has no instance {update.instance_id!r} of"
         f" {update.signature.upper()}; add it to the pipeline first"
+    )
+
+
+def _only_its_clients(instance: InstanceConfig) -> str:
+    return (
+        f"The instance {instance.instance_id!r} of {instance.signature.upper()} takes commands and"
+        " settings only of the client that made it; make one of your own"
     )
 
 

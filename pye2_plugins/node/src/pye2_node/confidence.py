@@ -1,5 +1,7 @@
 """For whose eyes it is what code with grants gives and keeps: for those whose code it is.
 
+So it is with what an instance gives that is its client's alone.
+
 Everybody who is allowed on a node may change any pipeline of it. Without this, one who is granted
 nothing could have the results of others' code sent to everybody, by a change of whatever kind, or
 put code of one's own where it finds what the others' has kept. Values in, values out.
@@ -26,14 +28,21 @@ _MARK: Final = b"\0of code with grants "
 """Before the state that such code keeps; no state of other code begins like this."""
 
 
-def parties(config: InstanceConfig, pipeline: DesiredPipeline) -> Parties:
+def parties(
+    config: InstanceConfig, pipeline: DesiredPipeline, *, is_private: bool = False
+) -> Parties:
     """Who asked for what an instance gives, and who changed that last.
 
+    Args:
+        config: the instance's.
+        pipeline: where it is.
+        is_private: whether it is its client's alone, be it granted anything or not.
+
     Raises:
-        NodeError: it has grants, and neither of them has a part in it.
+        NodeError: it has grants, or is private, and neither of them has a part in it.
     """
     both = (pipeline.requester, pipeline.modified_by)
-    if not config.settings.get(GRANTS):
+    if not (is_private or config.settings.get(GRANTS)):
         return both
     theirs = [each for each in both if _has_part(each, config, pipeline)]
     if not theirs:
@@ -44,10 +53,12 @@ def parties(config: InstanceConfig, pipeline: DesiredPipeline) -> Parties:
     return theirs[0], theirs[-1]
 
 
-def confidants(config: InstanceConfig, pipeline: DesiredPipeline) -> Parties:
+def confidants(
+    config: InstanceConfig, pipeline: DesiredPipeline, *, is_private: bool = False
+) -> Parties:
     """Who is told how an instance fares: the same, and where none has a part, both all the same."""
     try:
-        return parties(config, pipeline)
+        return parties(config, pipeline, is_private=is_private)
     except NodeError:
         return (pipeline.requester, pipeline.modified_by)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import field, frozen
@@ -20,7 +22,7 @@ from pye2_node.formatters import formatter_of
 from pye2_node.granting import granted_to
 from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
-from pye2_node.payload_budget import PayloadBudget, is_small, units_of
+from pye2_node.payload_budget import PayloadBudget, is_large, is_small, units_of
 from pye2_node.sandbox import Surroundings
 from pye2_node.sandbox.granted_zygotes import Share
 from pye2_node.settings import MEBIBYTE
@@ -66,6 +68,10 @@ _log = logging.getLogger("pye2_node")
 UNDER_WAY: Final = 16
 """Payloads of one instance that the broker has not confirmed yet; more have to wait."""
 
+LARGE_UNDER_WAY: Final = 8
+"""The same of large ones of all instances: where the broker is slow, what waits for it is limited,
+and then nothing of anybody could be sent."""
+
 
 def _nobody(payload: PayloadMessage) -> str | None:
     """Nothing is encrypted unless its instance says so."""
@@ -106,6 +112,7 @@ class Facilities:
             is encrypted for; None for everybody.
         granting: says what code may do besides computing; None where nothing is granted to anybody.
         slots: how many calls of code run at once.
+        large_ways: those for large payloads.
     """
 
     settings: NodeSettings
@@ -121,6 +128,7 @@ class Facilities:
     confidant: Callable[[PayloadMessage], str | None] = _nobody
     granting: Granting | None = None
     slots: SlotDesk = field(factory=lambda: SlotDesk(1))
+    large_ways: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(LARGE_UNDER_WAY))
 
 
 class Context:
@@ -133,6 +141,7 @@ class Context:
         last_payload_at: when the last one was; None before the first.
         failed_at: when it, or its code, first and last failed; None if that never happened.
         slots: the node's slots for calls, as this instance sees them.
+        is_private: whether it is its client's alone.
     """
 
     def __init__(
@@ -145,7 +154,9 @@ class Context:
         self.failed_at: tuple[datetime, datetime] | None = None
         self._facilities = facilities
         self._path = path_of(pipeline.config.name, config)
-        self._version = _version_of(config.signature, facilities.registry)
+        self._descriptor = facilities.registry.signatures().get(self._path.signature or "")
+        self._version = None if self._descriptor is None else self._descriptor.version
+        self.is_private = self._descriptor is not None and self._descriptor.private
         self._began = facilities.clock.monotonic()
         self._pace = Pace()
         self._budget = PayloadBudget(
@@ -153,7 +164,8 @@ class Context:
         )
         self._limit_notices = LimitNotices(facilities.clock, self.notify)
         self._ways = asyncio.Semaphore(UNDER_WAY)
-        self.slots = facilities.slots.for_instance()
+        # Whose it is, and not in whose pipeline: others may have put it there.
+        self.slots = facilities.slots.for_instance("\n".join(sorted(config.set_by)))
         self._sandboxes: set[SandboxProcess] = set()
         self._runs_before = 0
         self._closed = False
@@ -258,10 +270,10 @@ class Context:
         """
         self._check_open()
         await self._keep_to_budget()
-        await self._ways.acquire()
+        way = await self._free_way(fields)
         try:
             self._check_open()  # it was a while ago
-            requester, modified_by = parties(self.config, self.pipeline)
+            requester, modified_by = parties(self.config, self.pipeline, is_private=self.is_private)
             self._budget.spend(1, self.clock.monotonic())
             self.iteration += 1
             self.last_payload_at = self.clock.now()
@@ -276,9 +288,19 @@ class Context:
             sending, more = await self._handed_over(message)
             self._budget.spend(more, self.clock.monotonic())
         except BaseException:
-            self._ways.release()
+            way.close()
             raise
-        asyncio.wrap_future(sending).add_done_callback(self._on_sent)
+        asyncio.wrap_future(sending).add_done_callback(partial(_on_sent, way))
+
+    async def _free_way(self, fields: Mapping[str, Any]) -> ExitStack:
+        """Wait until a payload may be on its way; closed when it has arrived."""
+        with ExitStack() as way:
+            await self._ways.acquire()
+            way.callback(self._ways.release)
+            if is_large(fields):
+                await self._facilities.large_ways.acquire()
+                way.callback(self._facilities.large_ways.release)
+            return way.pop_all()
 
     async def _keep_to_budget(self) -> None:
         while (seconds := self._budget.seconds_to_wait(self.clock.monotonic())) > 0:
@@ -310,12 +332,6 @@ class Context:
                 " known for whom; deploy the pipeline again"
             )
         return payload.requester.address
-
-    def _on_sent(self, sent: asyncio.Future[None]) -> None:
-        self._ways.release()
-        # One that the broker never took was logged where the connection was lost for good.
-        if not sent.cancelled():
-            sent.exception()
 
     def _circumstances(self, sent_at: datetime) -> Circumstances:
         now = self.clock.monotonic()
@@ -355,7 +371,7 @@ class Context:
                 speaker=self.speaker,
                 is_displayed=is_displayed,
             ),
-            confidants(self.config, self.pipeline),
+            confidants(self.config, self.pipeline, is_private=self.is_private),
         )
 
     def tell_limit(self, name: str, value: float) -> None:
@@ -399,8 +415,7 @@ class Context:
         self._check_open()
         grants = self.grants()
         surroundings = Surroundings(self.node_name, self.node_address, self._path)
-        descriptor = self._facilities.registry.signatures().get(self._path.signature or "")
-        in_sandbox = None if descriptor is None else descriptor.in_sandbox
+        in_sandbox = None if self._descriptor is None else self._descriptor.in_sandbox
         sandbox = await self._facilities.pool.spawn(
             CodeEvents(self), surroundings, grants, self._share(), in_sandbox
         )
@@ -412,12 +427,16 @@ class Context:
         """What its configuration asks for, if anything: all of it is granted.
 
         Raises:
-            InvalidConfiguration: that cannot be understood.
+            InvalidConfiguration: that cannot be understood, or it is the instance of one alone who
+                is not allowed any more.
             GrantMissing: it is not granted to all whose settings these are.
         """
+        granting = self._facilities.granting
+        if self.is_private and granting is not None:
+            granting.refuse_what_is_denied(self.config, self._path)
         if not self.config.settings.get(GRANTS):
             return None
-        asked = granted_to(self.config, self._path, self._facilities.granting)
+        asked = granted_to(self.config, self._path, granting)
         return asked if any(asked) else None
 
     def _share(self) -> Share:
@@ -452,6 +471,8 @@ class Context:
             raise NodeError(message)
 
 
-def _version_of(signature: str, registry: PluginRegistry) -> str | None:
-    descriptor = registry.signatures().get(signature.upper())
-    return None if descriptor is None else descriptor.version
+def _on_sent(way: ExitStack, sent: asyncio.Future[None]) -> None:
+    way.close()
+    # One that the broker never took was logged where the connection was lost for good.
+    if not sent.cancelled():
+        sent.exception()

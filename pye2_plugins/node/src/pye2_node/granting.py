@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pye2core.messages import InstanceConfig, InstancePath
 
 
+def _everybody(address: str) -> bool:
+    """Nobody was denied."""
+    del address
+    return True
+
+
 class Granting:
     """What this node's owner grants.
 
@@ -26,6 +32,7 @@ class Granting:
         home: the node's home, which nobody is granted.
         on_asked: called when something is asked for.
         count: tells how many addresses are granted something.
+        allows: whether an address may give commands at this moment.
     """
 
     def __init__(
@@ -36,12 +43,32 @@ class Granting:
         *,
         on_asked: Callable[[], None],
         count: Callable[[], int],
+        allows: Callable[[str], bool] = _everybody,
     ) -> None:
         self._granted = granted
         self._node_name = node_name
         self._home = home
         self._on_asked = on_asked
         self._count = count
+        self._allows = allows
+
+    def refuse_what_is_denied(self, config: InstanceConfig, path: InstancePath) -> None:
+        """Raise unless all whose settings these are may give commands still.
+
+        For instances that are their clients' alone: they do what their clients say, and nothing
+        for one who may say nothing any more.
+
+        Raises:
+            InvalidConfiguration: one of them may not.
+        """
+        self._on_asked()
+        denied = [each for each in sorted(config.set_by) if not self._allows(each)]
+        if denied:
+            raise InvalidConfiguration(
+                f"the instance {path.instance_id!r} is of {denied[0]}, which is not allowed on"
+                f" {self._node_name} any more; `pye2 node allow` changes that",
+                pipeline=path.pipeline,
+            )
 
     def refuse_what_is_not_granted(
         self, asked: Grants, config: InstanceConfig, path: InstancePath

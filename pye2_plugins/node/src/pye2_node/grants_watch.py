@@ -2,7 +2,7 @@
 
 On the node's loop. Commands on this machine ring, and are heard at once; whoever writes into
 ``allow.toml`` by hand is noticed by a look at the file every few seconds, for as long as an
-instance asks for something.
+instance asks for something, or is one client's alone.
 """
 
 from __future__ import annotations
@@ -79,10 +79,15 @@ class GrantsWatch:
             self.look_soon()
 
     def _present(self) -> object:
-        return {each.address: each.grants for each in self._allow_list.guests() if any(each.grants)}
+        return {each.address: each.grants for each in self._allow_list.guests()}
 
     def _asking(self) -> list[RunningInstance]:
-        return [each for each in self._instances() if each.config.settings.get(GRANTS) is not None]
+        """Those that may have to end: they ask for something, or are one client's alone."""
+        return [
+            each
+            for each in self._instances()
+            if each.context.is_private or each.config.settings.get(GRANTS) is not None
+        ]
 
     def _on_reviewed(self, review: asyncio.Task[None]) -> None:
         self._reviews.discard(review)

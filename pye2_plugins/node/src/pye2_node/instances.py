@@ -243,7 +243,7 @@ class RunningInstance:
             self._become(InstanceState.STOPPED)
 
     async def review_grants(self) -> None:
-        """Stop if something that it uses is granted no more; begin if what it lacked now is."""
+        """Stop if what it uses is granted no more, or its client denied; begin if it may again."""
         async with self._changing:
             try:
                 self.context.grants()

@@ -50,7 +50,8 @@ from pye2_node.results import Results
 from pye2_node.roll_calls import RollCalls
 from pye2_node.sandbox import SandboxPool
 from pye2_node.sandbox.limits import limits_chosen
-from pye2_node.slots import SlotDesk
+from pye2_node.signatures import Signatures
+from pye2_node.slots import desk_chosen
 from pye2_node.store import Store
 from pye2core.abc import Channel
 from pye2core.clock import SYSTEM_CLOCK
@@ -117,6 +118,7 @@ class Node:
         self.pairing = PairingDoor(home.path, self, clock)
         self._home = home
         self._registry = registry or installed_plugins()
+        self._signatures = Signatures(self._registry, shows_code=settings.choices.show_code)
         clock = self._clock = NodeClock(clock, home)
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.Future[NodeAction] = self._loop.create_future()
@@ -132,11 +134,15 @@ class Node:
         self._failure_log = FailureLog(clock)
         self._store = Store(home.database, clock)
         self._ledger = Ledger(self._store)
-        self._audience = Audience(clock, results_to_everyone=settings.choices.results_to_everyone)
+        self._audience = Audience(
+            clock,
+            results_to_everyone=settings.choices.results_to_everyone,
+            speaks_stronger=self._dialects.speaks_stronger,
+        )
         self._pool = pool or SandboxPool(
             limits_chosen(settings.choices), modules=modules_in_sandboxes(self._registry)
         )
-        self._slots = SlotDesk(settings.choices.slots)
+        self._slots = desk_chosen(settings.choices)
         self._guest_nodes = GuestNodes(self._store, self.allow_list.allows)
         self._deputies = Deputies(
             self.allow_list,
@@ -150,7 +156,7 @@ class Node:
         self._desk = CommandDesk(
             self._ledger,
             self,
-            is_confidential=self._is_confidential,
+            self._signatures,
             clock=clock,
             loop=self._loop,
         )
@@ -163,18 +169,8 @@ class Node:
             loop=self._loop,
         )
         self._network = self._make_network()
-        self._results = Results(
-            self._audience,
-            self._main,
-            speaks_stronger=self._dialects.speaks_stronger,
-            clock=clock,
-        )
-        self._announcements = Announcements(
-            self._audience,
-            self._main,
-            speaks_stronger=self._dialects.speaks_stronger,
-            clock=clock,
-        )
+        self._results = Results(self._audience, self._main, clock)
+        self._announcements = Announcements(self._audience, self._main, clock)
         self._grants_watch = GrantsWatch(self.allow_list, self._instances, self._loop)
         facilities = Facilities(
             settings=settings,
@@ -194,13 +190,14 @@ class Node:
                 home.path,
                 on_asked=self._grants_watch.look_soon,
                 count=self.allow_list.count_granted,
+                allows=self.allow_list.allows,
             ),
             slots=self._slots,
         )
         self._caretaker = Caretaker(
             facilities,
             self._ledger,
-            is_confidential=self._is_confidential,
+            is_confidential=self._signatures.is_confidential,
             signatures=self._presence.signatures,
             on_change=self.note_change,
         )
@@ -281,7 +278,7 @@ class Node:
             allowed=self.allow_list.addresses,
             may_delegate=self.allow_list.delegates,
             pipelines=lambda: shown_pipelines(
-                self._ledger.pipelines.values(), self._is_shown_as_digest
+                self._ledger.pipelines.values(), self._signatures.is_shown_as_digest
             ),
             instances=self._instances,
             pairing=self.pairing.offer,
@@ -434,14 +431,6 @@ class Node:
             self._announcements.send(notification, parties)
         except (Pye2Error, TypeError) as error:
             _log.warning("a notification was not sent (%s): %s", error, notification.text)
-
-    def _is_confidential(self, signature: str, key: str) -> bool:
-        descriptor = self._registry.signatures().get(signature.upper())
-        # What belongs to a signature that nobody here knows may be anything.
-        return descriptor is None or key in descriptor.confidential
-
-    def _is_shown_as_digest(self, signature: str, key: str) -> bool:
-        return not self.settings.choices.show_code and self._is_confidential(signature, key)
 
     # --- what its parts ask of it -----------------------------------------------------------------
 

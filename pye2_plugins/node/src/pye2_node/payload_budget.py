@@ -14,6 +14,7 @@ UNIT: Final = 32 * 1024
 """Bytes of a payload that count as one payload."""
 
 _SMALL: Final = 8 * 1024
+_LARGE: Final = 1024 * 1024
 
 _SECONDS_AT_ONCE: Final = 5.0
 
@@ -62,8 +63,17 @@ def units_of(fields: object) -> float:
 
 def is_small(fields: Mapping[str, object]) -> bool:
     """Whether a payload is quickly sealed: it has little text, few bytes and not many values."""
+    return _all_of(fields) <= _SMALL
+
+
+def is_large(fields: Mapping[str, object]) -> bool:
+    """Whether few of a payload's size are all that should be on their way to the broker at once."""
+    return _all_of(fields) >= _LARGE
+
+
+def _all_of(fields: Mapping[str, object]) -> int:
     bytes_there = sum(len(each) for each in fields.values() if isinstance(each, bytes))
-    return bytes_there + size_of(fields) <= _SMALL
+    return bytes_there + size_of(fields)
 
 
 def size_of(value: object) -> int:

@@ -181,17 +181,19 @@ class _Worker:
         if self._earlier:
             await asyncio.wait(self._earlier)
         while True:
-            work = await self._queue.get()
-            try:
-                if isinstance(work, Apply):
-                    await self._apply(work)
-                else:
-                    await self._tell(work)
-            except asyncio.CancelledError:
-                self._deny(work)
-                raise
-            except Exception:  # noqa: BLE001 - a defect costs this work, not all after it
-                _log.exception("not all was done for the pipeline %r", self._name)
+            await self._do(await self._queue.get())
+
+    async def _do(self, work: Apply | Tell) -> None:
+        try:
+            if isinstance(work, Apply):
+                await self._apply(work)
+            else:
+                await self._tell(work)
+        except asyncio.CancelledError:
+            self._deny(work)
+            raise
+        except Exception:  # noqa: BLE001 - a defect costs this work, not all after it
+            _log.exception("not all was done for the pipeline %r", self._name)
 
     def _deny(self, work: Apply | Tell) -> None:
         """Answer what has no answer yet of work that will not be done."""

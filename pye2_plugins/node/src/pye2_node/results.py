@@ -12,8 +12,6 @@ from pye2core.errors import DialectUnusable, NodeError
 from pye2core.rate_limit import RateLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pye2_node.audience import Audience
     from pye2core.clock import Clock
     from pye2core.connection import Connection
@@ -32,34 +30,17 @@ class Results:
     Args:
         audience: knows who listens.
         connection: where they are sent.
-        speaks_stronger: whether an address is known to speak a stronger dialect than PyE2's.
         clock: says how long ago something was logged.
     """
 
-    def __init__(
-        self,
-        audience: Audience,
-        connection: Connection,
-        *,
-        speaks_stronger: Callable[[str], bool],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, audience: Audience, connection: Connection, clock: Clock) -> None:
         self._audience = audience
         self._connection = connection
-        self._speaks_stronger = speaks_stronger
         self._telling = RateLimit(clock, every=_TOLD_EVERY, a_second=_TOLD_A_SECOND)
 
     def confidant(self, payload: PayloadMessage) -> str | None:
-        """Whom a payload is encrypted for where its instance does not say; None for everybody.
-
-        Results between peers of ours are for who asked for them, if nobody else has changed the
-        pipeline and the owner did not choose otherwise. Whoever else uses the node changes nothing
-        of that.
-        """
-        asker = payload.requester.address
-        if asker is None or not self._audience.is_for_one(payload.requester, payload.modified_by):
-            return None
-        return asker if self._speaks_stronger(asker) else None
+        """Whom a payload is encrypted for where its instance does not say; None for everybody."""
+        return self._audience.confidant(payload.requester, payload.modified_by)
 
     def send(self, payload: PayloadMessage, receiver: str | None) -> Future[None]:
         """Hand a payload to the broker.
@@ -90,7 +71,7 @@ class Results:
 
         PyE2's clients are there, and cannot read on after what is no JSON.
         """
-        if receiver is None or not self._speaks_stronger(receiver):
+        if receiver is None or not self._audience.speaks_stronger(receiver):
             return self._audience.channel_of(payload)
         if not has_inbox(payload.requester):
             raise NodeError(

@@ -9,6 +9,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pye2core.abc import SandboxHost
 
 
@@ -25,13 +27,13 @@ class CodeInSandbox:
     def __init__(self, host: SandboxHost) -> None:
         self._host = host
 
-    def exchange(self, data: bytes) -> bytes:
+    def exchange(self, data: memoryview) -> Sequence[bytes]:
         """Run code."""
         try:
-            source, _, rest = data.partition(b"\0")
+            source, _, rest = bytes(data).partition(b"\0")
             code = self._host.make_function("code", source.decode(), _PARAMETERS)
             answer = code(self._host.plugin, self._host.send_item, rest)
         except Exception as error:  # noqa: BLE001 - whatever the test's code raises
-            return json.dumps(self._host.describe(error)).encode()
+            return [json.dumps(self._host.describe(error)).encode()]
         assert isinstance(answer, bytes)
-        return answer
+        return [answer]

@@ -110,19 +110,19 @@ class Sandbox(Protocol):
 
     async def exchange(
         self,
-        data: bytes,
-        *,
+        *data: bytes | memoryview,
         timeout: float,  # noqa: ASYNC109 - the limit ends the process, not this wait
         on_output: Callable[[str], None] | None = None,
-        on_item: Callable[[bytes], Awaitable[None]] | None = None,
-    ) -> bytes:
+        on_item: Callable[[memoryview], Awaitable[None]] | None = None,
+    ) -> memoryview:
         """Give bytes to the part of the signature that is in the process; its answer.
 
         That part is what ``SignatureDescriptor.in_sandbox`` names, an :class:`InSandbox`. What
         answers may be anybody, as code runs in the same process: believe nothing of the answer.
 
         Args:
-            data: what to say.
+            data: what to say; of several, one behind the other, so that what is large need not be
+                copied. They are not to change until the answer is there.
             timeout: seconds after which the process is killed.
             on_output: told what the code prints, as it does; not to raise.
             on_item: told of what ``SandboxHost.send_item`` is given; the process waits while one
@@ -166,8 +166,11 @@ class SandboxHost(Protocol):
             of each such frame, the innermost last.
         """
 
-    def send_item(self, data: bytes) -> None:
+    def send_item(self, *data: bytes | memoryview) -> None:
         """Give bytes to ``Sandbox.exchange``'s ``on_item``, before the answer.
+
+        Args:
+            data: one behind the other; views are of single bytes.
 
         Raises:
             ValueError: they are more than the node takes.
@@ -182,8 +185,11 @@ class InSandbox(Protocol):
     it. It is to be callable with the :class:`SandboxHost` as its only argument.
     """
 
-    def exchange(self, data: bytes) -> bytes:
+    def exchange(self, data: memoryview) -> Sequence[bytes | memoryview]:
         """The answer to what the runner gave to ``Sandbox.exchange``.
 
         What it raises ends the process.
+
+        Returns:
+            Bytes that the runner gets one behind the other; views are of single bytes.
         """

@@ -95,7 +95,9 @@ class Network(Protocol):
 
 
 class Slots(Protocol):
-    """How many calls of code a node runs at once, shared fairly among its instances.
+    """How many calls of code a node runs at once, and what it keeps for them, shared fairly.
+
+    All instances of one client have one share together: nobody has more for making many.
 
     Example:
         ::
@@ -119,6 +121,38 @@ class Slots(Protocol):
 
     def release(self) -> None:
         """Give one back."""
+
+    def make_room(self) -> None:
+        """Another process is about to be started: what others keep unused may have to go."""
+
+    def keep(self, end: Callable[[], None]) -> Callable[[], None]:
+        """Keep a process that has nothing to do for the next call.
+
+        Args:
+            end: called if its room is needed for another; is to end it.
+
+        Returns:
+            What is to be called when it is used again, or was ended.
+        """
+
+    def set_aside(self) -> bool:
+        """Have a process that has begun wait without a slot, until :meth:`take_up`.
+
+        Returns:
+            Whether it may: this client has not too many of them.
+        """
+
+    def take_up(self) -> None:
+        """One that was set aside goes on, or has ended."""
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be kept for this client's calls."""
+
+    def tell_kept(self, kept: int, unsent: int) -> None:
+        """Say how many bytes are kept for calls, and how many wait to be sent to the client.
+
+        Where too many wait to be sent, no further slot is given to this client.
+        """
 
 
 class InstanceContext(Protocol):

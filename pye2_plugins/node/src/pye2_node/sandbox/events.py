@@ -112,6 +112,10 @@ class EventDesk:
         self._text_size = 0
         self._limits_told.clear()
 
+    def end_exchange(self) -> None:
+        """What comes from now on belongs to none, and nothing is kept for it."""
+        self._exchange = None
+
     async def tell_limit(self, name: str, value: float) -> None:
         """Say that a limit was hit, if that was not said in this call."""
         if name not in self._limits_told:
@@ -187,10 +191,10 @@ class EventDesk:
         await self.tell_limit(name, value)
 
     async def _on_piece(self, frame: Mapping[str, Any]) -> None:
-        self._present_exchange().add(field(frame, DATA, bytes))
+        self._present_exchange().add(field(frame, DATA, memoryview))
 
     async def _on_item(self, frame: Mapping[str, Any]) -> None:
-        await self._shielded(self._present_exchange().item(field(frame, DATA, bytes)))
+        await self._shielded(self._present_exchange().item(field(frame, DATA, memoryview)))
 
     def _present_exchange(self) -> Exchange:
         if self._exchange is None:

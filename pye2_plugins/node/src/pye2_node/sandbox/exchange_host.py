@@ -60,12 +60,13 @@ class ExchangeHost:
         frames = failures.frames_of(error, files)
         return {**failures.describe(error, "", files), "frames": frames}
 
-    def send_item(self, data: bytes) -> None:
+    def send_item(self, *data: bytes | memoryview) -> None:
         """Give bytes to the runner, before the answer; raises ValueError if they are too many."""
-        if len(data) > self.largest:
+        size = sum(map(len, data))
+        if size > self.largest:
             raise ValueError(
-                f"it has {len(data)} bytes, more than the {self.largest} that a node sends at once:"
+                f"it has {size} bytes, more than the {self.largest} that a node sends at once:"
                 " send less, or in parts"
             )
         for each in packed({"did": "piece"}, {"did": "item"}, data):
-            self._link.send(each)
+            self._link.send(*each)

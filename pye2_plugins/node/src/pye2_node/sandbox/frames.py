@@ -1,7 +1,9 @@
 """The frames between a node and a worker: four bytes of length, big-endian, then UTF-8 JSON.
 
 A body that begins with a zero byte, as no JSON does, is a *binary frame*: it holds the length of a
-JSON object in four bytes, that object and, as its field ``data``, whatever bytes follow.
+JSON object in four bytes, that object and, as its field ``data``, whatever bytes follow. They may
+be millions, so they are neither joined with what stands before them nor taken from behind it: they
+are written by themselves, and read where they lie.
 
 Both sides use this module and both treat what they receive as possibly anything: :func:`decode`
 raises :class:`FrameError` for whatever is not a JSON object of honest text, and nothing else.
@@ -94,21 +96,21 @@ def pack(text: str) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def encode_binary(head: Mapping[str, Any], data: bytes | memoryview) -> bytes:
-    """The bytes of a binary frame, header included.
+def begin_binary(head: Mapping[str, Any], size: int) -> bytes:
+    """The bytes of a binary frame, header included, but for those of its field ``data``.
 
     Args:
         head: its other fields, of little text.
-        data: its bytes.
+        size: how many bytes follow as ``data``.
 
     Raises:
         FrameTooLarge: its body is larger than :data:`MAX_FRAME`.
     """
     encoded = _ENCODER.encode(head).encode("utf-8")
-    size = _BINARY.size + len(encoded) + len(data)
-    if size > MAX_FRAME or len(encoded) > LONGEST_HEAD:
-        raise FrameTooLarge(size)
-    return b"".join((HEADER.pack(size), _BINARY.pack(len(encoded)), encoded, data))
+    whole = _BINARY.size + len(encoded) + size
+    if whole > MAX_FRAME or len(encoded) > LONGEST_HEAD:
+        raise FrameTooLarge(whole)
+    return b"".join((HEADER.pack(whole), _BINARY.pack(len(encoded)), encoded))
 
 
 def body_size(data: bytes, start: int = 0) -> int:
@@ -151,7 +153,7 @@ def _signs_in(text: bytes | bytearray, start: int = 0) -> int:
 
 
 def decode(body: bytes | bytearray) -> dict[str, Any]:
-    """The frame in ``body``.
+    """The frame in ``body``; of a binary frame, ``data`` is a view, of ``body`` if it is large.
 
     Raises:
         FrameError: it is not UTF-8, not JSON from the first byte to the last, nested too deeply,
@@ -164,7 +166,7 @@ def decode(body: bytes | bytearray) -> dict[str, Any]:
     return _decoded(body)
 
 
-def _parts(body: bytes | bytearray) -> tuple[bytes | bytearray, bytes]:
+def _parts(body: bytes | bytearray) -> tuple[bytes | bytearray, memoryview]:
     """The JSON of a binary frame, and its bytes."""
     if len(body) < _BINARY.size:
         raise FrameError("a binary frame that ends in its beginning")
@@ -172,7 +174,13 @@ def _parts(body: bytes | bytearray) -> tuple[bytes | bytearray, bytes]:
     end = _BINARY.size + length
     if length > LONGEST_HEAD or end > len(body):
         raise FrameError(f"a binary frame of {len(body)} bytes with {length} bytes of JSON")
-    return body[_BINARY.size : end], bytes(memoryview(body)[end:])
+    return body[_BINARY.size : end], _data_at(body, end)
+
+
+def _data_at(body: bytes | bytearray, start: int) -> memoryview:
+    """The bytes of a binary frame; few of them do not keep its JSON, which may be more."""
+    data = memoryview(body)[start:].toreadonly()
+    return data if len(data) > LONGEST_HEAD else memoryview(bytes(data))
 
 
 def _decoded(body: bytes | bytearray) -> dict[str, Any]:

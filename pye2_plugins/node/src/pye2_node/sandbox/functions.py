@@ -13,6 +13,7 @@ import linecache
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pye2core.code import rules
@@ -183,7 +184,7 @@ class Functions:
         names: dict[str, Any] = {"__builtins__": self._builtins, "__name__": name}
         if not has_own_return(tree):
             return _script(compile(tree, file_name, "exec", dont_inherit=True), parameters, names)
-        called = name if name.isidentifier() else "custom_code"
+        called = name if name.isidentifier() and not iskeyword(name) else "custom_code"
         whole = as_function(tree, parameters=parameters, name=called)
         _run(compile(whole, file_name, "exec", dont_inherit=True), names)
         function: Function = names.pop(called)  # which may hide what the code means by that name

@@ -83,17 +83,18 @@ class NodeLink:
                 self._put_off.append(frame)
             return frame
 
-    def send(self, packed: bytes) -> None:
-        """Send a frame that is packed already.
+    def send(self, *packed: bytes | memoryview) -> None:
+        """Send a frame that is packed already, whole or in several pieces.
 
         Raises:
             LinkBroken: see there.
         """
         with self._sending:
             try:
-                sent = os.write(self._descriptor, packed)
-                while sent < len(packed):
-                    sent += os.write(self._descriptor, memoryview(packed)[sent:])
+                for each in packed:
+                    sent = os.write(self._descriptor, each)
+                    while sent < len(each):
+                        sent += os.write(self._descriptor, memoryview(each)[sent:])
             except OSError as error:
                 raise LinkBroken(str(error)) from None
 

@@ -38,7 +38,7 @@ _LARGE: Final = 1024 * 1024
 """Bytes of a frame after which the node looks for memory that it can give back."""
 
 _TRIM_AFTER: Final = 3.0
-"""Seconds from such a frame until then."""
+"""Seconds from such a frame, or a worker's end, until then."""
 
 _REPORT: Final = 2.0
 """Seconds between a worker's end and the zygote's report of it."""
@@ -158,12 +158,11 @@ class SandboxProcess:
 
     async def exchange(
         self,
-        data: bytes,
-        *,
+        *data: bytes | memoryview,
         timeout: float,  # noqa: ASYNC109 - as for a call
         on_output: Callable[[str], None] | None = None,
-        on_item: Callable[[bytes], Awaitable[None]] | None = None,
-    ) -> bytes:
+        on_item: Callable[[memoryview], Awaitable[None]] | None = None,
+    ) -> memoryview:
         """Give bytes to the signature's own part in the worker; its answer.
 
         Raises:
@@ -171,19 +170,22 @@ class SandboxProcess:
             SandboxDied: the worker ended, or answered what no worker answers.
             CodeError: ``data`` is more than the worker takes.
         """
-        most = self._limits.worker.exchange
-        if len(data) > most:
+        size, most = sum(map(len, data)), self._limits.worker.exchange
+        if size > most:
             raise CodeError(
-                f"what the custom code is to get has {len(data)} bytes, more than the {most} that"
+                f"what the custom code is to get has {size} bytes, more than the {most} that"
                 " this node gives it at once: give it less, or in parts"
             )
         exchange = Exchange(most, on_output, on_item)
         async with self._turn:
             self.calls += 1
             self._desk.begin_call(exchange)
-            answer = await self._ask("exchange", timeout, data)
+            try:
+                answer = await self._ask("exchange", timeout, data)
+            finally:
+                self._desk.end_exchange()
             return await self._believe(
-                lambda: exchange.answer(answers.field(answer, frames.DATA, bytes))
+                lambda: exchange.answer(answers.field(answer, frames.DATA, memoryview))
             )
 
     async def stop(self, grace: float = 1.0) -> None:
@@ -202,7 +204,11 @@ class SandboxProcess:
     # --- requests and answers ---------------------------------------------------------------------
 
     async def _ask(
-        self, what: str, seconds: float, data: bytes | None = None, **fields: Any
+        self,
+        what: str,
+        seconds: float,
+        data: Sequence[bytes | memoryview] | None = None,
+        **fields: Any,
     ) -> dict[str, Any]:
         """Send a request and wait for its answer; kills the worker when the time is over."""
         if self._exited.done():
@@ -210,13 +216,13 @@ class SandboxProcess:
         self._requests += 1
         number = self._requests
         head = {"do": what, "id": number, **fields}
-        packed = [_pack(head)] if data is None else exchanges.packed({"do": "piece"}, head, data)
+        packed = [(_pack(head),)] if data is None else exchanges.packed({"do": "piece"}, head, data)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._awaited[number] = answer
         try:
             async with asyncio.timeout(seconds):
                 for each in packed:
-                    self._channel.write(each)
+                    self._channel.write(*each)
                 return await answer
         except TimeoutError:
             self._end(f"its time limit of {seconds:g} s was over")
@@ -254,6 +260,7 @@ class SandboxProcess:
             "needed",
             code=exit_.code,
             signal=exit_.signal,
+            reason=exit_.reason,
         )
 
     def _send(self, frame: dict[str, Any]) -> None:
@@ -281,6 +288,7 @@ class SandboxProcess:
                     self._settle(frame)
                 else:
                     await self._desk.take(frame)
+                del frame  # it may be large, and the next one long in coming
         except ChannelClosed:
             await self._expect_end()
         except frames.FrameError as error:
@@ -305,7 +313,11 @@ class SandboxProcess:
         return frames.decode(body)
 
     def _trim_soon(self) -> None:
-        """Give back what a large frame took, when those after it have come and gone, too."""
+        """Give back what was taken for this worker, when what it sent has come and gone, too.
+
+        After a large frame, and after its end: many small frames take as much. Otherwise a node
+        kept some forty MiB of a worker that was long gone.
+        """
         if self._trimming is None:
             loop = asyncio.get_running_loop()
             self._trimming = loop.call_later(_TRIM_AFTER, self._trim)
@@ -351,6 +363,7 @@ class SandboxProcess:
         exit_ = self._exit()
         os.close(self._forked.pidfd)
         self._channel.close()
+        self._trim_soon()
         self._exited.set_result(exit_)
         for answer in self._awaited.values():
             if not answer.done():

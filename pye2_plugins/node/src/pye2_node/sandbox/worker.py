@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import traceback
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -161,12 +162,12 @@ class Worker:
                 f"{name} has {len(text)} characters, more than the {self._limits.cache_text} that "
                 "a node keeps: keep less, or in parts"
             )
-        self._ask(f'{{"did":"save","name":{json_of(name)},"text":{json_of(text)}}}')
+        save = f'{{"did":"save","name":{json_of(name)},"text":{json_of(text)}}}'
+        self._ask(frames.pack(save))
 
     def load(self, name: str) -> str | None:
         """The text that the node keeps under a name, or None; raises ValueError for a bad name."""
-        answer = self._ask(f'{{"did":"load","name":{json_of(name)}}}')
-        text: str | None = answer.get("text")
+        text: str | None = self._ask(_question_for(name)).get("text")
         return text
 
     def make_function(
@@ -178,8 +179,8 @@ class Worker:
         except Refused as refused:
             raise ValueError(f"the code for {name} is refused: {refused}") from None
 
-    def _ask(self, question: str) -> dict[str, Any]:
-        answer = self._link.ask(frames.pack(question))
+    def _ask(self, question: bytes) -> dict[str, Any]:
+        answer = self._link.ask(question)
         if answer.get("error") is not None:
             raise ValueError(answer["error"])
         return answer
@@ -236,11 +237,12 @@ class Worker:
     def _exchange(self, request: dict[str, Any]) -> None:
         self._begin_call()
         assert self._in_sandbox is not None, "the node asks what only a signature's part answers"
-        answer = self._in_sandbox.exchange(self._pieces.end(request[frames.DATA]))
+        # Taken from the request, which is kept until the next one comes.
+        answer = self._in_sandbox.exchange(self._pieces.end(request.pop(frames.DATA)))
         self._end_call()
         head = {"did": "exchange", "id": request["id"]}
         for each in packed({"did": "piece"}, head, answer):
-            self._link.send(each)
+            self._link.send(*each)
 
     def _begin_call(self) -> None:
         self.state.payloads_left = self._limits.payloads
@@ -284,6 +286,12 @@ class Worker:
             "function": request["name"],
         }
         return frames.pack(f'{head}"failure":{to_json(failure)}}}')
+
+
+@lru_cache(maxsize=64)  # code asks for the same few again and again
+def _question_for(name: str) -> bytes:
+    """The frame that asks the node for the text that it keeps under a name."""
+    return frames.pack(f'{{"did":"load","name":{json_of(name)}}}')
 
 
 def _packed(text: str) -> bytes:

@@ -11,6 +11,7 @@ can wait until the worker has read the answer.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.sandbox import frames
@@ -42,7 +43,7 @@ class WorkerChannel:
         self._arrival = Arrival(channel, self._loop)
         self._read = b""
         self._taken = 0
-        self._unsent = bytearray()
+        self._unsent: deque[memoryview] = deque()
         self.all_sent: asyncio.Future[None] | None = None
 
     async def next_body(self) -> bytes | bytearray:
@@ -63,14 +64,18 @@ class WorkerChannel:
         missing = end - len(self._read)
         return await self._continue(body, missing) if missing > 0 else body
 
-    def write(self, packed: bytes) -> None:
-        """Send a frame; what the worker does not read yet waits here."""
-        sent = 0 if self._unsent else self._send(packed)
-        if sent < len(packed):
-            self._unsent += packed[sent:]
-            if self.all_sent is None:
-                self.all_sent = self._loop.create_future()
-                self._loop.add_writer(self._channel, self._send_rest)
+    def write(self, *packed: bytes | memoryview) -> None:
+        """Send a frame, whole or in several pieces; what the worker does not read yet waits here.
+
+        It waits where it lies: nobody is to change it.
+        """
+        for each in packed:
+            sent = 0 if self._unsent else self._send(each)
+            if sent < len(each):
+                self._unsent.append(memoryview(each)[sent:])
+        if self._unsent and self.all_sent is None:
+            self.all_sent = self._loop.create_future()
+            self._loop.add_writer(self._channel, self._send_rest)
 
     def close(self) -> None:
         """Give the channel back; what was not sent yet is not sent any more."""
@@ -81,20 +86,24 @@ class WorkerChannel:
     # --- from and to the socket -------------------------------------------------------------------
 
     async def _continue(self, begun: bytes, missing: int) -> bytearray:
-        """A body that has begun, with the rest of it; it is kept only once."""
+        """A body that has begun, with the rest of it; it is kept only once.
+
+        Whoever announces a large one has room made for it at once: no more than whoever sends all
+        of one but its last byte.
+        """
         self._read, self._taken = b"", 0
-        body = bytearray(begun)
-        while missing:
+        body = bytearray(len(begun) + missing)
+        body[: len(begun)] = begun
+        room = memoryview(body)[len(begun) :]
+        while room:
             await self._arrival
-            more = self._receive(min(missing, _AT_ONCE))
-            body += more
-            missing -= len(more)
+            room = room[self._receive_into(room) :]
         return body
 
-    def _receive(self, most: int = _AT_ONCE) -> bytes:
+    def _receive(self) -> bytes:
         """What has arrived; nothing if nothing has, after all."""
         try:
-            data = self._channel.recv(most)
+            data = self._channel.recv(_AT_ONCE)
         except BlockingIOError:
             return b""
         except OSError as error:
@@ -103,7 +112,19 @@ class WorkerChannel:
             raise ChannelClosed
         return data
 
-    def _send(self, data: bytes | bytearray) -> int:
+    def _receive_into(self, room: memoryview) -> int:
+        """As :meth:`_receive`, where it is to lie; how many bytes it is."""
+        try:
+            taken = self._channel.recv_into(room)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ChannelClosed from error
+        if not taken:
+            raise ChannelClosed
+        return taken
+
+    def _send(self, data: bytes | memoryview) -> int:
         """How much could be sent: all, too, where nobody is there any more to read it."""
         try:
             return self._channel.send(data)
@@ -113,9 +134,13 @@ class WorkerChannel:
             return len(data)
 
     def _send_rest(self) -> None:
-        del self._unsent[: self._send(self._unsent)]
-        if not self._unsent:
-            self._forget_unsent()
+        while self._unsent:
+            first = self._unsent.popleft()
+            sent = self._send(first)
+            if sent < len(first):
+                self._unsent.appendleft(first[sent:])
+                return
+        self._forget_unsent()
 
     def _forget_unsent(self) -> None:
         self._unsent.clear()
