@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from queue import Queue
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
@@ -21,6 +23,7 @@ from pye2core.identity import load_or_create_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
 
@@ -100,6 +103,7 @@ class CallNetwork:
         grants: what the owners of all nodes grant to the client, besides.
 
     Attributes:
+        broker: its broker.
         url: the broker's.
         key_file: the client's.
         nodes: the nodes.
@@ -114,8 +118,9 @@ class CallNetwork:
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             # What a thousand calls say may wait for a client that has much else to do.
-            broker = Mosquitto(self._folder / "mosquitto", options=["max_queued_bytes 0"])
-            self.url = starting.enter_context(broker).url
+            options = ["max_queued_bytes 0"]
+            self.broker = Mosquitto(self._folder / "mosquitto", options=options)
+            self.url = starting.enter_context(self.broker).url
             client = load_or_create_key(self.key_file).address
             usual = (
                 "--broker",
@@ -160,3 +165,33 @@ class CallNetwork:
             session.close()
             raise
         return session
+
+
+# --- calls that run ------------------------------------------------------------------------------
+
+
+def work_until_stopped() -> None:
+    print("at work")
+    while True:
+        pass
+
+
+def begun(session: Session, node: str, **options: Any) -> Future[None]:
+    """A call that is at work on a node and does not end by itself."""
+    printed: Queue[str] = Queue()
+    future: Future[None] = session.submit(
+        work_until_stopped, node=node, on_output=printed.put, **options
+    )
+    printed.get(timeout=PATIENCE)
+    return future
+
+
+def process_at_work(node: CallNode) -> psutil.Process:
+    """The process of a node's that computes; all others wait."""
+    pace = threading.Event()
+    before = {each: each.cpu_times().user for each in node.processes()}
+    while True:
+        for each, seconds in before.items():
+            if each.cpu_times().user > seconds + 0.1:
+                return each
+        pace.wait(0.01)

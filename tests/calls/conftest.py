@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,11 @@ from pye2_testing.fixtures import require_mosquitto
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no folder
 
-from call_network import CallNetwork
+from call_network import PATIENCE, CallNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor, Future
 
     from pye2core import Session
 
@@ -34,3 +36,28 @@ def session(network: CallNetwork) -> Iterator[Session]:
     """The session of most tests."""
     with network.session() as connected:
         yield connected
+
+
+def work_until_stopped() -> None:
+    import time
+
+    print("at work")
+    while True:
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def executor(session: Session) -> Iterator[Executor]:
+    with session.executor() as made:
+        yield made
+
+
+@pytest.fixture
+def endless(session: Session) -> Iterator[Future[None]]:
+    """A call that runs and does not end by itself."""
+    printed: Queue[str] = Queue()
+    with session.executor(on_output=printed.put) as made:
+        future = made.submit(work_until_stopped)
+        printed.get(timeout=PATIENCE)
+        yield future
+        future.cancel()

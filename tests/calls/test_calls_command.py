@@ -37,6 +37,10 @@ def steps(plugin, n):
 
 def inverse(number):
     return 1 / number
+
+
+def where(plugin, number):
+    return plugin.node_id
 """
 
 
@@ -106,6 +110,15 @@ def test_map_keeps_going_where_it_is_told_to(pye2: Pye2, tmp_path: Path) -> None
     assert "ZeroDivisionError" in failed["error"]
 
 
+def test_map_uses_the_nodes_that_are_named(pye2: Pye2, tmp_path: Path) -> None:
+    (tmp_path / "numbers.jsonl").write_text("1\n" * 8)
+
+    done = pye2("map", "shapes:where", "numbers.jsonl", "--node", "n1", "--node", "n2")
+
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()) <= {'"n1"', '"n2"'}
+
+
 # --- what is found before anything is connected ---------------------------------------------------
 
 
@@ -152,3 +165,48 @@ def test_map_says_which_line_has_other_arguments(
     (tmp_path / "sizes.jsonl").write_text("[1, 2]\n[3]\n")
 
     assert "value 2" in refusal(map_, "shapes:area", "sizes.jsonl", "--spread")
+
+
+def test_map_says_what_is_no_text(refusal: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "numbers.jsonl").write_bytes(b"1\n\xff\n")
+
+    assert "no text in UTF-8" in refusal(map_, "shapes:inverse", "numbers.jsonl")
+
+
+def test_map_reads_what_windows_writes(refusal: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "numbers.jsonl").write_bytes(b"\xef\xbb\xbf1\r\nfour\r\n")
+
+    assert "line 2 is not JSON" in refusal(map_, "shapes:inverse", "numbers.jsonl")
+
+
+def test_map_takes_a_number_of_nodes_or_their_names(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "numbers.jsonl").write_text("1\n")
+
+    told = refusal(map_, "shapes:inverse", "numbers.jsonl", "--nodes", "2", "--node", "attic")
+
+    assert "give one of them" in told
+
+
+def test_map_says_before_anything_is_sent_that_it_cannot_write(
+    tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    (tmp_path / "numbers.jsonl").write_text("1\n")
+
+    result = CliRunner().invoke(map_, ["shapes:inverse", "numbers.jsonl", "-o", "none/out.jsonl"])
+
+    assert result.exit_code == 1
+    assert "none/out.jsonl" in result.output
+    assert not isinstance(result.exception, OSError)
+
+
+@pytest.mark.parametrize("command", [call, map_], ids=["call", "map"])
+def test_help_shows_examples_line_by_line(command: Command) -> None:
+    examples = [
+        line
+        for line in CliRunner().invoke(command, ["--help"]).output.splitlines()
+        if line.lstrip().startswith(("pye2 ", "seq "))
+    ]
+
+    assert len(examples) >= 2

@@ -9,16 +9,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from concurrent.futures import (
-    ALL_COMPLETED,
-    FIRST_COMPLETED,
-    FIRST_EXCEPTION,
-    CancelledError,
-    Executor,
-    Future,
-    as_completed,
-    wait,
-)
+from concurrent.futures import Executor, Future, wait
 from itertools import count, islice
 from queue import Queue
 from typing import TYPE_CHECKING, Any
@@ -51,14 +42,6 @@ def last(*, function: int, timeout: int) -> tuple[int, int]:
     return function, timeout
 
 
-def work_until_stopped() -> None:
-    import time
-
-    print("at work")
-    while True:
-        time.sleep(0.01)
-
-
 def fail_with(message: str) -> None:
     raise KeyError(message)
 
@@ -71,23 +54,6 @@ def countdown(n: int) -> Iterator[int]:
     while n:
         yield n
         n -= 1
-
-
-@pytest.fixture
-def executor(session: Session) -> Iterator[Executor]:
-    with session.executor() as made:
-        yield made
-
-
-@pytest.fixture
-def endless(session: Session) -> Iterator[Future[None]]:
-    """A call that runs and does not end by itself."""
-    printed: Queue[str] = Queue()
-    with session.executor(on_output=printed.put) as made:
-        future = made.submit(work_until_stopped)
-        printed.get(timeout=PATIENCE)
-        yield future
-        future.cancel()
 
 
 # --- submit ---------------------------------------------------------------------------------------
@@ -278,6 +244,68 @@ def test_map_submits_at_once(executor: Executor) -> None:
     assert sorted(begun) == sorted([*range(5), *range(5)])
 
 
+def test_map_reads_no_further_than_its_buffer_and_what_was_taken(executor: Executor) -> None:
+    read: list[int] = []
+
+    def arguments() -> Iterator[int]:
+        for number in count():
+            read.append(number)
+            yield number
+
+    values: Any = executor.map(add, arguments(), count(), buffersize=3)  # type: ignore[call-arg] # Python's from 3.14
+    before = len(read)
+    taken = list(islice(values, 5))
+    values.close()
+
+    assert before == 3
+    assert taken == [0, 2, 4, 6, 8]
+    assert len(read) == 8
+
+
+@pytest.mark.parametrize(("buffersize", "error"), [(0, ValueError), ("3", TypeError)])
+def test_map_takes_no_buffer_for_no_calls(
+    executor: Executor, buffersize: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="buffersize"):
+        executor.map(add, [1], [2], buffersize=buffersize)  # type: ignore[call-arg] # as above
+
+
+def test_a_map_that_nobody_iterates_over_is_given_up_with_its_iterator(session: Session) -> None:
+    printed: Queue[str] = Queue()
+    with session.executor(on_output=printed.put) as executor:
+
+        def endless(_: int) -> None:
+            import time
+
+            print("at work")
+            while True:
+                time.sleep(0.01)
+
+        values = executor.map(endless, range(4))
+        printed.get(timeout=PATIENCE)
+        del values
+        gc.collect()
+        # Leaving the block waits for all calls: it would not end.
+
+
+def test_what_a_map_has_submitted_is_given_up_when_its_arguments_end_in_an_error(
+    executor: Executor,
+) -> None:
+    def endless(_: int) -> None:
+        import time
+
+        while True:
+            time.sleep(0.01)
+
+    def broken() -> Iterator[int]:
+        yield 1
+        raise LookupError("no second row")
+
+    with pytest.raises(LookupError):
+        executor.map(endless, broken())
+    # The end of the executor waits for all calls: it would not come.
+
+
 def test_leaving_map_early_cancels_what_is_left(session: Session) -> None:
     printed: Queue[str] = Queue()
     with session.executor(on_output=printed.put) as executor:
@@ -302,192 +330,6 @@ def test_values_of_map_are_kept_by_nobody(executor: Executor) -> None:
         del value
         gc.collect()
         assert gone() is None
-
-
-# --- wait and as_completed ------------------------------------------------------------------------
-
-
-def test_wait_returns_with_the_first_that_has_ended(
-    executor: Executor, endless: Future[None]
-) -> None:
-    quick = executor.submit(add, 1, 1)
-
-    done, not_done = wait([endless, quick], PATIENCE, return_when=FIRST_COMPLETED)
-
-    assert (done, not_done) == ({quick}, {endless})
-
-
-def test_wait_counts_what_had_ended_before(executor: Executor, endless: Future[None]) -> None:
-    ended = executor.submit(add, 1, 1)
-    ended.result(PATIENCE)
-
-    done, not_done = wait([ended, endless], PATIENCE, return_when=FIRST_COMPLETED)
-
-    assert (done, not_done) == ({ended}, {endless})
-
-
-def test_wait_returns_with_the_first_that_raises(executor: Executor, endless: Future[None]) -> None:
-    raising = executor.submit(divide, 1, 0)
-
-    done, not_done = wait([endless, raising], PATIENCE, return_when=FIRST_EXCEPTION)
-
-    assert raising in done
-    assert not_done == {endless}
-
-
-def test_wait_for_an_exception_that_does_not_come_waits_for_all(executor: Executor) -> None:
-    futures = [executor.submit(add, n, n) for n in range(3)]
-
-    done, not_done = wait(futures, PATIENCE, return_when=FIRST_EXCEPTION)
-
-    assert (done, not_done) == (set(futures), set())
-
-
-def test_wait_waits_for_all(executor: Executor) -> None:
-    futures = [executor.submit(divide, 1, 0), executor.submit(add, 1, 1)]
-
-    done, not_done = wait(futures, PATIENCE, return_when=ALL_COMPLETED)
-
-    assert (done, not_done) == (set(futures), set())
-
-
-def test_wait_does_so_no_longer_than_it_is_told(executor: Executor, endless: Future[None]) -> None:
-    done, not_done = wait([endless], timeout=0.05)
-
-    assert (done, not_done) == (set(), {endless})
-
-
-def test_futures_are_given_as_they_end(executor: Executor, endless: Future[None]) -> None:
-    futures = {executor.submit(add, n, n) for n in range(5)}
-    found = list(islice(as_completed({*futures, endless}, PATIENCE), 5))
-
-    assert set(found) == futures
-
-
-def test_a_future_that_is_named_twice_is_given_once(executor: Executor) -> None:
-    future = executor.submit(add, 1, 1)
-
-    assert list(as_completed([future, future], PATIENCE)) == [future]
-
-
-def test_as_completed_says_how_many_have_not_ended(
-    executor: Executor, endless: Future[None]
-) -> None:
-    with pytest.raises(TimeoutError, match=r"1 \(of 1\) futures unfinished"):
-        list(as_completed([endless], timeout=0.05))
-
-
-# --- futures --------------------------------------------------------------------------------------
-
-
-def test_a_future_says_whether_it_runs(endless: Future[None]) -> None:
-    before = (endless.running(), endless.done(), endless.cancelled())
-    endless.cancel()
-
-    assert before == (True, False, False)
-    assert (endless.running(), endless.done(), endless.cancelled()) == (False, True, True)
-
-
-def test_a_result_is_not_waited_for_longer_than_told(endless: Future[None]) -> None:
-    with pytest.raises(TimeoutError):
-        endless.result(timeout=0.05)
-    with pytest.raises(TimeoutError):
-        endless.exception(timeout=0.05)
-
-
-def test_the_result_of_a_cancelled_call_is_that_it_was_cancelled(endless: Future[None]) -> None:
-    assert endless.cancel()
-
-    with pytest.raises(CancelledError):
-        endless.result(PATIENCE)
-    with pytest.raises(CancelledError):
-        endless.exception(PATIENCE)
-
-
-def test_whoever_waits_in_another_thread_is_told_of_a_cancellation(endless: Future[None]) -> None:
-    told: Queue[BaseException] = Queue()
-
-    def wait_for_it() -> None:
-        try:
-            endless.result(PATIENCE)
-        except CancelledError as error:
-            told.put(error)
-
-    thread = threading.Thread(target=wait_for_it)
-    thread.start()
-    endless.cancel()
-    thread.join(PATIENCE)
-
-    assert isinstance(told.get_nowait(), CancelledError)
-
-
-def test_a_call_that_has_ended_cannot_be_cancelled(executor: Executor) -> None:
-    future = executor.submit(add, 1, 1)
-    future.result(PATIENCE)
-
-    assert not future.cancel()
-    assert future.result() == 2
-
-
-@pytest.mark.parametrize("function", [add, divide])
-def test_callbacks_are_called_with_the_future_once_and_in_order(
-    executor: Executor, function: Any
-) -> None:
-    called: Queue[tuple[int, Future[Any]]] = Queue()
-    future = executor.submit(function, 1, 0)
-    future.add_done_callback(lambda done: called.put((1, done)))
-    future.add_done_callback(lambda done: called.put((2, done)))
-
-    assert [called.get(timeout=PATIENCE) for _ in range(2)] == [(1, future), (2, future)]
-    future.add_done_callback(lambda done: called.put((3, done)))
-    assert called.get_nowait() == (3, future)
-    assert called.empty()
-
-
-def test_callbacks_are_called_when_a_call_is_cancelled(endless: Future[None]) -> None:
-    called: Queue[bool] = Queue()
-    endless.add_done_callback(lambda done: called.put(done.cancelled()))
-
-    endless.cancel()
-
-    assert called.get(timeout=PATIENCE)
-
-
-def test_a_callback_may_cancel_what_was_cancelled(endless: Future[None]) -> None:
-    called: Queue[bool] = Queue()
-    endless.add_done_callback(lambda done: called.put(done.cancel()))
-
-    endless.cancel()
-
-    assert called.get(timeout=PATIENCE)
-
-
-def test_a_callback_that_raises_keeps_nothing_else_from_being_called(
-    executor: Executor, caplog: pytest.LogCaptureFixture
-) -> None:
-    called: Queue[str] = Queue()
-
-    def fail(_: Future[Any]) -> None:
-        called.put("first")
-        raise ValueError("of the callback")
-
-    future = executor.submit(add, 1, 1)
-    future.add_done_callback(fail)
-    future.add_done_callback(lambda _: called.put("second"))
-
-    assert [called.get(timeout=PATIENCE) for _ in range(2)] == ["first", "second"]
-    assert future.result() == 2
-
-
-def test_a_callback_may_call_and_wait(executor: Executor) -> None:
-    answers: Queue[Any] = Queue()
-
-    def go_on(done: Future[Any]) -> None:
-        answers.put(executor.submit(add, done.result(), 1).result(PATIENCE))
-
-    executor.submit(add, 1, 1).add_done_callback(go_on)
-
-    assert answers.get(timeout=PATIENCE) == 3
 
 
 # --- shutdown -------------------------------------------------------------------------------------
@@ -553,6 +395,33 @@ def test_a_shutdown_can_cancel_what_no_node_has_begun(session: Session, *, waits
     assert done == set(futures)
     assert cancelled
     assert {each.result() for each in done - cancelled} == {"done"}
+
+
+def test_a_shutdown_can_cancel_what_a_node_was_given_ahead(session: Session) -> None:
+    def hold_on(rounds: int) -> str:
+        import time
+
+        if rounds:
+            print("holding on")
+        for _ in range(rounds):
+            time.sleep(0.01)
+        return "done"
+
+    printed: Queue[str] = Queue()
+    executor = session.executor(nodes="n0", on_output=printed.put)
+    for _ in range(3):  # known to be short, it is given ahead
+        executor.submit(hold_on, 0).result(PATIENCE)
+    futures = [executor.submit(hold_on, 100) for _ in range(20)]
+    printed.get(timeout=PATIENCE)
+    printed.get(timeout=PATIENCE)
+    given = sum(each.running() for each in futures)
+
+    executor.shutdown(cancel_futures=True)
+
+    ended = [each for each in futures if not each.cancelled()]
+    assert given > 4
+    assert len(ended) < given
+    assert {each.result(0) for each in ended} == {"done"}
 
 
 def test_a_shutdown_ends_neither_the_session_nor_another_executor(session: Session) -> None:

@@ -29,6 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 import pye2_joblib
 from pye2_calls.errors import CallTimeout, RemoteError
 from pye2_calls.values import ValueNotCarried
+from pye2_joblib.backend import NodesBackend
 from pye2core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -103,6 +104,29 @@ def test_tasks_in_batches_come_in_order(session: Session) -> None:
         assert parallel(delayed(square)(number) for number in range(20)) == [
             number * number for number in range(20)
         ]
+
+
+def test_short_tasks_go_together_by_themselves(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    submit = NodesBackend.submit
+
+    def noting(backend: NodesBackend, func: Any, callback: Any = None) -> Any:
+        sizes.append(len(func.items))
+        return submit(backend, func, callback)
+
+    monkeypatch.setattr(NodesBackend, "submit", noting)
+    with parallel_config("pye2", session=session):
+        first = Parallel(n_jobs=2)(delayed(square)(number) for number in range(1000))
+        batches = len(sizes)
+        second = Parallel(n_jobs=2)(delayed(square)(number) for number in range(4))
+
+    assert first == [number * number for number in range(1000)]
+    assert sum(sizes[:batches]) == 1000
+    assert batches < 500
+    assert second == [0, 1, 4, 9]
+    assert sizes[batches:] == [1] * 4  # what others took says nothing of these
 
 
 def test_results_come_as_they_are_ready(on_nodes: None) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import itertools
 import weakref
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from call_network import PATIENCE
+
+from pye2core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +95,18 @@ def test_a_stream_that_is_left_lets_others_have_its_slot(session: Session) -> No
     assert session.submit(add, 1, node="n0").result(PATIENCE) == 2
 
 
+def test_more_streams_than_slots_are_read_side_by_side(session: Session) -> None:
+    streams = [session.submit(naturals, node="n0") for _ in range(5)]
+
+    together = list(itertools.islice(zip(*streams, strict=True), 100))
+    beside = session.submit(add, 1, node="n0").result(PATIENCE)
+    for stream in streams:
+        stream.close()
+
+    assert together == [(number,) * 5 for number in range(100)]
+    assert beside == 2
+
+
 # --- map ------------------------------------------------------------------------------------------
 
 
@@ -108,6 +123,42 @@ def test_map_reads_an_endless_iterable_as_far_as_its_values_are(session: Session
 
     assert list(itertools.islice(values, 5)) == [1, 2, 3, 4, 5]
     values.close()  # type: ignore[attr-defined] # it is a generator
+
+
+def test_a_map_that_nobody_iterates_over_is_given_up_with_its_iterator(session: Session) -> None:
+    at_work: Queue[str] = Queue()
+
+    def endless(_: int) -> None:
+        import time
+
+        print("at work")
+        while True:
+            time.sleep(0.01)
+
+    values = session.map(endless, range(6), on_output=at_work.put)  # one for each slot
+    at_work.get(timeout=PATIENCE)
+    del values
+    gc.collect()
+
+    assert list(session.map(add, range(6))) == list(range(1, 7))
+
+
+@pytest.mark.parametrize("nodes", [[], [""], [3], 0, 2.5], ids=repr)
+def test_nodes_that_are_none_are_refused(session: Session, nodes: Any) -> None:
+    with pytest.raises(SettingsError, match="nodes"):
+        session.map(add, [1], nodes=nodes)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"chunksize": 0}, {"chunksize": True}, {"ordered": "no"}, {"progress": "no"}],
+    ids=repr,
+)
+def test_how_a_map_cannot_be_is_refused(session: Session, option: dict[str, Any]) -> None:
+    (name,) = option
+
+    with pytest.raises(SettingsError, match=name):
+        session.map(add, [1], **option)
 
 
 def test_map_raises_in_the_place_of_the_call_that_raised(session: Session) -> None:

@@ -10,6 +10,7 @@ from attrs import fields
 
 from pye2_calls import messages, runner
 from pye2_calls.serving.outgoing import PART_SIZE
+from pye2_node import slots
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 SECTION = PAGE[PAGE.index("## 21 Calls of functions") :]
@@ -40,7 +41,9 @@ def test_the_example_is_what_is_sent() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     assert f"at most {messages.MOST_RECORDS:,} records" in SECTION
-    assert f"{runner.MOST_WAITING:,} calls wait already" in " ".join(SECTION.split())
-    assert f"or {runner.MOST_PAUSED} generators" in SECTION
+    waiting = f"{runner.MOST_WAITING:,} calls of the instance wait already"
+    assert waiting in " ".join(SECTION.split())
+    assert f"left of {slots.MOST_SET_ASIDE} (" in SECTION
+    assert f"of {slots.LEAST_ROOM // 2**20} MiB, or of four times" in SECTION
     assert f"at most {PART_SIZE // 2**20} MiB" in SECTION
     assert runner.QUIET_SECONDS == 600

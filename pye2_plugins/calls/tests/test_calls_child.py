@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,11 +89,16 @@ class Stage:
         """What came of several calls."""
         shipped = ship(function)
         packed = [values.pack_arguments(*each, shipped.classes) for each in arguments]
-        return self._running.run(self._play(code_of(shipped), packed))
+        return self.play(code_of(shipped), packed)
+
+    def play(self, code: messages.Code, packed: list[bytes]) -> list[Any]:
+        """What came of calls, one for each arguments, of a function in whatever form."""
+        return self._running.run(self._play(code, packed))
 
     async def _play(self, code: messages.Code, packed: list[bytes], **more: Any) -> list[Any]:
         context = Context(self._pool)
         runner = CallsRunner(context)  # type: ignore[arg-type]  # as far as it is used
+        await runner.start()
         life = asyncio.create_task(runner.run())
         calls = [messages.Call(n, code.digest, each, **more) for n, each in enumerate(packed, 1)]
         for each in (code, *calls):
@@ -275,6 +282,16 @@ def test_code_that_the_node_does_not_allow_is_refused(stage: Stage) -> None:
     assert "os" in refused.message
 
 
+def test_syntax_that_this_python_has_not_is_told_with_line_and_version(stage: Stage) -> None:
+    code = messages.Code("d", "bad", "x = 1\nreturn x x", ("plugin", "_", "__"))
+
+    (refused,) = stage._running.run(stage._play(code, [values.pack_arguments((), {})]))
+
+    assert "the code for bad is refused: line 2: syntax error: " in refused.message
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"(Python {version} runs here: write it so that this one reads it" in refused.message
+
+
 def squares() -> Iterator[int]:
     for number in range(4):
         print("at", number)  # noqa: T201 - what a user would write
@@ -299,3 +316,31 @@ def test_a_generator_that_raises_gives_what_came_before(stage: Stage) -> None:
 
     assert len(items) == 1
     assert raised.failure.message == "no more"
+
+
+def listed(function: Callable[[], Iterator[int]]) -> Callable[[], list[int]]:
+    @functools.wraps(function)
+    def wrapper() -> list[int]:
+        return list(function())
+
+    return wrapper
+
+
+def test_a_decorator_that_makes_no_iterator_of_a_generator_function_is_told_so(
+    stage: Stage,
+) -> None:
+    (raised,) = stage.items(listed(squares), credit=9)
+
+    assert raised.failure.type == "TypeError"
+    assert "gave a list and no iterator: leave functools.wraps out of it" in raised.failure.message
+
+
+def test_a_function_that_cannot_be_made_raises_each_time_that_it_is_called(stage: Stage) -> None:
+    packed = [values.pack_arguments((), {})] * 3
+    parameters = ("plugin", "tell_class", "value_of")
+    code = messages.Code("d", "job", "raise ValueError('no such thing')", parameters)
+
+    outcomes = stage.play(code, packed)
+
+    assert {type(each) for each in outcomes} == {messages.Raised}
+    assert {each.failure.message for each in outcomes} == {"no such thing"}

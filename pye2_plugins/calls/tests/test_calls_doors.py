@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
 
 from pye2_calls.client.doors import CallsInstance, Door
-from pye2_calls.client.scheduler import Place
+from pye2_calls.client.plans import Place
+from pye2_calls.errors import CallRefused
+from pye2_calls.messages import Began, pack
 from pye2core.messages import Notification, NotificationCode, NotificationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REFUSAL = Notification(
     NotificationKind.EXCEPTION, "no such pipeline", code=NotificationCode.PIPELINE_FAILED
@@ -21,6 +28,8 @@ class Network:
 
     def __init__(self) -> None:
         self.session = self
+        self.happened: list[str] = []
+        self.meanwhile: Callable[[], object] = lambda: None
         self.peers = SimpleNamespace(name_of=lambda _: "attic")
         self.instance = CallsInstance(cast("Any", self), "FUNCTION_CALLS", "calls")
 
@@ -37,10 +46,17 @@ class Network:
         """Heard already."""
 
     def deploy(self, **_: object) -> None:
-        """Confirmed at once."""
+        self.happened.append("deployed")
+        self.meanwhile()
 
     def close(self, **_: object) -> None:
-        """Ended."""
+        self.happened.append("closed")
+
+    def end_callbacks(self) -> None:
+        self.happened.append("nothing more is called")
+
+    def forget_pipeline(self, _: object) -> None:
+        self.happened.append("forgotten")
 
     def says(self, notification: Notification) -> None:
         for _, call in self.instance.calls_for_notification(notification):
@@ -71,3 +87,40 @@ def test_a_door_that_was_closed_hears_nothing_of_what_was_on_its_way() -> None:
     network.says(REFUSAL)
 
     assert refusals == []
+
+
+def test_a_refusal_on_the_heels_of_the_confirmation_is_heard() -> None:
+    network = Network()
+    network.meanwhile = lambda: network.says(REFUSAL)
+
+    _, refusals = opened(network)
+
+    assert refusals == ["refused"]
+
+
+def test_a_door_that_is_closed_leaves_nothing_behind() -> None:
+    network = Network()
+    door, _ = opened(network)
+
+    door.close()
+
+    assert network.happened[1:] == ["closed", "nothing more is called", "forgotten"]
+    assert network.instance.on_message is None
+
+
+def test_a_door_that_is_closed_before_it_is_open_is_not_opened() -> None:
+    network = Network()
+    door = Door(cast("Any", network), Place(network.node_addr, ""), {})
+    door.close()
+
+    with pytest.raises(CallRefused, match="closed"):
+        door.open(lambda _: None, lambda: None)
+    assert "deployed" not in network.happened
+
+
+def test_a_door_knows_what_its_node_can_take() -> None:
+    door, _ = opened(Network())
+
+    door.read(pack([Began(slots=3, largest=1000, timeout=60.0)], "first"))
+
+    assert (door.run, door.slots, door.largest) == ("first", 3, 1000)

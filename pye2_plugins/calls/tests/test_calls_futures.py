@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import (
     CancelledError,
@@ -12,30 +13,45 @@ from concurrent.futures import (
     wait,
 )
 from itertools import count, islice, repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pye2_calls.client.futures import MOST_OUTPUT, RemoteFuture
 from pye2_calls.client.mapping import AHEAD, BYTES_AHEAD, Mapped
+from pye2_calls.client.plans import Flow
 from pye2_calls.client.streams import CREDIT, RemoteStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PATIENCE = 30.0
 
 
-class Givings:
-    """Counts how often a call was given up."""
+class Keeper:
+    """Counts how often a call was given up, and calls back on one thread."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.has_begun = False
+        self.calling_back = ThreadPoolExecutor(1, "calling back")
+
+    def cancel(self, _: int) -> None:
+        self.count += 1
 
     def __call__(self) -> None:
         self.count += 1
 
+    def withdraw(self, _: int) -> bool:
+        return not self.has_begun
 
-def future() -> tuple[RemoteFuture[Any], Givings]:
-    given_up = Givings()
-    return RemoteFuture(given_up), given_up
+    def call_back(self, call: Callable[[], object]) -> None:
+        self.calling_back.submit(call)
+
+
+def future() -> tuple[RemoteFuture[Any], Keeper]:
+    keeper = Keeper()
+    return RemoteFuture(keeper, 1), keeper
 
 
 # --- futures --------------------------------------------------------------------------------------
@@ -112,12 +128,71 @@ def test_a_result_that_is_not_there_in_time_is_a_timeout() -> None:
         made.result(0)
 
 
-def test_a_future_knows_whether_something_is_called_back() -> None:
-    made, _ = future()
-    before = made.has_callbacks
-    made.add_done_callback(lambda _: None)
+def test_what_is_called_back_may_wait_for_what_comes_on_the_same_thread() -> None:
+    (first, _), (second, _) = future(), future()
+    told: Future[int] = Future()
+    first.add_done_callback(lambda _: told.set_result(second.result(PATIENCE)))
 
-    assert (before, made.has_callbacks) == (False, True)
+    first.succeed(1)
+    second.succeed(2)
+
+    assert told.result(PATIENCE) == 2
+
+
+def test_a_callback_of_one_future_holds_up_the_end_of_no_other() -> None:
+    keeper = Keeper()
+    first: RemoteFuture[Any] = RemoteFuture(keeper, 1)
+    second: RemoteFuture[Any] = RemoteFuture(keeper, 2)
+    told: Future[int] = Future()
+    second.add_done_callback(lambda _: None)
+    first.add_done_callback(lambda _: told.set_result(second.result(PATIENCE)))
+
+    first.succeed(1)
+    second.succeed(2)
+
+    assert told.result(PATIENCE) == 2
+
+
+def test_what_is_added_when_all_is_over_is_called_at_once() -> None:
+    made, _ = future()
+    made.succeed(1)
+    called: list[int] = []
+
+    made.add_done_callback(lambda _: called.append(threading.get_ident()))
+
+    assert called == [threading.get_ident()]
+
+
+def test_who_cancels_does_not_wait_for_what_another_has_called_back() -> None:
+    made, given_up = future()
+    told: Future[bool] = Future()
+    with ThreadPoolExecutor() as pool:
+
+        def cancel_elsewhere(_: Future[Any]) -> None:
+            told.set_result(pool.submit(made.cancel).result(PATIENCE))
+
+        made.add_done_callback(cancel_elsewhere)
+
+        assert made.cancel()
+
+    assert told.result(0)
+    assert given_up.count == 1
+
+
+def test_a_call_that_has_not_begun_is_cancelled_when_it_is_withdrawn() -> None:
+    made, given_up = future()
+    made.withdraw()
+
+    assert made.cancelled()
+    assert given_up.count == 1
+
+
+def test_a_call_that_may_have_begun_goes_on_when_it_is_withdrawn() -> None:
+    made, given_up = future()
+    given_up.has_begun = True
+    made.withdraw()
+
+    assert not made.cancelled()
 
 
 def test_output_comes_bit_by_bit_and_as_a_whole_at_the_end() -> None:
@@ -142,8 +217,8 @@ def test_of_much_output_the_end_is_kept() -> None:
 # --- streams --------------------------------------------------------------------------------------
 
 
-def stream(*items: object) -> tuple[RemoteStream[Any], Givings]:
-    given_up = Givings()
+def stream(*items: object) -> tuple[RemoteStream[Any], Keeper]:
+    given_up = Keeper()
     made: RemoteStream[Any] = RemoteStream(given_up)
     for item in items:
         made.add(item)
@@ -198,6 +273,15 @@ def test_a_stream_asks_for_more_as_its_items_are_taken_and_not_before() -> None:
     assert sum(pulled) == CREDIT
 
 
+def test_of_much_output_of_a_generator_the_end_is_kept() -> None:
+    made, _ = stream()
+    made.note_output("x" * MOST_OUTPUT)
+    made.note_output("end")
+
+    assert len(made.stdout) == MOST_OUTPUT
+    assert made.stdout.endswith("end")
+
+
 def test_leaving_a_stream_early_stops_its_generator_once() -> None:
     made, given_up = stream(1, 2)
 
@@ -206,6 +290,20 @@ def test_leaving_a_stream_early_stops_its_generator_once() -> None:
     made.close()
 
     assert given_up.count == 1
+
+
+@pytest.mark.parametrize(("ends", "abandoned"), [(False, 1), (True, 0)])
+def test_a_stream_that_is_let_go_of_is_given_up_unless_it_has_ended(
+    *, ends: bool, abandoned: int
+) -> None:
+    given_up = Keeper()
+    made: RemoteStream[Any] = RemoteStream(lambda: None, given_up)
+    if ends:
+        made.succeed()
+
+    del made
+
+    assert given_up.count == abandoned
 
 
 def test_a_stream_that_has_ended_is_not_given_up() -> None:
@@ -225,10 +323,10 @@ class Nodes:
     def __init__(self, size: int = 0) -> None:
         self.size = size
         self.calls: list[tuple[tuple[Any, ...], RemoteFuture[Any]]] = []
-        self.given_up = Givings()
+        self.given_up = Keeper()
 
     def submit(self, arguments: tuple[Any, ...]) -> RemoteFuture[Any]:
-        made: RemoteFuture[Any] = RemoteFuture(self.given_up, self.size)
+        made: RemoteFuture[Any] = RemoteFuture(self.given_up, len(self.calls), self.size)
         self.calls.append((arguments, made))
         return made
 
@@ -238,8 +336,14 @@ class Nodes:
             made.succeed(sum(arguments))
 
 
-def mapped(nodes: Nodes, *iterables: Any, ordered: bool = True) -> Mapped:
-    return Mapped(nodes.submit, iterables, ordered=ordered, progress=False)
+def mapped(
+    nodes: Nodes,
+    *iterables: Any,
+    ordered: bool = True,
+    flow: Flow | None = None,
+    go_on: Callable[[], object] = lambda: None,
+) -> Mapped:
+    return Mapped(nodes.submit, iterables, flow or Flow(), go_on, ordered=ordered, progress=False)
 
 
 def test_a_map_begins_when_it_is_made() -> None:
@@ -306,11 +410,81 @@ def test_arguments_are_read_ahead_until_they_are_large(*, ordered: bool) -> None
     ids=["one of them has no length", "two lengths", "no length"],
 )
 def test_the_bar_of_a_map_knows_how_many_calls_there_are_at_most(
-    iterables: Any, total: int | None, capsys: pytest.CaptureFixture[str]
+    iterables: Any, total: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Mapped(Nodes().submit, iterables, ordered=True, progress=True).close()
+    shown = Shown()
+    monkeypatch.setattr("sys.stderr", shown)
 
-    assert (f"0/{total} " in capsys.readouterr().err) == (total is not None)
+    shows_progress(iterables)
+
+    assert (f"0/{total} " in shown.getvalue()) == (total is not None)
+
+
+def test_the_bar_of_a_map_is_for_terminals_and_not_for_logs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = Shown(is_terminal=False)
+    monkeypatch.setattr("sys.stderr", shown)
+
+    shows_progress([[1, 2, 3]])
+
+    assert shown.getvalue() == ""
+
+
+def shows_progress(iterables: Any) -> None:
+    made = Mapped(Nodes().submit, iterables, Flow(), lambda: None, ordered=True, progress=True)
+    made.close()
+
+
+class Shown(io.StringIO):
+    """Standard error, in a terminal or elsewhere."""
+
+    def __init__(self, *, is_terminal: bool = True) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_what_was_submitted_is_given_up_when_an_argument_cannot_be_had(*, ordered: bool) -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise LookupError("no third row")
+
+    nodes = Nodes()
+
+    with pytest.raises(LookupError):
+        mapped(nodes, broken(), ordered=ordered)
+    assert nodes.given_up.count == 2
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_map_says_how_much_of_it_was_taken(*, ordered: bool) -> None:
+    nodes, flow = Nodes(), Flow()
+    made = mapped(nodes, [1, 2, 3], ordered=ordered, flow=flow)
+    for number, size in enumerate((500, 0, 700)):
+        nodes.calls[number][1].succeed(None, size)
+
+    assert len(list(made)) == 3
+    assert flow.taken == 1200
+
+
+def test_a_map_that_waits_has_what_was_held_back_looked_at() -> None:
+    nodes, flow = Nodes(), Flow(is_held=True)
+    looked: list[bool] = []
+
+    def go_on() -> None:
+        looked.append(flow.is_waited_for)
+        nodes.end(0)
+
+    made = mapped(nodes, [1], flow=flow, go_on=go_on)
+
+    assert next(made).result(0) == 1
+    assert looked[0]
+    assert not flow.is_waited_for
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from contextlib import suppress
+
 import msgpack
 import pytest
 from attrs import evolve, fields
@@ -10,9 +13,12 @@ from hypothesis import strategies as st
 
 from pye2_calls import messages
 from pye2_calls.messages import checks, packing
+from pye2_calls.messages.parts import MOST_BEGUN
+from pye2_calls.serving.answers import NoAnswer, answer_from
 
 _ids = st.integers(1, checks.LARGEST_NUMBER)
 _names = st.text(min_size=1, max_size=checks.LONGEST_NAME)
+_identifiers = st.from_regex(r"[a-zA-Zé_]\w{0,20}_", fullmatch=True).filter(str.isidentifier)
 _maybe_names = st.text(max_size=checks.LONGEST_NAME)
 _texts = st.text()
 _data = st.binary()
@@ -36,7 +42,7 @@ _from_client = st.one_of(
         digest=_names,
         name=_names,
         source=_texts,
-        parameters=st.lists(_names).map(tuple),
+        parameters=st.lists(_identifiers).map(tuple),
         values=st.lists(st.tuples(_names, _data)).map(tuple),
         classes=st.lists(_names).map(tuple),
         modules=st.lists(_names).map(tuple),
@@ -53,6 +59,7 @@ _from_client = st.one_of(
         live_output=st.booleans(),
     ),
     st.builds(messages.Cancel, id=_ids),
+    st.builds(messages.Withdraw, id=_ids),
     st.builds(messages.Pull, id=_ids, count=_ids),
     st.just(messages.KeepAlive()),
     _parts,
@@ -97,6 +104,24 @@ def test_what_a_node_says_arrives_as_it_was_said(said: list[messages.NodeRecord]
     message = messages.unpack(messages.pack(said, run), messages.FROM_NODE)
 
     assert message == messages.Message(run, tuple(said))
+
+
+@pytest.mark.parametrize("size", [0, 2**16 - 1, 2**16, 2**20])
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_large_bytes_are_packed_as_messagepack_has_them(size: int, kind: type) -> None:
+    data = kind(b"x" * size)
+    value = messages.Value(1, data, "said", 0.5)
+    item = messages.Item(2, 3, data)
+    call = messages.Call(4, "d", bytes(data), None, 0, live_output=False)
+    records = [messages.Cancel(7), value, item, call, messages.Part(5, 0, 1, data)]
+
+    packed = messages.pack(records, "life")
+
+    plain = [
+        *[["cancel", 7], ["value", 1, data, "said", 0.5], ["item", 2, 3, data]],
+        *[["call", 4, "d", data, None, 0, False], ["part", 5, 0, 1, data]],
+    ]
+    assert packed == msgpack.packb([1, "life", plain])
 
 
 @given(st.binary())
@@ -253,3 +278,124 @@ def test_parts_that_contradict_each_other_are_refused() -> None:
 def test_a_part_that_its_message_cannot_have_is_refused() -> None:
     with pytest.raises(ValueError, match="no piece 3 of 3"):
         messages.Part(1, 3, 3, b"")
+
+
+@pytest.mark.parametrize("name", ["x=1", "x): pass\ndef g(y", "*, y=1", "None", "lambda", ""])
+def test_parameters_of_code_have_names_that_python_takes(name: str) -> None:
+    with pytest.raises(ValueError, match="parameters"):
+        messages.Code("digest", "f", "return 1", ("plugin", name))
+
+
+def test_what_of_many_messages_never_ends_takes_no_room_for_ever() -> None:
+    assembly = messages.Assembly(largest=10_000)
+    for number in range(1, MOST_BEGUN + 1):
+        assembly.take(messages.Part(number, 0, 2, b""))
+    before = assembly.size
+
+    with pytest.raises(messages.MessageNotReadable, match="have begun and not ended"):
+        assembly.take(messages.Part(10**6, 0, 2, b""))
+
+    assert assembly.size == before > 0
+    assert assembly.take(messages.Part(1, 1, 2, b"x")) == b"x"
+
+
+@given(
+    st.lists(
+        st.builds(
+            messages.Part,
+            message=st.integers(1, 4),
+            index=st.integers(0, 2),
+            count=st.integers(3, 4),
+            data=st.binary(max_size=30),
+        )
+    )
+)
+def test_whatever_pieces_come_no_more_is_kept_than_may_be(parts: list[messages.Part]) -> None:
+    assembly = messages.Assembly(largest=60)
+
+    for part in parts:
+        try:
+            whole = assembly.take(part)
+        except messages.MessageNotReadable:
+            continue
+        assert whole is None or len(whole) <= 60
+        assert 0 <= assembly.size <= 60 + 16 * 200
+    for number in range(1, 5):
+        assembly.forget(number)
+
+    assert assembly.size == 0
+
+
+# --- what a process answers -----------------------------------------------------------------------
+
+
+def _with_length(head: bytes) -> memoryview:
+    """A list as a process says it, with nothing behind it."""
+    return memoryview(len(head).to_bytes(4, "big") + head)
+
+
+def _answered_or_refused(head: bytes) -> None:
+    with suppress(NoAnswer):
+        answer_from(_with_length(head))
+
+
+@given(st.binary())
+def test_any_bytes_of_a_process_are_an_answer_or_none(data: bytes) -> None:
+    _answered_or_refused(data)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["value", "raised", "refused", "paused", "end"]) | _RUBBISH | _data,
+        max_size=7,
+    )
+)
+def test_any_value_of_a_process_is_an_answer_or_none(said: list[object]) -> None:
+    _answered_or_refused(msgpack.packb(said))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("value", 0.0, [[[None]] * 250] * 250),
+        ("refused", 0.0, "x" * 10**7),
+        ("raised", 0.0, "KeyError", "\U0001f600" + "x" * 10**7, "", []),
+        ("raised", 0.0, "KeyError", "x", "", [(1, "f")] * 257),
+        ("raised", 0.0, "KeyError", "x", "", [(1, "f", 2)]),
+    ],
+    ids=["lists", "a long text", "a long text of wide letters", "frames", "no frame"],
+)
+def test_what_is_small_and_would_be_large_in_memory_is_no_answer(said: object) -> None:
+    with pytest.raises(NoAnswer):
+        answer_from(_with_length(msgpack.packb(said)))
+
+
+def test_half_a_character_is_no_answer() -> None:
+    half = msgpack.packb("\ud800", unicode_errors="surrogatepass")
+
+    with pytest.raises(NoAnswer, match="Unicode"):
+        answer_from(_with_length(b"\x93" + msgpack.packb("refused") + b"\x00" + half))
+
+
+def _many_lists() -> bytes:
+    """A list of lists of lists, each of one nil."""
+    row = b"\xdc\x00\xff" + b"\x91\xc0" * 255
+    return b"\x92\xa5value" + b"\xdc\x00\x10" + (b"\xdc\x00\xff" + row * 255) * 16
+
+
+def _wide_text() -> bytes:
+    """A text of narrow letters that a single one makes wide, all of them."""
+    packed: bytes = msgpack.packb(["refused", 0.0, "\U0001f600" + "x" * 5_000_000])
+    return packed
+
+
+@pytest.mark.parametrize("data", [_many_lists(), _wide_text()], ids=["lists", "a wide text"])
+def test_a_small_answer_that_would_be_large_in_memory_is_read_no_further(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        _answered_or_refused(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 3 * len(data)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 import msgpack
 import pytest
+from attrs import evolve
 
-from pye2_calls import messages, runner
-from pye2_calls.messages import Call, Cancel, Code, KeepAlive, Pull
+from pye2_calls import messages
+from pye2_calls.heads import apart, headed
+from pye2_calls.messages import Call, Cancel, Code, KeepAlive, Part, Pull, Withdraw
 from pye2_calls.runner import CallsRunner
+from pye2_calls.serving.codes import Codes
 from pye2_testing.jumping_time import JumpingLoop, LoopClock
 from pye2core.abc import SandboxExit
-from pye2core.errors import CallTimedOut, GrantMissing, NodeError, SandboxDied
+from pye2core.errors import (
+    CallTimedOut,
+    GrantMissing,
+    InvalidConfiguration,
+    NodeError,
+    SandboxDied,
+)
 from pye2core.messages import Action, InstancePath
 
 if TYPE_CHECKING:
@@ -32,6 +42,13 @@ _NOT_GRANTED = GrantMissing(
 CODE = Code("d", "job", "return job", ("plugin",))
 
 
+def _said(*answer: Any) -> memoryview:
+    """As a process says it: bytes at the end stand behind the rest."""
+    *head, last = answer
+    parts = headed(tuple(head), last) if isinstance(last, bytes) else headed(answer)
+    return memoryview(b"".join(parts))
+
+
 class ScriptedSandbox:
     """A process that does what the arguments of a call say, as text: see ``_do``."""
 
@@ -39,24 +56,25 @@ class ScriptedSandbox:
         self.exited: asyncio.Future[SandboxExit] = asyncio.get_running_loop().create_future()
         self.codes: list[str] = []
         self.left = 0
+        self.later: Callable[[bytes], Awaitable[None]] | None = None
 
     async def exchange(
         self,
-        data: bytes,
-        *,
+        *data: bytes | memoryview,
         timeout: float,  # noqa: ASYNC109 - the contract has it
         on_output: Callable[[str], None],
         on_item: Callable[[bytes], Awaitable[None]],
-    ) -> bytes:
-        what, *given = msgpack.unpackb(data, use_list=False)
+    ) -> memoryview:
+        head, arguments = apart(memoryview(b"".join(data)))
+        what, *given = msgpack.unpackb(head, use_list=False)
         if what == "pull":
-            return msgpack.packb(await self._yield(given[0], on_item))
-        code, digest, arguments, items = given
+            return _said(*await self._yield(given[0], on_item))
+        code, digest, items = given
         if code is not None:
             self.codes.append(digest)
         assert digest in self.codes
-        words = arguments.decode().split()
-        return msgpack.packb(await self._do(words, timeout, items, on_output, on_item))
+        words = bytes(arguments).decode().split()
+        return _said(*await self._do(words, timeout, items, on_output, on_item))
 
     async def _do(
         self, words: list[str], limit: float, items: int, on_output: Any, on_item: Any
@@ -73,6 +91,8 @@ class ScriptedSandbox:
                 raise self._died()
             case ["takes", seconds, *_]:
                 await self._spend(float(seconds), limit)
+            case ["lingers"]:
+                self.later = on_item
             case ["yields", count]:
                 self.left = int(count)
                 return await self._yield(items, on_item)
@@ -114,6 +134,12 @@ class Slots:
     def __init__(self, total: int) -> None:
         self.total = total
         self.waiting = 0
+        self.room = 10**9
+        self.kept = 0
+        self.unsent = 0
+        self.most_set_aside = 64
+        self.idle: list[Callable[[], None]] = []
+        self._set_aside = 0
         self._free = asyncio.Semaphore(total)
 
     def tell_waiting(self, calls: int) -> None:
@@ -124,6 +150,28 @@ class Slots:
 
     def release(self) -> None:
         self._free.release()
+
+    def make_room(self) -> None:
+        pass
+
+    def keep(self, end: Callable[[], None]) -> Callable[[], None]:
+        self.idle.append(end)
+        return lambda: self.idle.remove(end)
+
+    def set_aside(self) -> bool:
+        if self._set_aside == self.most_set_aside:
+            return False
+        self._set_aside += 1
+        return True
+
+    def take_up(self) -> None:
+        self._set_aside -= 1
+
+    def has_room(self, size: int) -> bool:
+        return self.kept + size <= self.room
+
+    def tell_kept(self, kept: int, unsent: int) -> None:
+        self.kept, self.unsent = kept, unsent
 
 
 class Context:
@@ -139,6 +187,9 @@ class Context:
         self.network = self
         self.sandboxes: list[ScriptedSandbox] = []
         self.no_sandbox: Exception | None = None
+        self.is_starting = asyncio.Event()
+        self.may_start = asyncio.Event()
+        self.may_start.set()
         self.payloads: list[dict[str, Any]] = []
         self.sent: list[Any] = []
         self.is_sending = asyncio.Event()
@@ -147,7 +198,8 @@ class Context:
         self._said = asyncio.Condition()
 
     async def open_sandbox(self) -> ScriptedSandbox:
-        await asyncio.sleep(0)
+        self.is_starting.set()
+        await self.may_start.wait()
         if self.no_sandbox is not None:
             raise self.no_sandbox
         self.sandboxes.append(ScriptedSandbox())
@@ -374,6 +426,35 @@ def test_where_no_process_can_be_had_a_call_is_refused(error: Exception, reason:
     play(act)
 
 
+def test_a_process_that_gives_items_which_nobody_asked_for_is_ended() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, call(1, "lingers"))
+        await scene.context.told(messages.Value)
+        (sandbox,) = scene.context.sandboxes
+        assert sandbox.later is not None
+        await sandbox.later(b"forged")
+        await sandbox.exited
+
+        assert not [each for each in scene.context.records if isinstance(each, messages.Item)]
+
+    play(act)
+
+
+@pytest.mark.parametrize("seconds", ["soon", None, -1, 0, True, [60], float("nan"), float("inf")])
+def test_a_time_limit_that_is_none_is_refused_at_once(seconds: object) -> None:
+    async def act(scene: Scene) -> None:
+        scene.context.settings["EXEC_TIMEOUT"] = seconds
+
+        with pytest.raises(InvalidConfiguration, match="EXEC_TIMEOUT"):
+            await CallsRunner(scene.context).start()  # type: ignore[arg-type]  # as far as it is used
+        with pytest.raises(InvalidConfiguration, match="EXEC_TIMEOUT"):
+            await scene.runner.reconfigure({"EXEC_TIMEOUT": seconds})
+        await scene.say(CODE, call(1, "gives a"))
+        await scene.context.told(messages.Value)
+
+    play(act)
+
+
 def test_the_same_call_twice_is_run_once() -> None:
     async def act(scene: Scene) -> None:
         await scene.say(CODE, call(1, "takes 5"), call(1, "takes 5"))
@@ -401,6 +482,31 @@ def test_a_function_that_is_not_there_is_asked_for_once_and_its_calls_wait() -> 
         assert {each.data for each in values} == {b"a", b"b"}
 
     play(act)
+
+
+def test_a_function_is_asked_for_again_where_the_call_that_it_was_asked_for_is_given_up() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(*(call(number, "gives a") for number in (1, 2, 3)))
+        await scene.context.told(messages.CodeWanted)
+        await scene.say(Cancel(1), Cancel(3))
+        wanted = await scene.context.told(messages.CodeWanted, 2)
+        await scene.say(CODE)
+        (value,) = await scene.context.told(messages.Value)
+
+        assert [each.ids for each in wanted] == [(1,), (2,)]
+        assert value.id == 2
+
+    play(act)
+
+
+def test_functions_are_counted_with_all_that_they_take_in_memory() -> None:
+    codes = Codes(most=100_000)
+
+    for number in range(1000):
+        codes.add(Code(f"{number}", "f", "", ("plugin",), modules=("m" * 500,) * 10))
+
+    assert sum(f"{number}" in codes for number in range(1000)) < 100_000 / 5000
+    assert "999" in codes
 
 
 def test_a_process_is_told_of_a_function_once() -> None:
@@ -445,9 +551,98 @@ def test_processes_that_have_nothing_to_do_are_ended_after_a_while() -> None:
     play(act)
 
 
+def test_a_process_that_has_nothing_to_do_is_ended_where_its_room_is_needed() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, call(1, "gives a"))
+        await scene.context.told(messages.Value)
+        (end,) = scene.context.slots.idle
+        end()
+        await scene.say(call(2, "gives b"))
+        await scene.context.told(messages.Value, 2)
+
+        assert scene.context.sandboxes[0].exited.done()
+        assert len(scene.context.sandboxes) == 2
+        assert len(scene.context.slots.idle) == 1
+        assert scene.context.clock.monotonic() < 10
+
+    play(act)
+
+
+def test_what_waits_here_for_a_client_is_told_and_is_nothing_in_the_end() -> None:
+    async def act(scene: Scene) -> None:
+        slots = scene.context.slots
+        before = slots.kept
+        await scene.say(Part(1, 0, 2, bytes(500)), call(1, "x" * 300))
+        assert slots.kept >= before + 800
+
+        await scene.say(CODE, Cancel(1))
+        scene.context.is_sending.clear()
+        await scene.say(call(2, "gives a"), call(3, "gives " + "y" * 900))
+        await asyncio.sleep(1)
+        await scene.say(call(4, "gives " + "y" * 900))
+        await asyncio.sleep(1)
+        assert slots.unsent > 900
+        scene.context.is_sending.set()
+        await scene.context.told(messages.Value, 3)
+        assert slots.unsent == 0
+        await scene.end()
+
+        assert (slots.kept, slots.unsent) == (0, 0)
+
+    play(act)
+
+
+def test_what_it_has_kept_is_let_go_of_at_once_when_it_ends() -> None:
+    digest = "kept and let go of"
+
+    def left() -> int:
+        return sum(isinstance(each, Call) and each.digest == digest for each in gc.get_objects())
+
+    async def act(scene: Scene) -> None:
+        await scene.say(Call(1, digest, b""), call(2, "takes 9"))
+        assert left() == 1
+        await scene.end()
+        assert left() == 0
+
+    gc.disable()
+    try:
+        play(act)
+    finally:
+        gc.enable()
+
+
+def test_functions_for_which_there_is_no_room_are_refused() -> None:
+    async def act(scene: Scene) -> None:
+        slots = scene.context.slots
+        slots.room = 5000
+
+        with pytest.raises(NodeError, match="too much"):
+            await scene.say(*(evolve(CODE, digest=f"{each}") for each in range(10)))
+
+        assert slots.kept <= 5000
+
+    play(act)
+
+
+def test_pieces_for_which_there_is_no_room_are_refused_and_forgotten() -> None:
+    async def act(scene: Scene) -> None:
+        slots = scene.context.slots
+        before = slots.kept
+        await scene.say(Part(1, 0, 3, bytes(400)))
+        slots.room = slots.kept + 100
+
+        with pytest.raises(NodeError, match="too much"):
+            await scene.say(Part(1, 1, 3, bytes(400)))
+
+        assert slots.kept == before
+
+    play(act)
+
+
 def test_a_call_that_waits_for_too_much_is_refused() -> None:
     async def act(scene: Scene) -> None:
         large = "takes 5 " + "x" * (LARGEST // 2)
+        scene.context.slots.room = 3000
         await scene.say(CODE, call(1, large), call(2, large), call(3, "x" * (LARGEST + 1)))
 
         refused = await scene.context.told(messages.Refused, 2)
@@ -473,11 +668,40 @@ def test_cancelling_stops_what_runs() -> None:
     play(act)
 
 
+def test_a_call_that_is_cancelled_while_its_process_is_started_is_not_begun() -> None:
+    async def act(scene: Scene) -> None:
+        scene.context.may_start.clear()
+        await scene.say(CODE, call(1, "takes 50"))
+        await scene.context.is_starting.wait()
+        await scene.say(Cancel(1))
+        scene.context.may_start.set()
+
+        assert await scene.context.told(messages.Cancelled) == [messages.Cancelled(1)]
+        await scene.context.sandboxes[0].exited
+        assert scene.context.sandboxes[0].codes == []
+
+    play(act)
+
+
 def test_cancelling_drops_what_waits_for_a_slot_or_for_its_function() -> None:
     async def act(scene: Scene) -> None:
         await scene.say(CODE, call(1, "takes 20"), call(2, "gives a"), Call(3, "unknown", b""))
         await asyncio.sleep(5)
         await scene.say(Cancel(2), Cancel(3))
+        cancelled = await scene.context.told(messages.Cancelled, 2)
+        (value,) = await scene.context.told(messages.Value)
+
+        assert [each.id for each in cancelled] == [2, 3]
+        assert value.id == 1
+
+    play(act, slots=1)
+
+
+def test_what_is_withdrawn_is_dropped_unless_it_has_begun() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, call(1, "takes 20"), call(2, "gives a"), Call(3, "unknown", b""))
+        await asyncio.sleep(5)
+        await scene.say(*(Withdraw(each) for each in (1, 2, 3, 4)))
         cancelled = await scene.context.told(messages.Cancelled, 2)
         (value,) = await scene.context.told(messages.Value)
 
@@ -546,10 +770,9 @@ def test_a_generator_that_waits_can_be_cancelled() -> None:
     play(act)
 
 
-def test_not_too_many_generators_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "MOST_PAUSED", 2)
-
+def test_not_too_many_generators_wait() -> None:
     async def act(scene: Scene) -> None:
+        scene.context.slots.most_set_aside = 2
         calls = [call(number, "yields 5", credit=1) for number in (1, 2, 3)]
         await scene.say(CODE, *calls)
 
@@ -719,6 +942,56 @@ def test_a_client_can_ask_which_of_its_calls_are_still_known() -> None:
         assert set(holds.waiting) == {2, 3}
 
     play(act, slots=1)
+
+
+def test_an_answer_that_is_still_on_its_way_in_parts_counts_as_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pye2_calls.serving.outgoing.LARGE", 100)
+    monkeypatch.setattr("pye2_calls.serving.outgoing.PART_SIZE", 100)
+
+    async def act(scene: Scene) -> None:
+        scene.context.is_sending.clear()
+        await scene.say(CODE, call(1, "gives " + "y" * 300))
+        await asyncio.sleep(1)
+        await scene.say(KeepAlive())
+        scene.context.is_sending.set()
+        await scene.context.told(messages.Value)
+
+        holds, value = scene.context.records[-2:]
+        assert (holds.running, value.id) == ((1,), 1)
+
+    play(act)
+
+
+def test_whoever_asks_a_thousand_times_at_once_is_answered_once() -> None:
+    async def act(scene: Scene) -> None:
+        scene.context.is_sending.clear()
+        await scene.say(CODE, *(call(number, "takes 9") for number in range(1, 9)))
+        for _ in range(10):
+            await scene.say(*[KeepAlive()] * 1000)
+        scene.context.is_sending.set()
+        await scene.context.told(messages.Value, 8)
+
+        assert len([each for each in scene.context.records if isinstance(each, messages.Holds)]) < 3
+
+    play(act)
+
+
+@pytest.mark.parametrize("script", ["unknown", "yields 9"])
+def test_what_waits_for_its_client_keeps_nothing_alive(script: str) -> None:
+    async def act(scene: Scene) -> None:
+        assert scene.life is not None
+        code = [] if script == "unknown" else [CODE]
+        await scene.say(*code, call(1, script, credit=1))
+        await scene.life
+
+        assert scene.context.clock.monotonic() == pytest.approx(600, abs=2)
+        assert all(each.exited.done() for each in scene.context.sandboxes)
+        with pytest.raises(NodeError, match="has ended"):
+            await scene.say(KeepAlive())
+
+    play(act)
 
 
 def test_after_ten_quiet_minutes_it_ends_itself() -> None:

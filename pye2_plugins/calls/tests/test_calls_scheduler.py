@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pye2_calls.client.demands import Demand, NodeFacts
+from pye2_calls.client.nodes import MOST_ASKED_AHEAD, MOST_BYTES
+from pye2_calls.client.plans import MOST_UNTAKEN, Flow, Pending, Place, Plan
 from pye2_calls.client.scheduler import (
     GRACE,
-    MOST_BYTES,
+    MOST_REFUSALS,
     PATIENCE,
     REFUSED_FOR,
-    Pending,
-    Place,
-    Plan,
     Scheduler,
 )
 from pye2core import Identity
@@ -152,6 +151,55 @@ def test_large_arguments_are_not_piled_up_on_one_node() -> None:
     assert sent(scheduler.plan(0.0)) == {ATTIC.address: [1]}
 
 
+def test_no_more_of_a_map_is_given_while_too_much_of_it_was_not_taken() -> None:
+    scheduler, flow = network(ATTIC), Flow()
+    add(scheduler, *(call(number, flow=flow) for number in range(1, 10)))
+    scheduler.plan(0.0)
+
+    scheduler.ended(1, 5.0, MOST_UNTAKEN)
+    full = sent(scheduler.plan(0.0))
+    flow.taken += MOST_UNTAKEN
+    scheduler.ended(2, 5.0, 0)
+
+    assert full == {}
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: [3, 4]}
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_while_a_value_is_waited_for_one_call_of_a_map_may_run(*, waits: bool) -> None:
+    scheduler, flow = network(ATTIC), Flow(is_waited_for=waits)
+    add(scheduler, *(call(number, flow=flow) for number in range(1, 10)))
+    scheduler.plan(0.0)
+
+    scheduler.ended(1, 5.0, MOST_UNTAKEN)
+    scheduler.ended(2, 5.0, MOST_UNTAKEN)
+
+    assert sent(scheduler.plan(0.0)) == ({ATTIC.address: [3]} if waits else {})
+
+
+def test_what_the_values_of_a_map_are_expected_to_have_counts_before_they_come() -> None:
+    scheduler, flow = network(NodeFacts(ATTIC.address, "attic", slots=100)), Flow()
+    add(scheduler, call(1, flow=flow))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 5.0, MOST_UNTAKEN // 4)
+    add(scheduler, *(call(number, flow=flow) for number in range(2, 50)))
+
+    (given,) = sent(scheduler.plan(0.0)).values()
+
+    assert len(given) == 3
+
+
+def test_other_calls_of_a_function_do_not_wait_for_the_values_of_a_map() -> None:
+    scheduler, flow = network(ATTIC), Flow()
+    add(scheduler, call(1, flow=flow), call(2, flow=flow))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 5.0, MOST_UNTAKEN)
+
+    add(scheduler, call(3))
+
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: [3]}
+
+
 def test_one_call_may_be_larger_than_all_that_a_node_is_usually_given() -> None:
     scheduler = network(ATTIC)
     add(scheduler, call(1, size=2 * MOST_BYTES))
@@ -224,6 +272,63 @@ def test_a_call_that_no_node_can_run_fails_after_a_while_with_the_reasons() -> N
     assert len(scheduler) == 0
 
 
+def test_each_call_has_its_own_time_until_it_is_given_up() -> None:
+    scheduler = network()
+    early, late = call(1, asked_at=0.0), call(2, asked_at=PATIENCE - 1)
+    add(scheduler, early)
+    scheduler.plan(0.0)
+    add(scheduler, late)
+
+    first, second = scheduler.plan(PATIENCE), scheduler.plan(2 * PATIENCE - 1)
+
+    assert [each for each, _ in first.unplaceable] == [early]
+    assert first.look_again_at == 2 * PATIENCE - 1
+    assert [each for each, _ in second.unplaceable] == [late]
+
+
+@pytest.mark.parametrize("slots", [2, 64])
+def test_no_more_is_given_at_once_than_a_node_lets_wait_whatever_a_caller_says(slots: int) -> None:
+    scheduler = network(NodeFacts(ATTIC.address, "attic", slots=slots))
+    add(scheduler, *(call(number, together=5_000) for number in range(1, 5_000)))
+
+    (given,) = sent(scheduler.plan(0.0)).values()
+
+    assert len(given) == slots + MOST_ASKED_AHEAD
+
+
+def test_a_node_is_given_no_more_bytes_than_it_takes() -> None:
+    scheduler = network(NodeFacts(ATTIC.address, "attic", slots=9, largest=100))
+    add(scheduler, *(call(number, size=40) for number in range(1, 9)))
+
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: [1, 2]}
+
+
+def test_a_call_that_a_node_does_not_take_for_now_is_tried_elsewhere_and_is_not_lost() -> None:
+    scheduler = network(ATTIC, CELLAR)
+    refused = call(1, retries=0)
+    add(scheduler, refused)
+    first = next(iter(sent(scheduler.plan(0.0))))
+
+    assert scheduler.turned_away(1, 0.0) is None
+    second = next(iter(sent(scheduler.plan(60.0))))
+
+    assert {first, second} == {ATTIC.address, CELLAR.address}
+    assert refused.losses == 0
+
+
+def test_a_call_that_no_node_takes_again_and_again_is_given_up() -> None:
+    scheduler = network(ATTIC)
+    refused = call(1)
+    add(scheduler, refused)
+    ends = []
+    for turn in range(MOST_REFUSALS + 1):
+        scheduler.plan(60.0 * turn)
+        ends.append(scheduler.turned_away(1, 60.0 * turn))
+
+    assert ends == [None] * MOST_REFUSALS + [refused]
+    assert len(scheduler) == 0
+
+
 def test_a_call_waits_for_a_node_that_comes_in_time() -> None:
     scheduler = network()
     add(scheduler, call(1))
@@ -255,6 +360,28 @@ def test_a_demand_is_met_or_not(demand: Demand, *, fits: bool) -> None:
     assert (demand.problem_with(node) is None) is fits
 
 
+def test_memory_has_to_be_free_and_within_what_one_call_may_take() -> None:
+    node = NodeFacts(ATTIC.address, "attic", free_memory=9e9, most_memory=1e9)
+
+    assert Demand(memory=1e9).problem_with(node) is None
+    assert "--memory-megabytes" in (Demand(memory=2e9).problem_with(node) or "")
+
+
+def test_a_generator_that_waits_for_its_reader_leaves_its_slot_to_others() -> None:
+    scheduler = network(ATTIC)
+    stream, others = call(1, retries=0), [call(number) for number in (2, 3)]
+    add(scheduler, stream, *others)
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: [1, 2]}
+
+    assert scheduler.gave_item(stream)
+    assert not scheduler.gave_item(stream)  # that it goes on giving is no news
+
+    assert sent(scheduler.plan(1.0)) == {ATTIC.address: [3]}
+    scheduler.ended(1, None)
+    add(scheduler, call(4))
+    assert sent(scheduler.plan(2.0)) == {}
+
+
 # --- losses ---------------------------------------------------------------------------------------
 
 
@@ -283,6 +410,52 @@ def test_what_a_lost_node_had_goes_to_another() -> None:
     plan = scheduler.plan(2.0 + GRACE)
 
     assert sorted(sent(plan)[CELLAR.address]) == [1, 2]
+
+
+def test_nobody_is_given_up_for_what_could_not_be_heard() -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1, retries=0))
+    scheduler.plan(0.0)
+    scheduler.nodes_are([], 1.0)
+
+    scheduler.nobody_is_heard(100.0)
+
+    assert not scheduler.plan(100.0 + GRACE - 0.1)
+    assert [each.id for each, _ in scheduler.plan(100.0 + GRACE).lost] == [1]
+
+
+def test_what_did_not_answer_while_nobody_could_be_heard_is_asked_again() -> None:
+    scheduler = network()
+    scheduler.nodes_are([ATTIC], 0.0)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.refused(AT_ATTIC, "no confirmation came", 30.0)
+    before = scheduler.plan(30.0).open
+
+    scheduler.nobody_is_heard(31.0)
+
+    assert before == []
+    assert scheduler.plan(31.0).open == [AT_ATTIC]
+
+
+def test_the_doors_of_a_lost_node_are_of_no_use_any_more() -> None:
+    scheduler = network(ATTIC, CELLAR)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.nodes_are([CELLAR], 1.0)
+
+    assert scheduler.plan(1.0).close == []
+    assert scheduler.plan(1.0 + GRACE).close == [AT_ATTIC]
+
+
+def test_a_call_that_waits_again_is_told_of() -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+
+    scheduler.closed(AT_ATTIC, 1.0)
+
+    assert [each.id for each in scheduler.plan(1.0).back] == [1]
 
 
 def test_a_call_that_is_lost_more_often_than_it_may_be_fails() -> None:
@@ -357,6 +530,19 @@ def test_a_call_whose_process_died_is_tried_elsewhere_after_a_pause() -> None:
     assert {first, second} == {ATTIC.address, CELLAR.address}
 
 
+def test_a_call_that_avoids_a_node_does_not_keep_others_from_it() -> None:
+    scheduler = network(ATTIC, CELLAR)
+    add(scheduler, *(call(number) for number in range(1, 5)))
+    plan = scheduler.plan(0.0)
+    died = sent(plan)[ATTIC.address][0]
+    scheduler.process_died(died, 0.0)
+    scheduler.plan(60.0)  # all slots of the cellar are taken, and the attic is avoided
+
+    add(scheduler, call(5))
+
+    assert sent(scheduler.plan(60.0)) == {ATTIC.address: [5]}
+
+
 def test_a_call_whose_process_dies_again_and_again_is_given_up() -> None:
     scheduler = network(ATTIC)
     poison = call(1, retries=1)
@@ -377,6 +563,19 @@ def test_a_result_that_comes_twice_counts_once() -> None:
 
     assert scheduler.ended(1, 0.1) is only
     assert scheduler.ended(1, 0.1) is None
+
+
+def test_what_waits_at_a_door_that_has_opened_only_just_now_is_not_held_there_yet() -> None:
+    scheduler = Scheduler(random.Random(0))
+    scheduler.nodes_are([ATTIC], 0.0)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.opened(AT_ATTIC)
+
+    before = scheduler.held_at(AT_ATTIC)
+    scheduler.plan(0.0)
+
+    assert (before, scheduler.held_at(AT_ATTIC)) == (frozenset(), frozenset({1}))
 
 
 def test_what_a_node_says_it_does_not_have_is_tried_again() -> None:
@@ -408,6 +607,54 @@ def test_a_call_that_runs_is_cancelled_where_it_is_and_makes_room() -> None:
 
     assert scheduler.cancel(1) == AT_ATTIC
     assert sent(scheduler.plan(0.0)) == {ATTIC.address: [2]}
+
+
+def test_a_call_that_waits_is_withdrawn_at_once() -> None:
+    scheduler = network()
+    add(scheduler, call(1))
+
+    assert scheduler.withdraw(1) is None
+    assert scheduler.get(1) is None
+
+
+def test_a_call_that_waits_at_a_door_is_withdrawn_at_once() -> None:
+    scheduler = Scheduler(random.Random(0))
+    scheduler.nodes_are([ATTIC], 0.0)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+
+    assert scheduler.withdraw(1) is None
+    scheduler.opened(AT_ATTIC)
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: []}
+
+
+def test_a_call_that_was_given_is_withdrawn_where_it_is() -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+
+    assert scheduler.withdraw(1) == AT_ATTIC
+    assert scheduler.get(1) is not None
+
+
+@pytest.mark.parametrize("how", ["its node is lost", "its door is closed", "its process died"])
+def test_a_call_that_was_withdrawn_is_not_tried_again(how: str) -> None:
+    scheduler = network(ATTIC)
+    withdrawn = call(1)
+    add(scheduler, withdrawn)
+    scheduler.plan(0.0)
+    scheduler.withdraw(1)
+
+    if how == "its node is lost":
+        scheduler.nodes_are([], 1.0)
+    elif how == "its door is closed":
+        scheduler.closed(AT_ATTIC, 1.0)
+    else:
+        scheduler.process_died(1, 1.0)
+
+    plan = scheduler.plan(1.0 + GRACE)
+    assert plan.dropped == [withdrawn]
+    assert len(scheduler) == 0
 
 
 def test_a_call_that_is_cancelled_while_it_is_paused_is_not_tried_again() -> None:

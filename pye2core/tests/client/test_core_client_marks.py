@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 
+import pytest
+
 from pye2core import remote
 from pye2core.client.marks import REMOTE
+from pye2core.errors import SettingsError
 
 
 def test_a_marked_function_is_the_function() -> None:
@@ -37,3 +40,11 @@ def test_its_name_stays_the_functions_whatever_is_imported() -> None:
     importlib.import_module("pye2core.client.marks")
 
     assert importlib.import_module("pye2core.client").remote is remote
+
+
+def test_without_parentheses_it_says_how_it_is_written():
+    with pytest.raises(SettingsError, match=r"@remote\(timeout=60\)"):
+
+        @remote
+        def f():
+            pass

@@ -836,3 +836,16 @@ def test_a_pipeline_that_cannot_be_closed_keeps_nothing_else_from_being_closed(
 
     assert node.next_command().body == "b"
     assert not session.connected
+
+
+def test_a_process_that_was_forked_does_not_close_the_session_of_the_one_it_comes_from(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = os.getpid()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("os.getpid", lambda: own + 1)
+        session.close()
+
+    assert session.connected
+    session.close()
+    assert not session.connected

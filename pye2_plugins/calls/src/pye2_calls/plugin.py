@@ -11,6 +11,7 @@ FUNCTION_CALLS = SignatureDescriptor(
     runner="pye2_calls.runner:CallsRunner",
     in_sandbox="pye2_calls.child:CallsInSandbox",
     role=Role.CALLS,
+    private=True,
 )
 
 

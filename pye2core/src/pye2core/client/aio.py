@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pye2core.client.session import Session
@@ -95,12 +98,20 @@ class AsyncSession:
         Yields:
             The values. Leaving the loop early gives up the calls that are left.
         """
-        ends = await asyncio.to_thread(self._open.map_calls, function, *iterables, **options)
+        loop = asyncio.get_running_loop()
+        # A thread of its own: those that the loop shares out are few, and whatever else needs one
+        # would have to wait until values come.
+        thread = ThreadPoolExecutor(1, "pye2-map")
+        run: Callable[..., Any] = copy_context().run
+        making = thread.submit(run, self._open.map_calls, function, *iterables, **options)
         try:
-            while (future := await asyncio.to_thread(next, ends, None)) is not None:
+            ends = await asyncio.wrap_future(making)
+            take = partial(loop.run_in_executor, thread, run, next, ends, None)
+            while (future := await take()) is not None:
                 yield future.result()
         finally:
-            ends.close()
+            making.add_done_callback(_close_unused)  # a thread is not to be stopped
+            thread.shutdown(wait=False)
 
 
 class AsyncStream:
@@ -115,8 +126,12 @@ class AsyncStream:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._changed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        stream.when_changed(lambda: loop.call_soon_threadsafe(self._changed.set))
+        self._loop = asyncio.get_running_loop()
+        stream.when_changed(self._wake)
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits on it any more
+            self._loop.call_soon_threadsafe(self._changed.set)
 
     async def __aenter__(self) -> Self:
         return self
@@ -143,7 +158,7 @@ class AsyncStream:
         self.stream.close()
 
 
-def _close_unused(connecting: Future[Session]) -> None:
-    """Close the session of somebody who has not waited for it."""
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result().close()
+def _close_unused(making: Future[Any]) -> None:
+    """Close what somebody has asked for who does not wait for it (any more)."""
+    if not making.cancelled() and making.exception() is None:
+        making.result().close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import weakref
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Closing:
         self._thread = thread
         self._lock = threading.Lock()
         self._has_begun = False
+        self._process = os.getpid()
         self._at_exit = _closing_if_it_exists(weakref.ref(session))
 
     def come_at_exit(self) -> None:
@@ -63,13 +65,18 @@ class Closing:
     def close(self, *, close_pipelines: bool, wait: bool) -> bool:
         """Send what waits, disconnect for good and end the callbacks.
 
+        Not in a process that was forked from the one that connected: the connection is that one's,
+        which goes on with it.
+
         Args:
             close_pipelines: whether to close the session's own pipelines first.
             wait: whether to wait until nodes have confirmed that.
 
         Returns:
-            Whether this was the end; False if it had come before.
+            Whether this was the end; False if it had come before, or is another process's.
         """
+        if os.getpid() != self._process:
+            return False
         with self._lock:
             if self._has_begun:
                 return False

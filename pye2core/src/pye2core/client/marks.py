@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pye2core.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -20,7 +22,7 @@ _UNSAID: Final = object()
 
 
 def remote(
-    *,
+    *bare: object,
     nodes: str | Sequence[str] | Any | None = _UNSAID,
     timeout: float | Any | None = _UNSAID,
     retries: int | Any = _UNSAID,
@@ -31,6 +33,7 @@ def remote(
     """Note on a function what it needs on nodes.
 
     Args:
+        bare: nothing: what it takes has names.
         nodes: the nodes that may run it, by name or address; None for any.
         timeout: seconds after which a call is stopped; None for the most that its node allows.
         retries: how often a call is tried again after being lost with its process or its node;
@@ -41,6 +44,9 @@ def remote(
             are imported need not be said.
         on_output: called with what it prints, as it does.
 
+    Raises:
+        SettingsError: it is written without parentheses, or with something that has no name.
+
     Example:
         >>> @remote(needs={"gpu": 1}, timeout=60)
         ... def score(row):
@@ -48,6 +54,12 @@ def remote(
         >>> score([1, 2])
         3
     """
+    if bare:
+        raise SettingsError(
+            "@remote takes what the function needs by name, as in @remote(timeout=60); a function"
+            " that needs nothing goes without it",
+            setting="remote",
+        )
     said = {
         "nodes": nodes,
         "timeout": timeout,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from pye2core.client.arguments import check_flags, check_nodes, refuse
 from pye2core.client.instance import Instance
 from pye2core.client.session_nodes import SessionNodes
 
@@ -59,7 +58,8 @@ class Stream(Protocol):
 class Calls(Protocol):
     """The calls of one session, as the plugin for them implements it.
 
-    ``options`` are what ``@remote`` takes, by name; ``nodes`` are names or addresses.
+    ``options`` are what ``@remote`` takes, by name, and what the method of ``Session`` takes
+    besides; what they may be is the plugin's to check.
     """
 
     def submit(
@@ -76,18 +76,11 @@ class Calls(Protocol):
         function: Callable[..., Any],
         iterables: Sequence[Iterable[Any]],
         options: Mapping[str, Any],
-        *,
-        chunksize: int | None,
-        ordered: bool,
-        progress: bool,
     ) -> Ends:
         """The calls of a ``Session.map``."""
 
     def executor(self, options: Mapping[str, Any]) -> Executor:
         """What ``Session.executor`` gives."""
-
-    def least_busy(self, count: int) -> tuple[str, ...]:
-        """The addresses of at most so many nodes that take calls, the least busy."""
 
     def close(self) -> None:
         """End them all."""
@@ -185,7 +178,7 @@ class SessionCalls(SessionNodes):
             >>> list(session.map(pow, [2, 3], [5, 2]))
             [32, 9]
         """
-        return _values(
+        values = _values(
             self.map_calls(
                 function,
                 *iterables,
@@ -196,31 +189,14 @@ class SessionCalls(SessionNodes):
                 **options,
             )
         )
+        next(values)
+        return values
 
     def map_calls(
-        self,
-        function: Callable[..., Any],
-        /,
-        *iterables: Iterable[Any],
-        nodes: int | str | Iterable[str] | None = None,
-        chunksize: int | None = None,
-        ordered: bool = True,
-        progress: bool = False,
-        **options: Any,
+        self, function: Callable[..., Any], /, *iterables: Iterable[Any], **options: Any
     ) -> Ends:
         """As :meth:`map`, but gives each call's future, which has ended, in place of its value."""
-        check_flags(ordered=ordered, progress=progress)
-        if chunksize is not None and (type(chunksize) is not int or chunksize < 1):
-            refuse("chunksize", chunksize, "a whole number from 1, or None")
-        calls = self._calls_made()
-        return calls.map(
-            function,
-            iterables,
-            {**options, **_placed(calls, nodes)},
-            chunksize=chunksize,
-            ordered=ordered,
-            progress=progress,
-        )
+        return self._calls_made().map(function, iterables, options)
 
     def executor(self, nodes: int | str | Iterable[str] | None = None, **options: Any) -> Executor:
         """Nodes as an executor of ``concurrent.futures``, for whatever takes one.
@@ -233,8 +209,7 @@ class SessionCalls(SessionNodes):
             SettingsError: an option cannot be used.
             UnknownSignature: the plugin for calls is not installed; says what to install.
         """
-        calls = self._calls_made()
-        return calls.executor({**options, **_placed(calls, nodes)})
+        return self._calls_made().executor({**options, "nodes": nodes})
 
     def end_calls(self) -> None:
         """End all calls, as the session is closed."""
@@ -259,21 +234,10 @@ class SessionCalls(SessionNodes):
 
 def _values(ends: Ends) -> Iterator[Any]:
     try:
+        yield None  # it has begun: from now on, whoever lets go of it gives up what is left
         for future in ends:
             taken = [future]
             del future  # a value that the caller lets go of is kept by nobody
             yield taken.pop().result()
     finally:
         ends.close()
-
-
-def _placed(calls: Calls, nodes: int | str | Iterable[str] | None) -> dict[str, Any]:
-    if nodes is None:
-        return {}
-    if type(nodes) is int:
-        if nodes < 1:
-            refuse("nodes", nodes, "a number of nodes from 1, or names")
-        return {"nodes": calls.least_busy(nodes)}
-    if isinstance(nodes, str):
-        return {"nodes": nodes}
-    return {"nodes": check_nodes(nodes, argument="nodes")}  # type: ignore[arg-type] # no number is left

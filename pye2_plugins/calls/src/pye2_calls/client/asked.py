@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import builtins
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from attrs import frozen
 
+from pye2_calls.client.streams import RemoteStream
 from pye2_calls.errors import (
     CallLost,
     CallRefused,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2_calls.client.futures import RemoteFuture
-    from pye2_calls.client.streams import RemoteStream
     from pye2_calls.messages import Call, Died, Failure, Raised, Refused, TimedOut
     from pye2_calls.shipping import Shipped
 
@@ -38,14 +39,19 @@ class Asked:
     Attributes:
         shipped: the function, as its caller has it.
         call: what the node is told.
-        outcome: what the caller was given.
+        held: what the caller was given; a stream only as long as the caller has it.
         on_output: told of what it prints, as it does; None where nobody wants to know.
     """
 
     shipped: Shipped
     call: Call
-    outcome: RemoteFuture[Any] | RemoteStream[Any]
+    held: RemoteFuture[Any] | ref[RemoteStream[Any]]
     on_output: Callable[[str], object] | None = None
+
+    @property
+    def outcome(self) -> RemoteFuture[Any] | RemoteStream[Any]:
+        """What the caller was given, or what takes nothing where he has let go of it."""
+        return (self.held() or _LET_GO_OF) if isinstance(self.held, ref) else self.held
 
     @property
     def name(self) -> str:
@@ -70,7 +76,7 @@ class Asked:
 
     # --- values -----------------------------------------------------------------------------------
 
-    def value_in(self, data: bytes, node: str) -> Any:
+    def value_in(self, data: bytes | memoryview, node: str) -> Any:
         """The value that these bytes are.
 
         Raises:
@@ -119,13 +125,16 @@ class Asked:
     def timed_out(self, said: TimedOut, node: str) -> CallTimeout:
         """The error for a call that took too long."""
         given = self.call.timeout
-        way_out = "give it more with timeout=, or less to do"
         if given is None or said.seconds < given:
+            seconds = said.seconds
             way_out = "no call may take longer there: its owner chose that (--max-exec-timeout)"
+        else:
+            seconds = given
+            way_out = "give it more with timeout=, or less to do"
         return CallTimeout(
-            f"{self.name} took longer than {said.seconds:.3g} s on {node} and its process was"
-            f" ended{_last_lines(said.printed)}; {way_out}",
-            seconds=said.seconds,
+            f"{self.name} took longer than {seconds:g} s on {node} and its process was ended;"
+            f" {way_out}{_last_lines(said.printed)}",
+            seconds=seconds,
             node=node,
             printed=said.printed,
         )
@@ -146,6 +155,13 @@ class Asked:
 
     def lost(self, node: str, losses: int) -> CallLost:
         """The error for a call whose node went away."""
+        if self.shipped.is_generator and losses == 1:
+            return CallLost(
+                f"the generator {self.name} was lost: the node {node} that ran it went away. One"
+                " that has given an item is not begun anew by itself: submit it again",
+                node=node,
+                losses=losses,
+            )
         return CallLost(
             f"{self.name} was lost: the node {node} that ran it went away"
             f" ({losses} {'time' if losses == 1 else 'times'}, and retries={losses - 1}); allow"
@@ -156,13 +172,35 @@ class Asked:
 
     def refused(self, said: Refused, node: str) -> CallRefused:
         """The error for a call that a node does not take."""
+        why = self.shipped.problems_in_users_lines(said.message)
+        return CallRefused(f"{node} did not run {self.name}: {why}", reason=said.reason, node=node)
+
+    def too_large(self, node: str, largest: int) -> CallRefused:
+        """The error for a call whose arguments a node does not take."""
         return CallRefused(
-            f"{node} did not run {self.name}: {said.message}", reason=said.reason, node=node
+            f"the arguments of {self.name} have {len(self.call.arguments)} bytes, and {node} takes"
+            f" {largest} with all that belongs to them: give it less, or have its owner take more"
+            " (--call-megabytes)",
+            reason="large",
+            node=node,
+        )
+
+    def closed(self) -> CallRefused:
+        """The error for a call whose session is closed."""
+        return CallRefused(
+            f"{self.name} had not ended when its session was closed: wait for its result before",
+            reason="closed",
+            node=self.outcome.node,
         )
 
     def unplaceable(self, why: str) -> CallRefused:
         """The error for a call that no node can run."""
-        return CallRefused(f"no node can run {self.name}: {why}", reason="nowhere")
+        told = f"\n  {why}" if "\n" in why else f" {why}"
+        return CallRefused(f"no node can run {self.name}:{told}", reason="nowhere")
+
+
+_LET_GO_OF: Final[RemoteStream[Any]] = RemoteStream(lambda: None)
+_LET_GO_OF.close()
 
 
 def _last_lines(printed: str) -> str:

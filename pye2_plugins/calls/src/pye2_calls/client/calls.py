@@ -9,16 +9,18 @@ import inspect
 import itertools
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from weakref import ref
 
-from attrs import evolve, field, fields, frozen
-
+from pye2_calls.client.absence import why_none
 from pye2_calls.client.asked import Asked
 from pye2_calls.client.demands import demand_for
 from pye2_calls.client.dispatcher import Dispatcher
-from pye2_calls.client.doors import MOST_TOGETHER
+from pye2_calls.client.doors import MOST_TOGETHER, CallsInstance
 from pye2_calls.client.futures import RemoteFuture
-from pye2_calls.client.scheduler import PATIENCE, Pending
+from pye2_calls.client.options import DEFAULT_OPTIONS, MAP_OPTIONS, OPTIONS, CallOptions, MapOptions
+from pye2_calls.client.plans import Flow, Pending
+from pye2_calls.client.scheduler import PATIENCE
 from pye2_calls.client.streams import CREDIT, RemoteStream
 from pye2_calls.errors import CallRefused
 from pye2_calls.messages import Call
@@ -29,56 +31,12 @@ from pye2core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pye2_calls.client.demands import Demand
     from pye2_calls.client.executor import RemoteExecutor
     from pye2_calls.client.mapping import Mapped
     from pye2_calls.shipping import Shipped
     from pye2core import Session
-
-RETRIES: Final = 3
-"""How often a call is tried again after its process or its node was lost."""
-
-
-@frozen
-class CallOptions:
-    """How a function is called; set by ``@remote(…)``, ``executor(…)`` or with the call.
-
-    Attributes:
-        nodes: the nodes that may run it, by name or address; None for any.
-        timeout: seconds after which a call is stopped; None for the most that its node allows.
-        retries: how often it is tried again after being lost with its process or node; never
-            because of what it raised.
-        needs: labels that a node must have, and ``memory``.
-        grants: what the node's owner must have granted.
-        on_output: called with what it prints, as it does.
-    """
-
-    nodes: str | Sequence[str] | None = None
-    timeout: float | None = None
-    retries: int = RETRIES
-    needs: Mapping[str, Any] | None = field(default=None, hash=False)
-    grants: Mapping[str, Any] | None = field(default=None, hash=False)
-    on_output: Callable[[str], object] | None = None
-
-    def with_changes(self, changes: Mapping[str, Any]) -> CallOptions:
-        """The same, but for what is given.
-
-        Raises:
-            SettingsError: something given cannot be used.
-        """
-        unknown = changes.keys() - _OPTIONS
-        if unknown:
-            raise SettingsError(
-                f"there is no option {min(unknown)!r}; a call has {', '.join(sorted(_OPTIONS))}",
-                setting=min(unknown),
-            )
-        new = evolve(self, **changes)
-        timeout, retries = new.timeout, new.retries
-        if timeout is not None and (isinstance(timeout, bool) or not timeout > 0):
-            raise SettingsError(f"timeout is {timeout!r}: give seconds, or None", setting="timeout")
-        if type(retries) is not int or retries < 0:
-            raise SettingsError(f"retries is {retries!r}: give 0 or more", setting="retries")
-        return new
-
+    from pye2core.clock import Clock
 
 _TO_ANSWER: Final = 2.0
 """Seconds in which nodes answer a session that has just connected."""
@@ -86,9 +44,7 @@ _TO_ANSWER: Final = 2.0
 _NEXT_TO_ANSWER: Final = 0.5
 """Seconds after one node's answer in which another's is waited for."""
 
-DEFAULT_OPTIONS: Final = CallOptions()
-_OPTIONS: Final = frozenset(each.name for each in fields(CallOptions))
-_NAMES: Final = _OPTIONS - {"nodes"}
+_NAMES: Final = OPTIONS - {"nodes"}
 
 
 class SessionCalls:
@@ -138,6 +94,7 @@ class SessionCalls:
         options: Mapping[str, Any],
         *,
         together: int = 1,
+        flow: Flow | None = None,
     ) -> RemoteFuture[Any] | RemoteStream[Any]:
         """Have a function run on a node, with all that is given as its own.
 
@@ -147,6 +104,7 @@ class SessionCalls:
             kwargs: its arguments by name.
             options: how to call it: what ``CallOptions`` has, by name.
             together: how many such calls a slot of a node is given at least.
+            flow: the map that it is one of.
 
         Returns:
             A future of its value; for a generator function a stream of its items.
@@ -163,12 +121,19 @@ class SessionCalls:
         outcome, call = self._outcome_of(call_id, shipped, chosen, arguments)
         pending = Pending(
             call_id,
-            shipped.digest,
+            _place_of(function),
             demand_for(chosen.nodes, chosen.needs, chosen.grants, frozenset(shipped.modules)),
             len(arguments),
             chosen.retries,
-            Asked(shipped, call, outcome, chosen.on_output),
+            Asked(
+                shipped,
+                call,
+                ref(outcome) if isinstance(outcome, RemoteStream) else outcome,
+                chosen.on_output,
+            ),
             together,
+            self.clock.monotonic(),
+            flow=flow,
         )
         if isinstance(outcome, RemoteStream):
             outcome.pull = partial(self._dispatcher.pull, pending)
@@ -178,43 +143,49 @@ class SessionCalls:
     def _outcome_of(
         self, call_id: int, shipped: Shipped, chosen: CallOptions, arguments: bytes
     ) -> tuple[RemoteFuture[Any] | RemoteStream[Any], Call]:
-        cancel = partial(self._dispatcher.cancel, call_id)
         call = Call(
             call_id,
             shipped.digest,
             arguments,
-            chosen.timeout,
+            chosen.seconds,
             CREDIT if shipped.is_generator else 0,
             chosen.on_output is not None,
         )
         if shipped.is_generator:
-            return RemoteStream(cancel), call
-        return RemoteFuture(cancel, len(arguments)), call
+            dispatcher = self._dispatcher
+            stream = RemoteStream[Any](
+                partial(dispatcher.cancel, call_id), partial(dispatcher.abandon, call_id)
+            )
+            return stream, call
+        return RemoteFuture(self._dispatcher, call_id, len(arguments)), call
 
     def map(
         self,
         function: Callable[..., Any],
         iterables: Sequence[Iterable[Any]],
         options: Mapping[str, Any],
-        *,
-        chunksize: int | None,
-        ordered: bool,
-        progress: bool,
     ) -> Mapped:
-        """See ``Session.map``."""
+        """See ``Session.map``; ``options`` are those of a call and of a map."""
         from pye2_calls.client.mapping import Mapped
 
-        submit = partial(self._submit_one, function, options, chunksize or 1)
-        return Mapped(submit, iterables, ordered=ordered, progress=progress)
+        how = MapOptions(**{name: options[name] for name in MAP_OPTIONS & options.keys()})
+        given = {name: value for name, value in options.items() if name not in MAP_OPTIONS}
+        flow = Flow()
+        submit = partial(
+            self._submit_one, function, self._placed(given, _marked(function)), how.chunksize, flow
+        )
+        go_on = self._dispatcher.look_again
+        return Mapped(submit, iterables, flow, go_on, ordered=how.ordered, progress=how.progress)
 
     def _submit_one(
         self,
         function: Callable[..., Any],
         options: Mapping[str, Any],
-        together: int,
+        together: int | None,
+        flow: Flow,
         arguments: tuple[Any, ...],
     ) -> RemoteFuture[Any]:
-        outcome = self.call(function, arguments, {}, options, together=together)
+        outcome = self.call(function, arguments, {}, options, together=together or 1, flow=flow)
         if isinstance(outcome, RemoteFuture):
             return outcome
         outcome.close()
@@ -228,23 +199,61 @@ class SessionCalls:
         """See ``Session.executor``."""
         from pye2_calls.client.executor import RemoteExecutor
 
-        DEFAULT_OPTIONS.with_changes(options)  # what cannot be used is told here already
-        return RemoteExecutor(self, options)
+        placed = self._placed(options)
+        DEFAULT_OPTIONS.with_changes(placed)  # what cannot be used is told here already
+        return RemoteExecutor(self, placed)
 
-    def least_busy(self, count: int) -> tuple[str, ...]:
-        """The addresses of the least busy nodes that take calls; waits a little for that many.
+    @property
+    def clock(self) -> Clock:
+        """The session's."""
+        return self._session.clock
+
+    # --- which nodes ------------------------------------------------------------------------------
+
+    def _placed(
+        self, options: Mapping[str, Any], marked: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        """The options, with nodes in the place of how many are to be used.
 
         Raises:
-            CallRefused: there is none.
+            SettingsError: an option cannot be used.
+            CallRefused: there is no node that could be used.
         """
-        wait_until, nodes = self._session.peers.wait_until, self._dispatcher.nodes
-        if not wait_until(lambda: len(nodes()) >= count, _TO_ANSWER):
-            wait_until(nodes, PATIENCE)
-        found = nodes()[:count]
-        if not found:
-            message = "no node that takes calls is online and allows this client"
-            raise CallRefused(message, reason="nowhere")
-        return tuple(each.address for each in found)
+        count = options.get("nodes")
+        if type(count) is not int:
+            return {
+                name: value
+                for name, value in options.items()
+                if name != "nodes" or value is not None
+            }
+        if count < 1:
+            raise SettingsError(
+                f"nodes is {count}: give a number of nodes from 1, or names", setting="nodes"
+            )
+        others = {name: value for name, value in options.items() if name != "nodes"}
+        chosen = DEFAULT_OPTIONS.with_changes({**(marked or {}), **others})
+        demand = demand_for(None, chosen.needs, None)
+        return {**others, "nodes": self._least_busy(count, demand)}
+
+    def _least_busy(self, count: int, demand: Demand) -> tuple[str, ...]:
+        """The addresses of the least busy nodes that can; waits a little for that many."""
+
+        def able() -> list[str]:
+            nodes = self._dispatcher.nodes()
+            return [each.address for each in nodes if demand.problem_with(each) is None]
+
+        wait_until = self._session.peers.wait_until
+        if not wait_until(lambda: len(able()) >= count, _TO_ANSWER):
+            wait_until(able, PATIENCE)
+        return tuple(able()[:count]) or self._nowhere(demand)
+
+    def _nowhere(self, demand: Demand) -> NoReturn:
+        problems = [
+            f"{each.name}: {demand.problem_with(each)}" for each in self._dispatcher.nodes()
+        ]
+        signature = CallsInstance.SIGNATURE
+        told = "\n  ".join(problems) or why_none(self._session, signature, demand.nodes)
+        raise CallRefused(f"there is no node that could be used:\n  {told}", reason="nowhere")
 
     def slots(self, options: Mapping[str, Any]) -> int:
         """How many calls run at once on the nodes that such calls may run on.
@@ -263,11 +272,7 @@ class SessionCalls:
 
         if not self._has_counted:
             self._count(fitting)
-        found = fitting()
-        if not found:
-            message = "no node that takes calls and has what is needed is online"
-            raise CallRefused(message, reason="nowhere")
-        return sum(found)
+        return sum(fitting()) or self._nowhere(demand)
 
     def _count(self, fitting: Callable[[], list[int]]) -> None:
         known, patience = 0, PATIENCE
@@ -281,10 +286,7 @@ class SessionCalls:
 
     def close(self) -> None:
         """End all calls; whoever waits for one is told that the session was closed."""
-        for call in self._dispatcher.close():
-            outcome = call.subject.outcome
-            message = f"{call.subject.name} had not ended when its session was closed"
-            outcome.fail(CallRefused(message, reason="closed", node=outcome.node))
+        self._dispatcher.close()
 
 
 def _shipped(
@@ -317,3 +319,13 @@ def _told_apart(
         options -= set(inspect.signature(function).parameters)
     own = {name: value for name, value in kwargs.items() if name not in options}
     return own, {name: kwargs[name] for name in options}
+
+
+def _place_of(function: Callable[..., Any]) -> str:
+    """Where a function's code is: it takes about as long whatever it closes over."""
+    while isinstance(function, partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}:{code.co_name}"
+    return f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}"

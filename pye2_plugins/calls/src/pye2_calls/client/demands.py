@@ -8,19 +8,29 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
+from pye2core.code import read_grants
 from pye2core.errors import SettingsError
 from pye2core.identity import is_address, same_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from pye2core.messages import Heartbeat
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _GIGABYTE: Final = 1e9
+_MEBIBYTE: Final = 2.0**20
+
+SLOTS: Final = "PYE2_SLOTS"
+LABELS: Final = "PYE2_LABELS"
+"""What nodes tell in heartbeats (PyE2 wire protocol, section 21)."""
 
 
 @frozen
@@ -34,6 +44,8 @@ class NodeFacts:
         busy: how many of these were taken when it last said so, whoever took them.
         labels: what its owner says of it.
         free_memory: bytes; None where it does not say.
+        most_memory: bytes that one call may take; None where it does not say.
+        largest: bytes of arguments that it takes in all.
     """
 
     address: str
@@ -42,10 +54,44 @@ class NodeFacts:
     busy: int = 0
     labels: Mapping[str, str] = field(factory=dict)
     free_memory: float | None = None
+    most_memory: float | None = None
+    largest: float = math.inf
 
     def is_called(self, node: str) -> bool:
         """Whether this is its name, or its address in any form."""
         return same_address(node, self.address) if is_address(node) else node == self.name
+
+
+def facts_of(
+    heartbeat: Heartbeat, slots: int | None = None, largest: int | None = None
+) -> NodeFacts:
+    """What a node tells of itself.
+
+    Args:
+        heartbeat: its newest full one.
+        slots: how many calls it has said elsewhere to run at once.
+        largest: bytes of arguments that it has said to take.
+    """
+    told = heartbeat.status.get(SLOTS)
+    told = told if isinstance(told, Mapping) else {}
+    labels = heartbeat.status.get(LABELS)
+    memory, most = heartbeat.free_memory, told.get("memory_megabytes")
+    return NodeFacts(
+        heartbeat.address,
+        heartbeat.name,
+        slots=slots or _whole(told.get("total"), 1),
+        busy=_whole(told.get("busy"), 0),
+        labels={str(key): str(value) for key, value in labels.items()}
+        if isinstance(labels, Mapping)
+        else {},
+        free_memory=None if memory is None else memory * _GIGABYTE,
+        most_memory=most * _MEBIBYTE if isinstance(most, int | float) else None,
+        largest=largest or math.inf,
+    )
+
+
+def _whole(value: object, least: int) -> int:
+    return value if type(value) is int and least <= value else least
 
 
 @frozen
@@ -78,8 +124,17 @@ class Demand:
                 return f"it has no label {label!r} ({label}={wanted} is needed)"
             if not _satisfies(has, wanted):
                 return f"its label {label}={has} is not the {wanted} that is needed"
+        return self._problem_with_memory(node)
+
+    def _problem_with_memory(self, node: NodeFacts) -> str | None:
+        needed = self.memory / _GIGABYTE
+        if node.most_memory is not None and node.most_memory < self.memory:
+            return (
+                f"it lets a call take {node.most_memory / _GIGABYTE:.1f} GB of memory, and"
+                f" {needed:.1f} GB are needed; its owner can let it take more (--memory-megabytes)"
+            )
         if node.free_memory is not None and node.free_memory < self.memory:
-            free, needed = node.free_memory / _GIGABYTE, self.memory / _GIGABYTE
+            free = node.free_memory / _GIGABYTE
             return f"it has {free:.1f} GB of memory free of the {needed:.1f} GB that are needed"
         return None
 
@@ -114,21 +169,34 @@ def demand_for(
     named = (nodes,) if isinstance(nodes, str) else tuple(nodes or ())
     labels = dict(needs or {})
     memory = _bytes_in(labels.pop("memory", 0))
-    told = tuple(sorted((str(key), str(value)) for key, value in labels.items()))
+    told = tuple(sorted((key, _as_label(key, value)) for key, value in labels.items()))
     return Demand(named, told, memory, _as_json(grants, modules))
+
+
+def _as_label(label: object, wanted: object) -> str:
+    is_told = isinstance(wanted, str) or (isinstance(wanted, Real) and not isinstance(wanted, bool))
+    if not isinstance(label, str) or not is_told:
+        raise SettingsError(
+            f"needs[{label!r}] is {wanted!r}; labels are texts, and what is needed of one is a text"
+            ' or a number that is the least that will do, as in {"gpu": 1, "room": "attic"}',
+            setting="needs",
+        )
+    return str(wanted)
 
 
 def _as_json(grants: Mapping[str, Any] | None, modules: frozenset[str]) -> str:
     asked = dict(grants or {})
-    if modules:
-        asked["modules"] = sorted({*asked.get("modules", ()), *modules})
+    named = asked.get("modules", [])
+    if modules and isinstance(named, list | tuple):
+        asked["modules"] = sorted({*named, *modules})
     if not asked:
         return ""
     try:
+        read_grants(asked)
         return json.dumps(asked, sort_keys=True)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"grants cannot be understood: {error}; give them as"
+            f"grants cannot be understood: it {error}; give them as"
             ' {"network": True, "folders": ["/…"], "modules": ["…"]}',
             setting="grants",
         ) from None

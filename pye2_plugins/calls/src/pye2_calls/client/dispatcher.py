@@ -1,74 +1,59 @@
-"""Carries out what the scheduler decides: opens doors, sends calls, hands on what comes back.
+"""Carries out what the scheduler decides: opens doors, sends calls, closes what is of no use.
 
-One thread of its own sends; what nodes say is taken in on the threads of their doors. The lock is
-never held while anything is sent, opened or called back.
+One thread of its own sends; what nodes say is taken in by ``hearing``, on the threads of their
+doors. The lock is never held while anything is sent, opened or called back.
 """
 
 from __future__ import annotations
 
 import logging
-import random
+import math
+import os
 import threading
-from collections.abc import Mapping
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2_calls.client.demands import Demand, NodeFacts
+from pye2_calls.client.absence import why_none
+from pye2_calls.client.demands import Demand, facts_of
 from pye2_calls.client.doors import MOST_TOGETHER, CallsInstance, Door
-from pye2_calls.client.scheduler import Place, Plan, Scheduler
-from pye2_calls.client.streams import RemoteStream
+from pye2_calls.client.hearing import Hearing
+from pye2_calls.client.plans import Place, Plan
 from pye2_calls.errors import CallRefused
 from pye2_calls.messages import (
-    Began,
     Cancel,
-    Cancelled,
-    CodeWanted,
-    Died,
-    End,
-    Holds,
-    Item,
-    MessageNotReadable,
-    Output,
     Pull,
-    Raised,
-    Refused,
-    TimedOut,
-    Value,
+    Withdraw,
 )
-from pye2core.errors import Pye2Error
+from pye2core.errors import DeployFailed, Pye2Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pye2_calls.client.asked import Asked
-    from pye2_calls.client.scheduler import Pending
-    from pye2_calls.messages import Record
+    from pye2_calls.client.demands import NodeFacts
+    from pye2_calls.client.plans import Pending
     from pye2core import Session
-    from pye2core.messages import Heartbeat
 
 _log = logging.getLogger("pye2_calls")
 
-_BYTES_OF_A_GB: Final = 1e9
 _ALIVE_EVERY: Final = 30.0
 """Seconds between two signs of life to a node that has calls."""
 
 _SILENT_FOR: Final = 75.0
 """Seconds without a word from a node that was asked, after which its calls count as lost."""
 
-SLOTS: Final = "PYE2_SLOTS"
-LABELS: Final = "PYE2_LABELS"
-"""What nodes tell in heartbeats (PyE2 wire protocol, section 21)."""
+_LATE: Final = 10.0
+"""Seconds after this session in which nodes are back at a broker that was away."""
 
-_ENDINGS: Final[dict[type, Callable[[Asked, Any, str], BaseException | None]]] = {
-    End: lambda _asked, _said, _node: None,
-    Raised: lambda asked, said, node: asked.error_of(said, node),
-    Refused: lambda asked, said, node: asked.refused(said, node),
-    TimedOut: lambda asked, said, node: asked.timed_out(said, node),
-}
-"""What ends a call, and the error that it ends with."""
+_BESIDES: Final = 1024
+"""Bytes of a call besides its arguments, at most."""
+
+_ENDING_SECONDS: Final = 2.0
+"""How long what is called back may take when the session is closed."""
 
 
-class Dispatcher:
+class Dispatcher(Hearing):
     """Sends a session's calls to nodes and settles their outcomes.
 
     Args:
@@ -77,30 +62,14 @@ class Dispatcher:
     """
 
     def __init__(self, session: Session, *, together: int = MOST_TOGETHER) -> None:
-        self._session = session
+        super().__init__(session)
         self._together = together
-        self._clock = session.clock
-        self._scheduler = Scheduler(random.Random())  # noqa: S311 - spreads attempts, no secret
-        self._doors: dict[Place, Door] = {}
-        self._changed = threading.Condition()
-        self._cancels: list[tuple[Place, int]] = []
+        self._process = os.getpid()
+        self._stops: list[tuple[Place, Cancel | Withdraw]] = []
         self._pulls: list[tuple[Place, Pull]] = []
-        self._heard: dict[Place, float] = {}
-        self._asked: dict[Place, tuple[float, frozenset[int]]] = {}
-        self._nodes_changed = True
-        self._has_news = True
+        self._abandoned: SimpleQueue[int] = SimpleQueue()
         self._closing = False
-        self._on: dict[type, Callable[[Door, Any], None]] = {
-            Began: self._on_began,
-            Cancelled: lambda _door, _said: None,  # its caller has not waited for that
-            CodeWanted: self._on_code_wanted,
-            Died: self._on_death,
-            Holds: self._on_holds,
-            Item: self._on_item,
-            Output: self._on_output,
-            Value: self._on_value,
-        }
-        self._settling = session.new_callback_thread("calls that ended")
+        self._is_deaf = False
         self._thread = threading.Thread(target=self._run, name="pye2-calls", daemon=True)
         session.peers.watch(self._note_heartbeat)
         self._thread.start()
@@ -111,8 +80,11 @@ class Dispatcher:
         """Have a call run.
 
         Raises:
-            CallRefused: the session is closed.
+            CallRefused: the session is closed, or another process's.
         """
+        if os.getpid() != self._process:  # its threads have stayed there, and its lock may be held
+            message = "the session is that of the process that forked this one: make a new one here"
+            raise CallRefused(message, reason="closed")
         with self._changed:
             if self._closing:
                 message = "the session is closed: make a new one"
@@ -125,7 +97,36 @@ class Dispatcher:
         with self._changed:
             place = self._scheduler.cancel(call_id)
             if place is not None:
-                self._cancels.append((place, call_id))
+                self._stops.append((place, Cancel(call_id)))
+            self._wake()
+
+    def abandon(self, call_id: int) -> None:
+        """Give up a generator's call that its caller has let go of.
+
+        The interpreter may ask for that at any moment, also while this thread has the lock and
+        changes what it guards: so it is only noted.
+        """
+        self._abandoned.put(call_id)
+        if self._changed.acquire(blocking=False):
+            self._wake()
+            self._changed.release()
+
+    def withdraw(self, call_id: int) -> bool:
+        """Give a call up unless it has begun; whether it is certain that it has not."""
+        with self._changed:
+            place = self._scheduler.withdraw(call_id)
+            if place is not None:
+                self._stops.append((place, Withdraw(call_id)))
+                self._wake()
+        return place is None
+
+    def call_back(self, call: Callable[[], object]) -> None:
+        """Run what is the user's, on a thread on which no results come."""
+        self._settling.put(call)
+
+    def look_again(self) -> None:
+        """See whether calls of a map that were held back may go on."""
+        with self._changed:
             self._wake()
 
     def pull(self, call: Pending, count: int) -> None:
@@ -138,35 +139,30 @@ class Dispatcher:
 
     def nodes(self) -> list[NodeFacts]:
         """The nodes that take calls of this session, the least busy first."""
-        facts = [_facts_of(each) for each in self._session.peers.able(self._signature).values()]
+        facts = [facts_of(each) for each in self._session.peers.able(self._signature).values()]
         return sorted(facts, key=lambda each: (each.busy / each.slots, each.name))
 
-    def close(self) -> list[Pending]:
-        """Take no more calls and end what runs; the calls that had not ended."""
+    def close(self) -> None:
+        """Take no more calls and end what runs; whoever waits for a call is told so."""
         with self._changed:
             self._closing = True
             self._wake()
         self._thread.join()
-        left = self._scheduler.give_up_all()
-        for door in self._doors.values():
+        with self._changed:
+            left = self._scheduler.give_up_all()
+            doors, self._doors = list(self._doors.values()), {}
+        for door in doors:
             _close(door)
+        for call in left:
+            call.subject.outcome.fail(call.subject.closed())
         self._settling.finish()
-        return left
+        self._settling.join(_ENDING_SECONDS)
 
     # --- the sending thread -----------------------------------------------------------------------
 
     @property
     def _signature(self) -> str:
         return CallsInstance.SIGNATURE
-
-    def _note_heartbeat(self) -> None:
-        with self._changed:
-            self._nodes_changed = True
-            self._wake()
-
-    def _wake(self) -> None:
-        self._has_news = True
-        self._changed.notify_all()
 
     def _run(self) -> None:
         look_again_at = 0.0
@@ -185,18 +181,24 @@ class Dispatcher:
 
     def _take_a_turn(self) -> float:
         now = self._clock.monotonic()
+        while not self._abandoned.empty():
+            self.cancel(self._abandoned.get())
+        was_deaf, self._is_deaf = self._is_deaf, not self._session.connected
         nodes = self._changed_nodes()
         with self._changed:
             if nodes is not None:
                 self._scheduler.nodes_are(nodes, now)
+            if self._is_deaf or was_deaf:
+                self._scheduler.nobody_is_heard(now if self._is_deaf else now + _LATE)
             plan = self._scheduler.plan(now)
-            cancels, self._cancels = self._cancels, []
+            stops, self._stops = self._stops, []
             pulls, self._pulls = self._pulls, []
-        self._stop(cancels)
+        self._stop(stops)
         self._carry_out(plan)
         for place, pull in pulls:
             self._send(place, [pull])
-        self._watch_over(now)
+        if not self._is_deaf:
+            self._watch_over(now, was_deaf=was_deaf)
         return plan.look_again_at
 
     def _changed_nodes(self) -> list[NodeFacts] | None:
@@ -204,23 +206,34 @@ class Dispatcher:
             if not self._nodes_changed:
                 return None
             self._nodes_changed = False
-            slots = {place.address: door.slots for place, door in self._doors.items() if door.slots}
+            said = {
+                place.address: (door.slots, door.largest)
+                for place, door in self._doors.items()
+                if door.run is not None
+            }
         able = self._session.peers.able(self._signature)
-        return [_facts_of(each, slots.get(address)) for address, each in able.items()]
+        return [facts_of(each, *said.get(address, ())) for address, each in able.items()]
 
-    def _stop(self, cancels: list[tuple[Place, int]]) -> None:
-        records: dict[Place, list[Cancel]] = {}
-        for place, call_id in cancels:
-            records.setdefault(place, []).append(Cancel(call_id))
+    def _stop(self, stops: list[tuple[Place, Cancel | Withdraw]]) -> None:
+        records: dict[Place, list[Cancel | Withdraw]] = {}
+        for place, record in stops:
+            records.setdefault(place, []).append(record)
         for place, together in records.items():
             self._send(place, together)
 
     def _carry_out(self, plan: Plan) -> None:
-        for call, why in plan.unplaceable:
-            self._settle(call, call.subject.unplaceable(why))
+        for call, problems in plan.unplaceable:
+            why = problems or why_none(self._session, self._signature, call.demand.nodes)
+            call.subject.outcome.fail(call.subject.unplaceable(why))
         for call, address in plan.lost:
-            node = self._session.peers.name_of(address) or address
-            self._settle(call, call.subject.lost(node, call.losses))
+            node = call.subject.outcome.node or self._session.peers.name_of(address) or address
+            call.subject.outcome.fail(call.subject.lost(node, call.losses))
+        for call in plan.dropped:
+            call.subject.outcome.cancel()
+        for call in plan.back:
+            call.subject.outcome.node = None
+        for place in plan.close:
+            self._shut(place)
         for place in plan.open:
             opening = partial(self._open, place)
             threading.Thread(target=opening, name="pye2-calls-open", daemon=True).start()
@@ -231,22 +244,33 @@ class Dispatcher:
         door = self._doors.get(place)
         if door is None:  # it was closed meanwhile, and its calls wait again
             return
-        asked: list[Asked] = [each.subject for each in calls]
-        for each in asked:
-            each.outcome.node = door.node
-        self._try(place, lambda: door.send_calls(asked, together=self._together))
+        asked: list[Asked] = []
+        for call in calls:
+            if door.largest is not None and call.size + _BESIDES > door.largest:
+                self._refuse_large(call, door)
+            else:
+                call.subject.outcome.node = door.node
+                asked.append(call.subject)
+        self._try(door, lambda: door.send_calls(asked, together=self._together))
+
+    def _refuse_large(self, call: Pending, door: Door) -> None:
+        if self._ended(call.id, None) is not None:
+            call.subject.outcome.fail(call.subject.too_large(door.node, door.largest))
 
     def _send(self, place: Place, records: list[Any]) -> None:
         door = self._doors.get(place)
         if door is not None:
-            self._try(place, lambda: door.send(records, together=self._together))
+            self._try(door, lambda: door.send(records, together=self._together))
 
-    def _try(self, place: Place, send: Callable[[], None]) -> None:
+    def _try(self, door: Door, send: Callable[[], None]) -> None:
         try:
             send()
         except Pye2Error as error:
-            _log.warning("calls cannot be sent to %s: %s", place.address, error)
-            self._end(place)
+            _log.warning("calls cannot be sent to %s: %s", door.node, error)
+            self._end(door)
+        except Exception:  # noqa: BLE001 - a defect of ours costs what is at one door, not all else
+            _log.exception("calls cannot be sent to %s", door.node)
+            self._end(door)
 
     # --- doors ------------------------------------------------------------------------------------
 
@@ -254,161 +278,63 @@ class Dispatcher:
         """Open a door; on a thread of its own, as it waits for the node."""
         door = Door(self._session, place, Demand(grants=place.grants).settings)
         with self._changed:
+            if self._closing:
+                return
             self._doors[place] = door
         try:
-            door.open(partial(self._hear, door), partial(self._end, place))
+            door.open(partial(self._hear, door), partial(self._end, door))
         except Pye2Error as error:
-            with self._changed:
-                self._doors.pop(place, None)
-                self._scheduler.refused(place, str(error), self._clock.monotonic())
-                self._wake()
+            self._end(door, _said_by_node(error) or str(error))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not keep calls waiting
+            _log.exception("no calls can be sent to %s", door.node)
+            self._end(door, repr(error))
+        else:
+            door.heard_at = self._clock.monotonic()
 
-    def _end(self, place: Place) -> None:
-        """A door leads nowhere any more: what was given to it is lost."""
+    def _end(self, door: Door, why: str = "it ended before it took a call") -> None:
+        """A door leads nowhere any more: what was given to it is lost.
+
+        Where it has not led anywhere yet, its node is not asked again at once.
+        """
+        with self._changed:
+            is_known = self._doors.get(door.place) is door
+            if is_known:
+                del self._doors[door.place]
+                if door.run is None:
+                    self._scheduler.refused(door.place, why, self._clock.monotonic())
+                else:
+                    self._scheduler.closed(door.place, self._clock.monotonic())
+                self._wake()
+        _close(door)  # which may come up late, too
+
+    def _shut(self, place: Place) -> None:
+        """Close a door of which the scheduler knows no more."""
         with self._changed:
             door = self._doors.pop(place, None)
-            self._asked.pop(place, None)
-            self._scheduler.closed(place, self._clock.monotonic())
-            self._wake()
         if door is not None:
             _close(door)
 
-    def _watch_over(self, now: float) -> None:
+    def _watch_over(self, now: float, *, was_deaf: bool) -> None:
         """Say that we are there; note who does not answer."""
-        for place, door in list(self._doors.items()):
-            if door.run is None:
+        for door in list(self._doors.values()):
+            if door.heard_at is None:
                 continue
-            asked = self._asked.get(place)
-            silent = now - self._heard.get(place, now)
-            if asked is not None and silent >= _SILENT_FOR:
+            if was_deaf:  # what was on its way may be lost: it is asked at once
+                door.heard_at, door.asked_at = now, None
+            is_asked = door.asked_at is not None or door.run is None
+            if is_asked and now - door.heard_at >= _SILENT_FOR:
                 _log.warning("%s does not answer about its calls any more", door.node)
-                self._end(place)
-            elif asked is None or now - asked[0] >= _ALIVE_EVERY:
+                self._end(door, f"it said nothing for {_SILENT_FOR:.0f} s after it took calls")
+            elif door.run is not None and now - (door.asked_at or -math.inf) >= _ALIVE_EVERY:
                 with self._changed:
-                    self._asked[place] = (now, self._scheduler.held_at(place))
-                self._try(place, door.keep_alive)
+                    door.asked_at = now
+                    door.asked_about = self._scheduler.held_at(door.place)
+                self._try(door, door.keep_alive)
 
-    # --- hearing ----------------------------------------------------------------------------------
 
-    def _hear(self, door: Door, said: object) -> None:
-        """Take in a message of a node's; on the thread of its door."""
-        before = door.run
-        try:
-            message = door.read(said)
-        except MessageNotReadable as error:
-            _log.warning("what %s says about calls is not understood: %s", door.node, error)
-            return
-        with self._changed:
-            self._heard[door.place] = self._clock.monotonic()
-            if before is not None and door.run != before:
-                # It has begun anew and knows nothing of what it was given before.
-                self._scheduler.closed(door.place, self._clock.monotonic())
-                self._asked.pop(door.place, None)
-            if door.run != before:
-                self._scheduler.opened(door.place)
-                self._wake()
-        for record in message.records:
-            self._take_in(door, record)
-
-    def _take_in(self, door: Door, record: Record) -> None:
-        if type(record) in _ENDINGS:
-            self._on_end(door, record)
-        else:
-            self._on[type(record)](door, record)
-
-    def _on_began(self, door: Door, said: Began) -> None:
-        door.slots = said.slots
-        self._note_heartbeat()
-
-    def _on_value(self, door: Door, said: Value) -> None:
-        call = self._ended(said.id, said.seconds)
-        if call is None:
-            return
-        asked: Asked = call.subject
-        asked.outcome.note_all_output(said.printed)
-        try:
-            value = asked.value_in(said.data, door.node)
-        except Pye2Error as error:
-            self._settle(call, error)
-        else:
-            self._finish(call, lambda: asked.outcome.succeed(value))
-
-    def _on_end(self, door: Door, said: Any) -> None:
-        """A call has ended without a value, or without a further item."""
-        call = self._ended(said.id, getattr(said, "seconds", None))
-        if call is not None:
-            asked: Asked = call.subject
-            asked.outcome.note_all_output(getattr(said, "printed", ""))
-            self._settle(call, _ENDINGS[type(said)](asked, said, door.node))
-
-    def _on_death(self, door: Door, said: Died) -> None:
-        with self._changed:
-            call = self._scheduler.process_died(said.id, self._clock.monotonic())
-            self._wake()
-        if call is not None:
-            call.subject.outcome.note_all_output(said.printed)
-            self._settle(call, call.subject.died(said, door.node, call.losses))
-
-    def _on_item(self, door: Door, said: Item) -> None:
-        with self._changed:
-            call = self._scheduler.get(said.id)
-        if call is None:
-            return
-        call.retries = 0  # it cannot begin anew: somebody may have seen its first items
-        asked: Asked = call.subject
-        if not isinstance(asked.outcome, RemoteStream):
-            return
-        try:
-            asked.outcome.add(asked.value_in(said.data, door.node))
-        except Pye2Error as error:
-            self.cancel(said.id)
-            asked.outcome.fail(error)
-
-    def _on_output(self, _: Door, said: Output) -> None:
-        with self._changed:
-            call = self._scheduler.get(said.id)
-        if call is None:
-            return
-        asked: Asked = call.subject
-        asked.outcome.note_output(said.text)
-        if asked.on_output is not None:
-            self._settling.put(partial(asked.on_output, said.text))
-
-    def _on_code_wanted(self, door: Door, said: CodeWanted) -> None:
-        door.forget_code(said.digest)
-        with self._changed:
-            calls = [self._scheduler.get(each) for each in said.ids]
-        code = next((each.subject.code for each in calls if each is not None), None)
-        if code is not None:
-            self._send(door.place, [code])
-
-    def _on_holds(self, door: Door, said: Holds) -> None:
-        """What it was given, has not answered and does not hold is lost."""
-        held = frozenset(said.waiting) | frozenset(said.running)
-        with self._changed:
-            _, asked = self._asked.get(door.place, (0.0, frozenset()))
-            for call_id in asked - held:
-                self._scheduler.missing(call_id, door.place, self._clock.monotonic())
-            self._wake()
-
-    # --- ends -------------------------------------------------------------------------------------
-
-    def _ended(self, call_id: int, seconds: float | None) -> Pending | None:
-        with self._changed:
-            call = self._scheduler.ended(call_id, seconds)
-            self._wake()
-        return call
-
-    def _settle(self, call: Pending, error: BaseException | None) -> None:
-        outcome = call.subject.outcome
-        self._finish(call, outcome.succeed if error is None else lambda: outcome.fail(error))
-
-    def _finish(self, call: Pending, settle: Callable[[], object]) -> None:
-        """Settle an outcome; where that calls back, on a thread that results do not come on."""
-        if call.subject.outcome.has_callbacks:
-            self._settling.put(settle)
-        else:
-            settle()
+def _said_by_node(error: Pye2Error) -> str:
+    """What a node said that did not take calls; empty where it said nothing."""
+    return error.reason if isinstance(error, DeployFailed) else ""
 
 
 def _close(door: Door) -> None:
@@ -416,24 +342,3 @@ def _close(door: Door) -> None:
         door.close()
     except Pye2Error as error:
         _log.info("the calls on %s are not ended: %s", door.node, error)
-
-
-def _facts_of(heartbeat: Heartbeat, slots: int | None = None) -> NodeFacts:
-    told = heartbeat.status.get(SLOTS)
-    told = told if isinstance(told, Mapping) else {}
-    labels = heartbeat.status.get(LABELS)
-    memory = heartbeat.free_memory
-    return NodeFacts(
-        heartbeat.address,
-        heartbeat.name,
-        slots=slots or _whole(told.get("total"), 1),
-        busy=_whole(told.get("busy"), 0),
-        labels={str(key): str(value) for key, value in labels.items()}
-        if isinstance(labels, Mapping)
-        else {},
-        free_memory=None if memory is None else memory * _BYTES_OF_A_GB,
-    )
-
-
-def _whole(value: object, least: int) -> int:
-    return value if type(value) is int and least <= value else least

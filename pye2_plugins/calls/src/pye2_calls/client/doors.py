@@ -11,10 +11,13 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from pye2_calls.client.options import LONGEST_CALL
+from pye2_calls.errors import CallRefused
 from pye2_calls.messages import (
     FIELD,
     FROM_NODE,
     Assembly,
+    Began,
     KeepAlive,
     Message,
     Part,
@@ -32,13 +35,14 @@ from pye2core.messages import (
     Action,
     InstanceUpdate,
     NotificationCode,
+    NotificationKind,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pye2_calls.client.asked import Asked
-    from pye2_calls.client.scheduler import Place
+    from pye2_calls.client.plans import Place
     from pye2_calls.messages import Record
     from pye2core import Pipeline, Session
     from pye2core.messages import Notification, PayloadMessage
@@ -55,8 +59,8 @@ LARGEST_MESSAGE: Final = 15 * 1024 * 1024
 LARGEST_RESULT: Final = 1024 * 1024 * 1024
 """Bytes of all results of one node of which parts have come."""
 
-LONGEST_CALL: Final = 1e9
-"""Seconds that calls ask to be let run: a node cuts them to what its owner lets any call take."""
+MOST_KNOWN: Final = 10_000
+"""Functions that a door remembers to have sent. A node that has one already takes it once more."""
 
 OPENING_SECONDS: Final = 30.0
 """How long a node may take to confirm that it takes calls."""
@@ -106,8 +110,12 @@ class CallsInstance(CallingInstance):
         yield from super().calls_for_payload(message)
 
     def calls_for_notification(self, message: Notification) -> Iterator[Any]:
-        """As every instance's; also hears that there is no such instance any more."""
-        if message.code in _REFUSALS and self.on_refusal is not None:
+        """As every instance's; also hears that there is no such instance any more.
+
+        What an instance says of itself has no code: that it ended, as something was taken away.
+        """
+        has_failed = message.kind is NotificationKind.EXCEPTION and message.code is None
+        if (has_failed or message.code in _REFUSALS) and self.on_refusal is not None:
             yield self.callback_thread, self.on_refusal
         yield from super().calls_for_notification(message)
 
@@ -120,6 +128,10 @@ class Door:
         node: the node's name.
         run: which life of the node's side was heard last; None before the first.
         slots: how many calls the node runs at once; None before it has said so.
+        largest: bytes that the arguments of a call may have there; None before it has said so.
+        heard_at: when the node last said something, or confirmed that it takes calls.
+        asked_at: when it was last asked what it holds; None before.
+        asked_about: the calls that it had been given then.
     """
 
     def __init__(self, session: Session, place: Place, settings: dict[str, Any]) -> None:
@@ -127,6 +139,11 @@ class Door:
         self.node = session.peers.name_of(place.address) or place.address
         self.run: str | None = None
         self.slots: int | None = None
+        self.largest: int | None = None
+        self.heard_at: float | None = None
+        self.asked_at: float | None = None
+        self.asked_about: frozenset[int] = frozenset()
+        self._is_closed = False
         self._session = session
         self._settings = settings
         self._instance: CallsInstance | None = None
@@ -158,17 +175,35 @@ class Door:
         )
         assert isinstance(instance, CallsInstance)
         instance.on_message = on_message
+        # While it is deployed, a refusal is what deploy() raises.
+        early: list[None] = []
+        instance.on_refusal = lambda: early.append(None)
         self._instance = instance
+        if self._is_closed:
+            self.close()
+            message = "its session was closed, or its node went away, before it took calls"
+            raise CallRefused(message, reason="closed", node=self.node)
         pipeline.hear_results()
         pipeline.deploy(timeout=OPENING_SECONDS)
         instance.on_refusal = on_refusal
+        if early:
+            on_refusal()
 
     def close(self) -> None:
-        """End everything that runs behind it; does not wait for that."""
-        if self._instance is not None:
-            # What the node says of it from now on is nothing to a door that is opened after it.
-            self._instance.on_refusal = None
-            self._instance.pipeline.close(wait_confirmation=False)
+        """End everything that runs behind it, or begins to; does not wait for that.
+
+        What the node says of it from now on is heard by nobody.
+        """
+        self._is_closed = True
+        if self._instance is None:
+            return
+        pipeline = self._instance.pipeline
+        self._instance.on_message = self._instance.on_refusal = None
+        try:
+            pipeline.close(wait_confirmation=False)
+        finally:
+            pipeline.end_callbacks()
+            self._session.forget_pipeline(pipeline)
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -187,6 +222,8 @@ class Door:
     def _with_code(self, calls: Iterable[Asked]) -> Iterator[Record]:
         for each in calls:
             if each.shipped.digest not in self._known:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
                 self._known.add(each.shipped.digest)
                 yield each.code
             yield each.call
@@ -242,6 +279,10 @@ class Door:
             self.run = message.run
             self._known.clear()
             self._parts = Assembly(LARGEST_RESULT)
+            self.asked_at = None
+        for each in message.records:
+            if isinstance(each, Began):
+                self.slots, self.largest = each.slots, each.largest
         if not any(isinstance(each, Part) for each in message.records):
             return message
         records: list[Any] = []

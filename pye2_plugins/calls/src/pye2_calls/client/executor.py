@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import weakref
-from concurrent.futures import Executor, Future, wait
+from collections import deque
+from concurrent.futures import CancelledError, Executor, Future, wait
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pye2_calls.client.streams import RemoteStream
+from pye2_calls.client.futures import RemoteFuture
 from pye2core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pye2_calls.client.calls import SessionCalls
 
@@ -32,7 +35,7 @@ class RemoteExecutor(Executor):
         self._options = options
         self._lock = threading.Lock()
         self._is_shut_down = False
-        self._unfinished: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
+        self._unfinished: weakref.WeakSet[RemoteFuture[Any]] = weakref.WeakSet()
 
     @property
     def slots(self) -> int:
@@ -50,12 +53,21 @@ class RemoteExecutor(Executor):
             RuntimeError: the executor was shut down.
             Pye2Error: as ``Session.submit``.
         """
+        return self._begin(fn, args, kwargs)
+
+    def _begin(
+        self,
+        fn: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        together: int = 1,
+    ) -> RemoteFuture[Any]:
         with self._lock:
             if self._is_shut_down:
                 message = "cannot schedule new futures after shutdown"
                 raise RuntimeError(message)
-            future = self._calls.call(fn, args, kwargs, self._options)
-            if isinstance(future, RemoteStream):
+            future = self._calls.call(fn, args, kwargs, self._options, together=together)
+            if not isinstance(future, RemoteFuture):
                 future.close()
                 raise SettingsError(
                     "an executor takes functions that return a value; a generator function is"
@@ -71,35 +83,87 @@ class RemoteExecutor(Executor):
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
+        buffersize: int | None = None,
     ) -> Iterator[Any]:
         """As ``Executor.map``; short calls are put together by themselves, too.
 
+        Letting go of what it returns gives up the calls that are left.
+
+        Args:
+            fn: what to call.
+            iterables: its arguments; it ends with the shortest.
+            timeout: seconds from now in which each value has to come.
+            chunksize: how many calls a node is given at once for each of its slots, at least.
+            buffersize: calls whose values were not taken yet, after which no further arguments are
+                read; None to read all of them at once.
+
         Raises:
-            ValueError: ``chunksize`` is less than one.
+            TypeError, ValueError: ``chunksize`` or ``buffersize`` is no number from one.
             TimeoutError: on iterating: a value did not come in time.
         """
         if chunksize < 1:
             message = "chunksize must be >= 1."
             raise ValueError(message)
-        return super().map(fn, *iterables, timeout=timeout)
+        _check_buffersize(buffersize)
+        deadline = None if timeout is None else self._calls.clock.monotonic() + timeout
+        begun = (self._begin(fn, each, {}, chunksize) for each in zip(*iterables, strict=False))
+        values = self._values(begun, buffersize, deadline)
+        next(values)
+        return values
+
+    def _values(
+        self,
+        begun: Iterator[RemoteFuture[Any]],
+        buffersize: int | None,
+        deadline: float | None,
+    ) -> Iterator[Any]:
+        """First None when the first calls are under way, and then the values."""
+        futures: deque[RemoteFuture[Any]] = deque()
+        try:
+            futures.extend(islice(begun, buffersize))
+            yield None
+            while futures:
+                if buffersize is not None:
+                    futures.extend(islice(begun, 1))
+                yield self._value_of(futures, deadline)
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _value_of(self, futures: deque[RemoteFuture[Any]], deadline: float | None) -> Any:
+        left = None if deadline is None else deadline - self._calls.clock.monotonic()
+        with suppress(CancelledError):
+            futures[0].exception(left)  # one that does not come in time is given up with the rest
+        return futures.popleft().result()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as in Python's
         """Take no more calls.
 
         Args:
             wait: whether to return only when all calls have ended.
-            cancel_futures: whether to give up those that no node has begun.
+            cancel_futures: whether to give up those that have not begun: those that nodes were
+                given ahead of time are asked back.
         """
         with self._lock:
             self._is_shut_down = True
             left = [each for each in self._unfinished if not each.done()]
         if cancel_futures:
             for future in left:
-                if not future.running():
-                    future.cancel()
+                future.withdraw()
         if wait:
             _wait_for(left)
 
 
-def _wait_for(futures: list[Future[Any]]) -> None:
+def _wait_for(futures: list[RemoteFuture[Any]]) -> None:
     wait(futures)
+
+
+def _check_buffersize(given: object) -> None:
+    if given is None:
+        return
+    if not isinstance(given, int):
+        message = "buffersize must be an integer or None"
+        raise TypeError(message)
+    if given < 1:
+        message = "buffersize must be None or > 0"
+        raise ValueError(message)

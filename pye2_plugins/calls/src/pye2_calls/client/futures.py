@@ -5,15 +5,32 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _T = TypeVar("_T")
 
-MOST_OUTPUT = 1024 * 1024
+MOST_OUTPUT: Final = 1024 * 1024
 """Characters of output that a future keeps; the oldest are dropped."""
+
+_cancelling: Final = threading.Lock()
+"""Guards for a moment which of several threads that cancel a future is the first."""
+
+
+class Keeper(Protocol):
+    """Who has the calls of a session. Nothing here waits."""
+
+    def cancel(self, call_id: int) -> object:
+        """Give a call up, wherever it is."""
+
+    def withdraw(self, call_id: int) -> bool:
+        """Give a call up unless it has begun; whether it is certain that it has not."""
+
+    def call_back(self, call: Callable[[], object]) -> object:
+        """Run what may take its time, on a thread on which no results come."""
 
 
 class RemoteFuture(Future[_T]):
@@ -26,22 +43,26 @@ class RemoteFuture(Future[_T]):
     Attributes:
         node: the name of the node that the call was given to; None while it waits.
         size: bytes of the call's arguments.
+        came: bytes of its value; 0 before it has come.
     """
 
-    def __init__(self, cancel: Callable[[], object], size: int = 0) -> None:
+    def __init__(self, keeper: Keeper, call_id: int, size: int = 0) -> None:
         """Make one.
 
         Args:
-            cancel: gives the call up, wherever it is; must not wait.
+            keeper: who has the call.
+            call_id: which one it is there.
             size: bytes of the call's arguments.
         """
         super().__init__()
         self.size = size
+        self.came = 0
         self.node: str | None = None
-        self.has_callbacks = False
-        self._give_up = cancel
+        self._keeper = keeper
+        self._id = call_id
+        self._is_given_up = False
+        self._settling: int | None = None
         self._printed = ""
-        self._cancelling = threading.RLock()  # what is called back may cancel it, too
 
     @property
     def stdout(self) -> str:
@@ -61,19 +82,33 @@ class RemoteFuture(Future[_T]):
         Returns:
             Whether it is cancelled; False if it had ended before.
         """
-        with self._cancelling:
-            if self.cancelled():
-                return True
-            if not super().cancel():
-                return False
+        if not super().cancel():
+            return False
+        with _cancelling:
+            is_first, self._is_given_up = not self._is_given_up, True
+        if is_first:
             self.set_running_or_notify_cancel()
-        self._give_up()
+            self._keeper.cancel(self._id)
         return True
+
+    def withdraw(self) -> None:
+        """Give the call up unless it has begun, which its node may have to be asked."""
+        if self._keeper.withdraw(self._id):
+            self.cancel()
 
     def add_done_callback(self, fn: Callable[[Future[_T]], object]) -> None:
         """Have ``fn`` called with this future when it is done; it may wait for other calls."""
-        self.has_callbacks = True
-        super().add_done_callback(fn)
+        super().add_done_callback(partial(self._call_back, fn))
+
+    def when_done(self, tell: Callable[[Future[_T]], object]) -> None:
+        """Have something told at once when this is done, on any thread; it must not wait."""
+        super().add_done_callback(tell)
+
+    def _call_back(self, fn: Callable[[Future[_T]], object], _: Future[_T]) -> None:
+        if self._settling == threading.get_ident():
+            self._keeper.call_back(partial(fn, self))
+        else:
+            fn(self)
 
     # --- for the dispatcher -----------------------------------------------------------------------
 
@@ -85,12 +120,22 @@ class RemoteFuture(Future[_T]):
         """All that the function printed, however much of it came before."""
         self._printed = text[-MOST_OUTPUT:]
 
-    def succeed(self, value: Any) -> None:
-        """The call returned; nothing happens if it was cancelled meanwhile."""
-        with suppress(InvalidStateError):
-            self.set_result(value)
+    def succeed(self, value: Any, size: int = 0) -> None:
+        """The call returned; nothing happens if it was cancelled meanwhile.
+
+        Args:
+            value: what it returned.
+            size: its bytes.
+        """
+        self.came = size
+        self._settle(partial(self.set_result, value))
 
     def fail(self, error: BaseException) -> None:
         """The call ended with an error; nothing happens if it was cancelled meanwhile."""
+        self._settle(partial(self.set_exception, error))
+
+    def _settle(self, end: Callable[[], object]) -> None:
+        self._settling = threading.get_ident()
         with suppress(InvalidStateError):
-            self.set_exception(error)
+            end()
+        self._settling = None

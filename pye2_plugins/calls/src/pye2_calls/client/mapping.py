@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from pye2_calls.client.futures import RemoteFuture
+    from pye2_calls.client.plans import Flow
 
 AHEAD: Final = 2_000
 """Calls that are under way or wait to be taken, at most: an endless iterable is read as far as its
@@ -34,6 +35,8 @@ class Mapped:
     Args:
         submit: has the function called with one tuple of arguments.
         iterables: the arguments; it ends with the shortest.
+        flow: what is known of their values that nobody has taken.
+        go_on: has calls looked at again that were held back for these.
         ordered: whether calls come in the order of their arguments, or as they end.
         progress: whether to show a bar.
     """
@@ -42,6 +45,8 @@ class Mapped:
         self,
         submit: Callable[[tuple[Any, ...]], RemoteFuture[Any]],
         iterables: Sequence[Iterable[Any]],
+        flow: Flow,
+        go_on: Callable[[], object],
         *,
         ordered: bool,
         progress: bool,
@@ -55,8 +60,14 @@ class Mapped:
         self._is_read = False
         self._next = self._next_in_order if ordered else self._next_ended
         self._note = self._expect if ordered else self._watch
+        self._flow = flow
+        self._go_on = go_on
         self._bar = _bar(_length_of(iterables)) if progress else None
-        self._read_ahead()
+        try:
+            self._read_ahead()
+        except BaseException:  # nobody else has what was submitted until then
+            self.close()
+            raise
 
     def __iter__(self) -> Self:
         return self
@@ -65,6 +76,10 @@ class Mapped:
         self._read_ahead()
         future = self._next()
         self._bytes -= future.size
+        self._flow.taken += future.came
+        self._flow.is_waited_for = False
+        if self._flow.is_held:
+            self._go_on()
         if self._bar is not None:
             self._bar.update()
         return future
@@ -97,7 +112,7 @@ class Mapped:
     def _watch(self, future: RemoteFuture[Any]) -> None:
         with self._changed:
             self._waiting[future] = None
-        future.add_done_callback(self._note_end)
+        future.when_done(self._note_end)
 
     def _note_end(self, future: Any) -> None:  # the one that was watched
         with self._changed:
@@ -109,6 +124,9 @@ class Mapped:
         if not self._waiting:
             raise StopIteration
         future = next(iter(self._waiting))
+        self._flow.is_waited_for = True
+        if self._flow.is_held:
+            self._go_on()
         with suppress(CancelledError):
             future.exception()  # waits for it; whoever takes it sees what came of it
         del self._waiting[future]
@@ -130,4 +148,5 @@ def _length_of(iterables: Sequence[Iterable[Any]]) -> int | None:
 def _bar(total: int | None) -> tqdm[Any]:
     from tqdm.auto import tqdm
 
-    return tqdm(total=total, unit="call")
+    # None: a terminal shows it, and a log does not; notebooks show it in their own way.
+    return tqdm(total=total, unit="call", disable=None)

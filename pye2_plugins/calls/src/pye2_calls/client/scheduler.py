@@ -14,26 +14,18 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from attrs import define, field, frozen
+from pye2_calls.client.nodes import Door, Lane, Node
+from pye2_calls.client.plans import Pending, Place, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from random import Random
 
     from pye2_calls.client.demands import Demand, NodeFacts
-
-WORK_AHEAD: Final = 0.25
-"""Seconds of work that a node is given beyond what its slots are busy with."""
-
-MOST_AHEAD: Final = 500
-"""Calls beyond its slots that one node is given, however short they are."""
-
-MOST_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of arguments that one node is given; a call larger than that goes alone."""
+    from pye2_calls.client.plans import Flow
 
 PATIENCE: Final = 10.0
 """Seconds that a call waits for a node that can run it."""
@@ -46,100 +38,14 @@ FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 """Seconds before a call is tried again, doubled each time."""
 
+MOST_REFUSALS: Final = 5
+"""How often a call is tried again that nodes did not take for now."""
+
 REFUSED_FOR: Final = 30.0
 """Seconds after which a node that refused is asked again: its owner may have granted more."""
 
 _LEARNING: Final = 0.3
 """The share of the newest call in what a function is expected to take."""
-
-
-@define(eq=False)
-class Pending:
-    """A call that has not ended.
-
-    Attributes:
-        id: tells it from all others of its session.
-        function: the digest of what it calls.
-        demand: what it asks of its node.
-        size: bytes of its arguments.
-        retries: how often it may be tried again after being lost with its node or process.
-        together: how many such calls a slot of a node is given at least, however long they take.
-        subject: what the scheduler carries along and never looks at.
-        losses: how often it was lost.
-        avoided: the nodes on which its process died.
-        node: where it is; None while it waits.
-    """
-
-    id: int
-    function: str
-    demand: Demand
-    size: int
-    retries: int
-    subject: Any
-    together: int = 1
-    losses: int = 0
-    avoided: set[str] = field(factory=set)
-    node: str | None = None
-
-
-@frozen
-class Place:
-    """Where calls of one demand run on one node: its address, and what they are granted."""
-
-    address: str
-    grants: str
-
-
-@define
-class Plan:
-    """What is to be done.
-
-    Attributes:
-        open: the places that are to be opened for calls.
-        send: calls by place, in their order.
-        unplaceable: calls that no node can run, each with the reason.
-        lost: calls that were lost too often, each with the address of the last node.
-        look_again_at: the time at which to ask for another plan at the latest.
-    """
-
-    open: list[Place] = field(factory=list)
-    send: dict[Place, list[Pending]] = field(factory=dict)
-    unplaceable: list[tuple[Pending, str]] = field(factory=list)
-    lost: list[tuple[Pending, str]] = field(factory=list)
-    look_again_at: float = math.inf
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to be done now."""
-        return bool(self.open or self.send or self.unplaceable or self.lost)
-
-
-@define(eq=False)
-class _Node:
-    facts: NodeFacts
-    running: OrderedDict[int, Pending] = field(factory=OrderedDict)
-    bytes: int = 0
-    missing_since: float | None = None
-    is_fed: bool = False
-    """Whether it was given all that it is to have, and has more than half of that still."""
-    refusals: dict[str, tuple[str, float]] = field(factory=dict)
-
-    @property
-    def load(self) -> float:
-        return max(len(self.running), self.facts.busy) / self.facts.slots
-
-
-@define(eq=False)
-class _Door:
-    is_open: bool = False
-    waiting: list[Pending] = field(factory=list)
-
-
-@define(eq=False)
-class _Lane:
-    function: str
-    demand: Demand
-    calls: deque[Pending] = field(factory=deque)
-    stuck_since: float | None = None
 
 
 class Scheduler:
@@ -151,14 +57,18 @@ class Scheduler:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._nodes: dict[str, _Node] = {}
-        self._doors: dict[Place, _Door] = {}
-        self._lanes: OrderedDict[tuple[str, Demand], _Lane] = OrderedDict()
+        self._nodes: dict[str, Node] = {}
+        self._doors: dict[Place, Door] = {}
+        self._lanes: OrderedDict[tuple[str, Demand, Flow | None], Lane] = OrderedDict()
         self._seconds: dict[str, float] = {}
+        self._bytes_that_come: dict[str, float] = {}
         self._calls: dict[int, Pending] = {}
         self._paused: list[tuple[float, int, Pending]] = []
         self._order = itertools.count()
         self._lost: list[tuple[Pending, str]] = []
+        self._dropped: list[Pending] = []
+        self._back: list[Pending] = []
+        self._useless: list[Place] = []
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -174,16 +84,26 @@ class Scheduler:
         """These nodes take calls at the moment; others that were known are missing."""
         present = {each.address: each for each in nodes}
         for address, facts in present.items():
-            known = self._nodes.setdefault(address, _Node(facts))
+            known = self._nodes.setdefault(address, Node(facts))
             known.facts = facts
             known.missing_since = None
         for address, node in self._nodes.items():
             if address not in present and node.missing_since is None:
                 node.missing_since = now
 
+    def nobody_is_heard(self, until: float) -> None:
+        """Until then nothing can be heard of nodes: what they did not do says nothing of them."""
+        for node in self._nodes.values():
+            node.refusals.clear()
+            if node.missing_since is not None:
+                node.missing_since = max(node.missing_since, until)
+        for lane in self._lanes.values():
+            if lane.stuck_since is not None:
+                lane.stuck_since = max(lane.stuck_since, until)
+
     def opened(self, place: Place) -> None:
         """A place takes calls now."""
-        self._doors.setdefault(place, _Door()).is_open = True
+        self._doors.setdefault(place, Door()).is_open = True
 
     def refused(self, place: Place, why: str, now: float) -> None:
         """A place could not be opened: its node does not take such calls, for now."""
@@ -199,23 +119,25 @@ class Scheduler:
         node = self._nodes.get(place.address)
         if node is None:
             return
-        gone = [each for each in node.running.values() if each.demand.grants == place.grants]
-        self._lose(node, gone, now, unsent)
+        self._lose(node, self.given_to(place), now, unsent)
 
-    def ended(self, call_id: int, seconds: float | None) -> Pending | None:
+    def ended(self, call_id: int, seconds: float | None, size: int = 0) -> Pending | None:
         """A call has ended on its node.
 
         Args:
             call_id: which one.
             seconds: how long it took; None if that says nothing about others.
+            size: bytes of its value.
 
         Returns:
             The call; None if it ended before, or was given up.
         """
         call = self._forget(call_id)
         if call is not None and seconds is not None:
-            before = self._seconds.get(call.function, seconds)
-            self._seconds[call.function] = before + _LEARNING * (seconds - before)
+            _learn(self._seconds, call.function, seconds)
+        if call is not None and call.flow is not None:
+            _learn(self._bytes_that_come, call.function, size)
+            call.flow.came += size
         return call
 
     def process_died(self, call_id: int, now: float) -> Pending | None:
@@ -227,10 +149,27 @@ class Scheduler:
         call = self._calls.get(call_id)
         if call is None or call.node is None:
             return None
-        call.avoided.add(call.node)
+        call.avoided |= {call.node}
         self._leave_node(call)
         call.losses += 1
         if call.losses > call.retries:
+            return self._calls.pop(call.id)
+        self._pause(call, now)
+        return None
+
+    def turned_away(self, call_id: int, now: float) -> Pending | None:
+        """A node did not take a call, for now: it has not begun there.
+
+        Returns:
+            The call if it is not tried again; None if it is, or has ended before.
+        """
+        call = self._calls.get(call_id)
+        if call is None or call.node is None:
+            return None
+        call.avoided |= {call.node}
+        self._leave_node(call)
+        call.refusals += 1
+        if call.refusals > MOST_REFUSALS:
             return self._calls.pop(call.id)
         self._pause(call, now)
         return None
@@ -246,12 +185,35 @@ class Scheduler:
             return None
         return Place(call.node, call.demand.grants)
 
+    def withdraw(self, call_id: int) -> Place | None:
+        """A call is not wanted any more, unless it has begun.
+
+        Returns:
+            Where it may have begun, and is to be asked for; None if it has not: it is forgotten.
+        """
+        call = self._calls.get(call_id)
+        if call is None:
+            return None
+        call.is_withdrawn = True
+        if call.node is not None:
+            place = Place(call.node, call.demand.grants)
+            door = self._doors.get(place)
+            if door is not None and call not in door.waiting:
+                return place
+        self._forget(call_id)
+        return None
+
     def missing(self, call_id: int, place: Place, now: float) -> None:
         """A node does not have a call that it was given, and has not answered it either."""
         call = self._calls.get(call_id)
         node = self._nodes.get(place.address)
         if call is not None and node is not None and call.node == place.address:
             self._lose(node, [call], now)
+
+    def gave_item(self, call: Pending) -> bool:
+        """A generator has given an item; whether its node has room for others by that."""
+        node = self._nodes.get(call.node or "")
+        return node is not None and node.note_item(call)
 
     def give_up_all(self) -> list[Pending]:
         """Forget all calls; those that had not ended."""
@@ -265,13 +227,19 @@ class Scheduler:
         """A call that has not ended; None for others."""
         return self._calls.get(call_id)
 
+    def given_to(self, place: Place) -> list[Pending]:
+        """The calls that a place was given, or is to be given as soon as it is open."""
+        node = self._nodes.get(place.address)
+        calls = node.running.values() if node is not None else ()
+        return [each for each in calls if each.demand.grants == place.grants]
+
     def held_at(self, place: Place) -> frozenset[int]:
-        """The calls that were given to a place and have not ended."""
-        door, node = self._doors.get(place), self._nodes.get(place.address)
-        if door is None or node is None or not door.is_open:
+        """The calls that were sent to a place and have not ended."""
+        door = self._doors.get(place)
+        if door is None or not door.is_open:
             return frozenset()
-        calls = node.running.values()
-        return frozenset(each.id for each in calls if each.demand.grants == place.grants)
+        unsent = {each.id for each in door.waiting}  # it has opened only just now
+        return frozenset(each.id for each in self.given_to(place)) - unsent
 
     # --- what to do -------------------------------------------------------------------------------
 
@@ -294,6 +262,9 @@ class Scheduler:
             self._lanes.move_to_end(next(iter(self._lanes)))
         lost, self._lost = self._lost, []
         plan.lost = [each for each in lost if self._calls.pop(each[0].id, None) is not None]
+        plan.dropped, self._dropped = self._dropped, []
+        plan.back, self._back = self._back, []
+        plan.close, self._useless = self._useless, []
         return plan
 
     def _send_what_waited_at_doors(self, plan: Plan) -> None:
@@ -302,7 +273,7 @@ class Scheduler:
                 plan.send[place] = [each for each in door.waiting if each.id in self._calls]
                 door.waiting = []
 
-    def _assign(self, lane: _Lane, plan: Plan, now: float) -> None:
+    def _assign(self, lane: Lane, plan: Plan, now: float) -> None:
         while lane.calls and lane.calls[0].id not in self._calls:
             lane.calls.popleft()
         if not lane.calls:
@@ -314,62 +285,50 @@ class Scheduler:
             self._keep_waiting(lane, plan, now)
             return
         lane.stuck_since = None
-        while lane.calls:
-            call = lane.calls[0]
-            if call.id in self._calls:
-                node = self._best_for(call, able)
-                if node is None:
-                    return
+        passed_over = []
+        while lane.calls and self._may_go_on(lane):
+            call = lane.calls.popleft()
+            if call.id not in self._calls:
+                continue
+            node = self._best_for(call, able)
+            if node is not None:
                 self._give(call, node, plan)
-            lane.calls.popleft()
+                continue
+            passed_over.append(call)
+            if not call.avoided:  # those behind one that avoids a node may go there
+                break
+        lane.calls.extendleft(reversed(passed_over))
 
-    def _keep_waiting(self, lane: _Lane, plan: Plan, now: float) -> None:
+    def _may_go_on(self, lane: Lane) -> bool:
+        expected = self._bytes_that_come.get(lane.function, 0.0)
+        return lane.flow is None or lane.flow.has_room(expected)
+
+    def _keep_waiting(self, lane: Lane, plan: Plan, now: float) -> None:
         if lane.stuck_since is None:
             lane.stuck_since = now
-        until = lane.stuck_since + PATIENCE
-        if now < until:
-            plan.look_again_at = min(plan.look_again_at, until)
-            return
-        why = self._why_nowhere(lane.demand, now)
-        for call in lane.calls:
+        while lane.calls:
+            call = lane.calls[0]
+            until = max(lane.stuck_since, call.asked_at) + PATIENCE
+            if now < until:
+                plan.look_again_at = min(plan.look_again_at, until)
+                return
+            lane.calls.popleft()
             if self._forget(call.id) is not None:
-                plan.unplaceable.append((call, why))
-        lane.calls.clear()
+                plan.unplaceable.append((call, self._why_nowhere(lane.demand, now)))
 
-    def _best_for(self, call: Pending, able: list[_Node]) -> _Node | None:
+    def _best_for(self, call: Pending, able: list[Node]) -> Node | None:
         preferred = [each for each in able if each.facts.address not in call.avoided] or able
-        free = [each for each in preferred if self._has_room(each, call)]
+        seconds = self._seconds.get(call.function)
+        free = [each for each in preferred if each.has_room(call, seconds)]
         return min(free, key=lambda each: each.load, default=None)
 
-    def _has_room(self, node: _Node, call: Pending) -> bool:
-        if not node.running:
-            return True
-        if node.bytes + call.size > MOST_BYTES:
-            return False
-        ahead = self._ahead(node, call)
-        enough = ahead // 2 if node.is_fed else ahead
-        node.is_fed = len(node.running) >= node.facts.slots + enough
-        return not node.is_fed
-
-    def _ahead(self, node: _Node, call: Pending) -> int:
-        asked_for = node.facts.slots * (call.together - 1)
-        seconds = self._seconds.get(call.function)
-        if seconds is None or seconds > WORK_AHEAD:
-            return asked_for
-        return max(asked_for, self._short_ahead(node, seconds))
-
-    @staticmethod
-    def _short_ahead(node: _Node, seconds: float) -> int:
-        return min(MOST_AHEAD, math.ceil(node.facts.slots * WORK_AHEAD / max(seconds, 1e-6)))
-
-    def _give(self, call: Pending, node: _Node, plan: Plan) -> None:
+    def _give(self, call: Pending, node: Node, plan: Plan) -> None:
         call.node = node.facts.address
-        node.running[call.id] = call
-        node.bytes += call.size
+        node.take(call)
         place = Place(call.node, call.demand.grants)
         door = self._doors.get(place)
         if door is None:
-            door = self._doors[place] = _Door()
+            door = self._doors[place] = Door()
             plan.open.append(place)
         if door.is_open:
             plan.send.setdefault(place, []).append(call)
@@ -390,6 +349,7 @@ class Scheduler:
             unsent: set[int] = set()
             for place in [each for each in self._doors if each.address == address]:
                 unsent |= self._shut(place)
+                self._useless.append(place)
             self._lose(node, list(node.running.values()), now, unsent)
 
     def _shut(self, place: Place) -> set[int]:
@@ -398,7 +358,7 @@ class Scheduler:
         return set() if door is None else {each.id for each in door.waiting}
 
     def _lose(
-        self, node: _Node, gone: list[Pending], now: float, unsent: Collection[int] = ()
+        self, node: Node, gone: list[Pending], now: float, unsent: Collection[int] = ()
     ) -> None:
         """Try again what was lost.
 
@@ -422,39 +382,52 @@ class Scheduler:
         self._wait_again(reversed(again))
 
     def _pause(self, call: Pending, now: float) -> None:
-        seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (call.losses - 1))
+        if call.is_withdrawn:
+            self._drop(call)
+            return
+        seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (call.losses + call.refusals - 1))
         until = now + seconds * self._random.uniform(0.5, 1.0)
         heapq.heappush(self._paused, (until, next(self._order), call))
 
     def _wait_again(self, calls: Iterable[Pending]) -> None:
         for call in calls:
             self._leave_node(call)
-            if call.id in self._calls:
+            if call.id not in self._calls:
+                continue
+            if call.is_withdrawn:
+                self._drop(call)
+            else:
                 self._lane_of(call).appendleft(call)
 
-    def _leave_node(self, call: Pending, node: _Node | None = None) -> None:
+    def _drop(self, call: Pending) -> None:
+        del self._calls[call.id]
+        self._dropped.append(call)
+
+    def _leave_node(self, call: Pending, node: Node | None = None) -> None:
         node = node or self._nodes.get(call.node or "")
-        if node is not None and node.running.pop(call.id, None) is not None:
-            node.bytes -= call.size
+        if node is not None:
+            node.lose(call)
+        if call.node is not None:
+            self._back.append(call)
         call.node = None
 
     def _forget(self, call_id: int) -> Pending | None:
         call = self._calls.pop(call_id, None)
         node = self._nodes.get(call.node or "") if call is not None else None
-        if call is not None and node is not None and node.running.pop(call.id, None) is not None:
-            node.bytes -= call.size
+        if call is not None and node is not None:
+            node.lose(call)
         return call
 
     # --- who can ----------------------------------------------------------------------------------
 
     def _lane_of(self, call: Pending) -> deque[Pending]:
-        key = (call.function, call.demand)
+        key = (call.function, call.demand, call.flow)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = _Lane(call.function, call.demand)
+            lane = self._lanes[key] = Lane(*key)
         return lane.calls
 
-    def _problem(self, node: _Node, demand: Demand, now: float) -> str | None:
+    def _problem(self, node: Node, demand: Demand, now: float) -> str | None:
         if node.missing_since is not None:
             return "it went away a moment ago"
         why, until = node.refusals.get(demand.grants, ("", now))
@@ -463,6 +436,9 @@ class Scheduler:
     def _why_nowhere(self, demand: Demand, now: float) -> str:
         nodes = [each for each in self._nodes.values() if demand.names(each.facts)]
         problems = {each.facts.name: self._problem(each, demand, now) for each in nodes}
-        told = "; ".join(f"{name}: {why}" for name, why in sorted(problems.items()))
-        called = f" called {' or '.join(demand.nodes)}" if demand.nodes else ""
-        return told or f"no node{called} that takes calls is online and allows this client"
+        return "\n  ".join(f"{name}: {why}" for name, why in sorted(problems.items()))
+
+
+def _learn(known: dict[str, float], function: str, newest: float) -> None:
+    before = known.get(function, newest)
+    known[function] = before + _LEARNING * (newest - before)

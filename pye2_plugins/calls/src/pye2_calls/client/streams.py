@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from pye2_calls.client.futures import MOST_OUTPUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +22,7 @@ class RemoteStream(Generic[_T]):
     """The items of a generator that runs on a node.
 
     Iterate over it once. A generator is run as far as its items are taken, and a few further.
-    Leaving a ``with`` block, or :meth:`close`, stops it.
+    Leaving a ``with`` block, or :meth:`close`, stops it, and so does letting go of this.
 
     Attributes:
         node: the name of the node that runs it; None before.
@@ -32,15 +34,19 @@ class RemoteStream(Generic[_T]):
         ...         print(value)
     """
 
-    def __init__(self, cancel: Callable[[], object]) -> None:
+    def __init__(
+        self, cancel: Callable[[], object], abandon: Callable[[], object] = lambda: None
+    ) -> None:
         """Make one.
 
         Args:
             cancel: gives the call up, wherever it is; must not wait.
+            abandon: has it given up soon; must take no lock, as it is called at any moment.
         """
         self.node: str | None = None
         self.pull: Callable[[int], object] = lambda _: None
         self._give_up = cancel
+        self._abandon = abandon
         self._changed = threading.Condition()
         self._items: deque[_T] = deque()
         self._is_over = False
@@ -99,6 +105,10 @@ class RemoteStream(Generic[_T]):
         if self._finish(None):
             self._give_up()
 
+    def __del__(self) -> None:
+        if not self._is_over:
+            self._abandon()
+
     def __enter__(self) -> Self:
         return self
 
@@ -123,18 +133,13 @@ class RemoteStream(Generic[_T]):
 
     # --- for the dispatcher -----------------------------------------------------------------------
 
-    @property
-    def has_callbacks(self) -> bool:
-        """Nothing of the user's is run when it ends."""
-        return False
-
     def note_output(self, text: str) -> None:
         """The generator has printed something more."""
-        self._printed += text
+        self._printed = (self._printed + text)[-MOST_OUTPUT:]
 
     def note_all_output(self, text: str) -> None:
-        """All that it printed."""
-        self._printed = text
+        """All that it printed, however much of it came before."""
+        self._printed = text[-MOST_OUTPUT:]
 
     def add(self, item: _T) -> None:
         """The generator yielded something."""
@@ -143,9 +148,9 @@ class RemoteStream(Generic[_T]):
                 self._items.append(item)
         self._tell()
 
-    def succeed(self, value: object = None) -> None:
+    def succeed(self, value: object = None, size: int = 0) -> None:
         """The generator is over."""
-        del value
+        del value, size
         self._finish(None)
 
     def fail(self, error: BaseException) -> None:

@@ -38,6 +38,7 @@ from pye2_calls.messages.records import (
     Refused,
     TimedOut,
     Value,
+    Withdraw,
 )
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Refused",
     "TimedOut",
     "Value",
+    "Withdraw",
     "as_text",
     "cut",
     "from_field",

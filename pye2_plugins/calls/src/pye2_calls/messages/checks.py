@@ -6,6 +6,7 @@ You are at the bottom of ``messages``: here is nothing but checks, in the form o
 from __future__ import annotations
 
 import math
+from keyword import iskeyword
 from typing import Any, Final
 
 MOST_RECORDS: Final = 4096
@@ -53,6 +54,13 @@ def data(instance: object, attribute: Any, value: Any) -> None:
     """Bytes."""
     del instance
     if type(value) is not bytes:
+        _refuse(attribute, "is not bytes")
+
+
+def bytes_anywhere(instance: object, attribute: Any, value: Any) -> None:
+    """Bytes, or where they lie; whoever reads a message finds bytes."""
+    del instance
+    if type(value) is not bytes and type(value) is not memoryview:
         _refuse(attribute, "is not bytes")
 
 
@@ -119,4 +127,13 @@ _PAIR: Final = 2
 
 ID: Final = whole(1)
 NAME: Final = text(LONGEST_NAME, 1)
+
+
+def identifier(instance: object, attribute: Any, value: Any) -> None:
+    """A name that Python code can have."""
+    NAME(instance, attribute, value)
+    if not value.isidentifier() or iskeyword(value):
+        _refuse(attribute, "is no name in Python")
+
+
 WORDS: Final = text(LONGEST_TEXT)

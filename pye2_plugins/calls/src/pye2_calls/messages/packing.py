@@ -7,6 +7,7 @@ raises :class:`MessageNotReadable`.
 
 from __future__ import annotations
 
+import struct
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,20 +15,25 @@ import msgpack
 from attrs import field, fields, frozen
 
 from pye2_calls.messages import checks
-from pye2_calls.messages.checks import LONGEST_NAME, MOST_RECORDS
+from pye2_calls.messages.checks import LONGEST_NAME, LONGEST_SOURCE, MOST_RECORDS
+from pye2_calls.messages.lists import ListCount
 from pye2_calls.messages.records import (
     FROM_CLIENT,
     FROM_NODE,
+    Call,
     Failure,
     Frame,
+    Item,
     KeepAlive,
+    Part,
     Raised,
     Record,
+    Value,
 )
 from pye2core.errors import Pye2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 FIELD: Final = "CALLS"
 """The field of commands and payloads that holds a message."""
@@ -36,7 +42,10 @@ VERSION: Final = 1
 """The first element of each message; what begins with another is not for this code."""
 
 MOST_LISTS: Final = 4 * MOST_RECORDS
-"""Lists of one message: an empty one takes a byte there, and some sixty here."""
+"""Lists of one message."""
+
+LONGEST_BYTES: Final = 4 * LONGEST_SOURCE
+"""Bytes of any text, before its characters are counted: there they may take four times as many."""
 
 
 class MessageNotReadable(Pye2Error, ValueError):
@@ -82,8 +91,33 @@ def pack(records: Iterable[Record], run: str = "") -> bytes:
     listed = list(records)
     if len(listed) > MOST_RECORDS:
         raise ValueError(f"{len(listed)} records; a message holds at most {MOST_RECORDS}")
-    packed: bytes = msgpack.packb((VERSION, run, listed), default=_plain)
+    if any(map(_is_large, listed)):
+        return b"".join(_pieces(listed, run))
+    packed: bytes = msgpack.packb((VERSION, run, listed), default=_plain, buf_size=_BUFFER)
     return packed
+
+
+def _is_large(record: Record) -> bool:
+    bytes_of = _BYTES_OF.get(type(record))
+    return bytes_of is not None and len(bytes_of(record)) >= _LARGE
+
+
+def _pieces(records: list[Record], run: str) -> Iterator[bytes | memoryview]:
+    """The same bytes, of which the large ones are where they were: to be copied once."""
+    packer = msgpack.Packer(default=_plain, buf_size=_BUFFER)
+    yield packer.pack_array_header(_PARTS_OF_A_MESSAGE)
+    yield packer.pack(VERSION)
+    yield packer.pack(run)
+    yield packer.pack_array_header(len(records))
+    for record in records:
+        given = _plain(record)
+        yield packer.pack_array_header(len(given))
+        for each in given:
+            if isinstance(each, bytes | memoryview) and len(each) >= _LARGE:
+                yield _LARGE_HEAD.pack(_LARGE_BYTES, len(each))
+                yield each
+            else:
+                yield packer.pack(each)
 
 
 def _plain(record: Any) -> tuple[Any, ...]:
@@ -121,8 +155,9 @@ def _plain_message(data: bytes) -> tuple[Any, tuple[Any, ...]]:
         data,
         raw=False,
         use_list=False,
-        list_hook=_Lists().counted,
+        list_hook=ListCount(MOST_LISTS).counted,
         max_array_len=MOST_RECORDS,
+        max_str_len=LONGEST_BYTES,
         max_map_len=0,
         max_ext_len=0,
     )
@@ -134,19 +169,6 @@ def _plain_message(data: bytes) -> tuple[Any, tuple[Any, ...]]:
     if type(records) is not tuple:
         raise ValueError("its third element is no list of records")
     return run, records
-
-
-class _Lists:
-    """Counts lists as they are read."""
-
-    def __init__(self) -> None:
-        self._left = MOST_LISTS
-
-    def counted(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        self._left -= 1
-        if self._left < 0:
-            raise ValueError(f"it has more than {MOST_LISTS} lists")
-        return items
 
 
 def _record(plain: Any, kinds: frozenset[type[Any]]) -> Record:
@@ -176,6 +198,18 @@ def _made(kind: type[Any], given: Any) -> Any:
 
 
 _PARTS_OF_A_MESSAGE: Final = 3
+_BUFFER: Final = 16 * 1024
+"""Bytes that msgpack begins with. With its own megabyte, the system is asked for each message."""
+_LARGE: Final = 2**16
+"""As many bytes MessagePack writes behind a head of this form."""
+_LARGE_HEAD: Final = struct.Struct(">BI")
+_LARGE_BYTES: Final = 0xC6
+_BYTES_OF: Final[Mapping[type[Any], Callable[[Any], bytes | memoryview]]] = {
+    Call: attrgetter("arguments"),
+    Part: attrgetter("data"),
+    Value: attrgetter("data"),
+    Item: attrgetter("data"),
+}
 _FRAMES: Final = 3
 _RECORDS: Final[frozenset[type[Any]]] = FROM_CLIENT | FROM_NODE
 _RECORDS_BY_KIND: Final[dict[str, type[Any]]] = {each.KIND: each for each in _RECORDS}

@@ -39,7 +39,7 @@ class Code:
     digest: str = field(validator=checks.NAME)
     name: str = field(validator=checks.NAME)
     source: str = field(validator=checks.text(checks.LONGEST_SOURCE))
-    parameters: tuple[str, ...] = field(validator=checks.tuple_of(checks.NAME))
+    parameters: tuple[str, ...] = field(validator=checks.tuple_of(checks.identifier))
     values: tuple[tuple[str, bytes], ...] = field(
         default=(), validator=checks.tuple_of(checks.pair_of(checks.NAME, checks.data))
     )
@@ -82,6 +82,15 @@ class Cancel:
 
 
 @frozen
+class Withdraw:
+    """Drop a call unless it has begun; answered by ``Cancelled`` if it was dropped."""
+
+    KIND: ClassVar[str] = "withdraw"
+
+    id: int = field(validator=checks.ID)
+
+
+@frozen
 class Pull:
     """Let a generator's call send ``count`` items more."""
 
@@ -117,7 +126,7 @@ class Part:
     message: int = field(validator=checks.ID)
     index: int = field(validator=checks.whole(0, checks.MOST_RECORDS - 1))
     count: int = field(validator=checks.whole(1, checks.MOST_RECORDS))
-    data: bytes = field(validator=checks.data)
+    data: bytes | memoryview = field(validator=checks.bytes_anywhere)
 
     def __attrs_post_init__(self) -> None:
         if self.index >= self.count:
@@ -168,7 +177,7 @@ class Value:
     KIND: ClassVar[str] = "value"
 
     id: int = field(validator=checks.ID)
-    data: bytes = field(validator=checks.data)
+    data: bytes | memoryview = field(validator=checks.bytes_anywhere)
     printed: str = field(default="", validator=checks.WORDS)
     seconds: float = field(default=0.0, validator=checks.seconds)
 
@@ -253,7 +262,7 @@ class Item:
 
     id: int = field(validator=checks.ID)
     number: int = field(validator=checks.whole(0))
-    data: bytes = field(validator=checks.data)
+    data: bytes | memoryview = field(validator=checks.bytes_anywhere)
 
 
 @frozen
@@ -320,7 +329,7 @@ class Holds:
     running: tuple[int, ...] = field(default=(), validator=checks.tuple_of(checks.ID))
 
 
-ClientRecord = Code | Call | Cancel | Pull | KeepAlive | Part
+ClientRecord = Code | Call | Cancel | Withdraw | Pull | KeepAlive | Part
 """What a client says."""
 
 NodeRecord = (
@@ -342,7 +351,9 @@ NodeRecord = (
 
 Record = ClientRecord | NodeRecord
 
-FROM_CLIENT: Final[frozenset[type[Any]]] = frozenset({Code, Call, Cancel, Pull, KeepAlive, Part})
+FROM_CLIENT: Final[frozenset[type[Any]]] = frozenset(
+    {Code, Call, Cancel, Withdraw, Pull, KeepAlive, Part}
+)
 FROM_NODE: Final[frozenset[type[Any]]] = frozenset(
     {
         Value,

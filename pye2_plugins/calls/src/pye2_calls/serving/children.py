@@ -1,6 +1,7 @@
 """The processes that run one client's functions.
 
-A process runs one call at a time and is kept for the next; after a while without one it is ended.
+A process runs one call at a time and is kept for the next; after a while without one it is ended,
+and at once where another process is to be started and there are as many as the node has slots.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from attrs import define, field
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pye2core.abc import Sandbox
+    from pye2core.abc import Sandbox, Slots
 
 IDLE_SECONDS: Final = 60.0
 """For so long a process that has nothing to do is kept."""
@@ -30,11 +31,13 @@ class Child:
         sandbox: the process.
         knows: digests of the functions that it has.
         idle: ends it after a while without a call.
+        leave_idle: says that it is not idle any more.
     """
 
     sandbox: Sandbox
     knows: set[str] = field(factory=set)
     idle: asyncio.TimerHandle | None = None
+    leave_idle: Callable[[], None] | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -47,15 +50,18 @@ class Children:
 
     Args:
         open_sandbox: starts one.
+        slots: the node's, which say when one that is idle has to go.
         idle_seconds: for so long one is kept that has nothing to do.
     """
 
     def __init__(
         self,
         open_sandbox: Callable[[], Awaitable[Sandbox]],
+        slots: Slots,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._open_sandbox = open_sandbox
+        self._slots = slots
         self._idle_seconds = idle_seconds
         self._idle: list[Child] = []
         self._all: set[Child] = set()
@@ -74,12 +80,11 @@ class Children:
         while self._idle:
             knowing = (each for each in reversed(self._idle) if digest in each.knows)
             child = next(knowing, self._idle[-1])
-            self._idle.remove(child)
-            if child.idle is not None:
-                child.idle.cancel()
+            self._take_from_idle(child)
             if child.is_usable or (digest in child.knows and not child.sandbox.exited.done()):
                 return child
             self.end(child)
+        self._slots.make_room()
         child = Child(await self._open_sandbox())
         self._all.add(child)
         return child
@@ -91,10 +96,18 @@ class Children:
             return
         loop = asyncio.get_running_loop()
         child.idle = loop.call_later(self._idle_seconds, self._end_idle, child)
+        child.leave_idle = self._slots.keep(lambda: self._end_idle(child))
         self._idle.append(child)
 
-    def _end_idle(self, child: Child) -> None:
+    def _take_from_idle(self, child: Child) -> None:
         self._idle.remove(child)
+        if child.idle is not None:
+            child.idle.cancel()
+        if child.leave_idle is not None:
+            child.leave_idle()
+
+    def _end_idle(self, child: Child) -> None:
+        self._take_from_idle(child)
         self.end(child)
 
     def end(self, child: Child) -> None:
@@ -107,10 +120,8 @@ class Children:
 
     async def end_all(self) -> None:
         """End all of them."""
-        for child in self._idle:
-            if child.idle is not None:
-                child.idle.cancel()
-        self._idle.clear()
+        for child in list(self._idle):
+            self._take_from_idle(child)
         for child in list(self._all):
             self.end(child)
         if self._ending:

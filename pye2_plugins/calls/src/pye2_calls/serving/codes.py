@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pye2_calls.messages import Code
+
+_OF_ITSELF: Final = 1024
+"""Bytes of what holds the texts."""
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Bytes of all that one client's functions are kept with; of more, the newest used are kept."""
@@ -17,12 +21,15 @@ class Codes:
 
     Args:
         most: bytes that they may have together; one that has more by itself is kept alone.
+
+    Attributes:
+        size: about how many bytes of memory they take.
     """
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
         self._codes: OrderedDict[str, Code] = OrderedDict()
-        self._size = 0
+        self.size = 0
 
     def __contains__(self, digest: str) -> bool:
         return digest in self._codes
@@ -31,12 +38,17 @@ class Codes:
         """Keep a function; those that were used longest ago may have to go for it."""
         known = self._codes.pop(code.digest, None)
         if known is not None:
-            self._size -= _size_of(known)
+            self.size -= size_of(known)
         self._codes[code.digest] = code
-        self._size += _size_of(code)
-        while self._size > self._most and len(self._codes) > 1:
+        self.size += size_of(code)
+        while self.size > self._most and len(self._codes) > 1:
             _, oldest = self._codes.popitem(last=False)
-            self._size -= _size_of(oldest)
+            self.size -= size_of(oldest)
+
+    def clear(self) -> None:
+        """Keep none."""
+        self._codes.clear()
+        self.size = 0
 
     def use(self, digest: str) -> Code:
         """A function that is known, which counts as used now."""
@@ -44,8 +56,11 @@ class Codes:
         return self._codes[digest]
 
 
-def _size_of(code: Code) -> int:
-    return len(code.source) + sum(len(packed) for _, packed in code.values)
+def size_of(code: Code) -> int:
+    """About what it takes in memory: short texts take more than their characters, too."""
+    names = (code.digest, code.name, *code.parameters, *code.classes, *code.modules)
+    texts = (code.source, *names, *(name for name, _ in code.values))
+    return _OF_ITSELF + sum(map(getsizeof, texts)) + sum(getsizeof(each) for _, each in code.values)
 
 
 def as_told(code: Code | None) -> tuple[Any, ...]:

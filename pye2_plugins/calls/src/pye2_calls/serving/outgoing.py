@@ -27,7 +27,7 @@ from pye2_calls.messages import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from pye2_calls.messages import NodeRecord
+    from pye2_calls.messages import Holds, NodeRecord
 
 LARGE: Final = 256 * 1024
 """Bytes of a record that leaves by itself, and about what those have that leave together."""
@@ -55,20 +55,30 @@ class Outgoing:
         emit: sends a payload.
         run: tells this run from others.
         under_way: how many answers are to come soon.
+        on_change: called when there is much more to send than before, or less.
+        holds: makes the answer to who asks what is held here.
 
     Attributes:
         run: the same.
         speaks_text: whether the client was last heard to write messages as text.
+        unsent: bytes that wait here.
     """
 
     def __init__(
         self,
         emit: Callable[[Mapping[str, Any]], Awaitable[None]],
         run: str,
+        *,
         under_way: Callable[[], int],
+        on_change: Callable[[], None],
+        holds: Callable[[], Holds],
     ) -> None:
         self.speaks_text = False
+        self.unsent = 0
         self._under_way = under_way
+        self._on_change = on_change
+        self._holds = holds
+        self._is_asked = False
         self._sent_at = float("-inf")
         self._emit = emit
         self.run = run
@@ -79,7 +89,6 @@ class Outgoing:
         self._parts: deque[bytes] = deque()
         self._sending: NodeRecord | None = None
         self._messages = 0
-        self._unsent = 0
         self._ready = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -94,22 +103,45 @@ class Outgoing:
                 self._behind[call] += 1
         else:
             self._small.append(record)
-        self._unsent += size
-        if self._unsent > MOST_UNSENT:
+        self.unsent += size
+        if self.unsent > MOST_UNSENT:
             self._room.clear()
+        if size >= LARGE:
+            self._on_change()
+        self._ready.set()
+
+    @property
+    def large_answers(self) -> set[int]:
+        """The calls of which something large is still to be sent."""
+        return set(self._behind)
+
+    def say_holds(self) -> None:
+        """Say what is held here, once for all who have asked by then.
+
+        It is looked at when all that is small was sent: what was answered before is known there.
+        """
+        self._is_asked = True
         self._ready.set()
 
     async def room(self) -> None:
         """Wait until not too much waits."""
         await self._room.wait()
 
+    def clear(self) -> None:
+        """Send nothing of what waits."""
+        self._small.clear()
+        self._large.clear()
+        self._parts.clear()
+        self._sending = None
+        self.unsent = 0
+
     async def send_all(self) -> None:
         """Send records as they come, until cancelled."""
         while True:
             await self._ready.wait()
             self._ready.clear()
-            while self._small or self._large or self._parts:
-                if self._small:
+            while self._small or self._is_asked or self._large or self._parts:
+                if self._small or self._is_asked:
                     await self._gather()
                     await self._send(pack(self._next_small(), self.run))
                 if self._large or self._parts:
@@ -130,6 +162,9 @@ class Outgoing:
         while self._small and size < LARGE and len(taken) < MOST_RECORDS:
             taken.append(self._small.popleft())
             size += _size_of(taken[-1])
+        if self._is_asked and not self._small and len(taken) < MOST_RECORDS:
+            self._is_asked = False
+            taken.append(self._holds())
         self._note_sent(size)
         return taken
 
@@ -159,9 +194,10 @@ class Outgoing:
                 del self._behind[call]
 
     def _note_sent(self, size: int) -> None:
-        self._unsent -= size
-        if self._unsent <= MOST_UNSENT:
+        self.unsent -= size
+        if self.unsent <= MOST_UNSENT:
             self._room.set()
+        self._on_change()
 
     async def _send(self, message: bytes) -> None:
         self._sent_at = asyncio.get_running_loop().time()
@@ -176,9 +212,15 @@ class Outgoing:
 
 
 def _size_of(record: NodeRecord) -> int:
-    size = _SMALLEST + len(getattr(record, "printed", ""))
+    size = _SMALLEST + sum(len(getattr(record, name, "")) for name in _TEXTS)
     if isinstance(record, Value | Item):
         size += len(record.data)
     elif isinstance(record, Raised):
-        size += len(record.failure.traceback) + len(record.failure.exception)
+        failure = record.failure
+        size += len(failure.message) + len(failure.traceback) + len(failure.exception)
+        size += _SMALLEST * len(failure.frames)
     return size
+
+
+_TEXTS: Final = ("printed", "message", "reason", "text")
+"""Fields of records that may be long."""

@@ -1,0 +1,130 @@
+"""What the scheduler knows of each node, of its doors, and of the calls that wait.
+
+Beside ``scheduler``, and as free of I/O. How much a node is given ahead of time is decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from pye2_calls.client.demands import Demand, NodeFacts
+    from pye2_calls.client.plans import Flow, Pending
+
+WORK_AHEAD: Final = 0.25
+"""Seconds of work that a node is given beyond what its slots are busy with."""
+
+MOST_AHEAD: Final = 500
+"""Calls beyond its slots that one node is given, however short they are."""
+
+MOST_ASKED_AHEAD: Final = 2_000
+"""The same where a caller says how many are to be given at once. Nodes let 4,096 wait."""
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of arguments that one node is given; a call larger than that goes alone."""
+
+
+@define(eq=False)
+class Node:
+    """A node that takes calls, and what it has been given.
+
+    Attributes:
+        facts: what it tells of itself.
+        running: the calls that it has, in the order in which it was given them.
+        bytes: those of their arguments.
+        giving: how many of them are generators that have given an item: these wait for their reader
+            without a slot.
+        missing_since: when it went away; None while it is there.
+        is_fed: whether it was given all that it is to have, and has more than half of that still.
+        refusals: why it did not take calls with some grants, and until when that counts.
+    """
+
+    facts: NodeFacts
+    running: OrderedDict[int, Pending] = field(factory=OrderedDict)
+    bytes: int = 0
+    giving: int = 0
+    missing_since: float | None = None
+    is_fed: bool = False
+    refusals: dict[str, tuple[str, float]] = field(factory=dict)
+
+    @property
+    def load(self) -> float:
+        """How much it has to do for each of its slots."""
+        return max(self._at_work, self.facts.busy) / self.facts.slots
+
+    @property
+    def _at_work(self) -> int:
+        return len(self.running) - self.giving
+
+    def take(self, call: Pending) -> None:
+        """It is given a call."""
+        self.running[call.id] = call
+        self.bytes += call.size
+        if call.flow is not None:
+            call.flow.under_way += 1
+
+    def lose(self, call: Pending) -> None:
+        """It does not have a call any more, if it had it."""
+        if self.running.pop(call.id, None) is None:
+            return
+        self.bytes -= call.size
+        if call.is_giving:
+            call.is_giving = False
+            self.giving -= 1
+        if call.flow is not None:
+            call.flow.under_way -= 1
+
+    def note_item(self, call: Pending) -> bool:
+        """A generator has given an item; whether it is its first, so that there is room again."""
+        if call.is_giving or call.id not in self.running:
+            return False
+        call.is_giving = True
+        self.giving += 1
+        return True
+
+    def has_room(self, call: Pending, seconds: float | None) -> bool:
+        """Whether it is to be given a call now.
+
+        Args:
+            call: which one.
+            seconds: how long it is expected to take; None where nothing is known.
+        """
+        if not self.running:
+            return True
+        if self.bytes + call.size > min(MOST_BYTES, self.facts.largest):
+            return False
+        ahead = self._ahead(call, seconds)
+        enough = ahead // 2 if self.is_fed else ahead
+        self.is_fed = self._at_work >= self.facts.slots + enough
+        return not self.is_fed
+
+    def _ahead(self, call: Pending, seconds: float | None) -> int:
+        slots = self.facts.slots
+        asked_for = min(MOST_ASKED_AHEAD, slots * (call.together - 1))
+        if seconds is None or seconds > WORK_AHEAD:
+            return asked_for
+        short = min(MOST_AHEAD, math.ceil(slots * WORK_AHEAD / max(seconds, 1e-6)))
+        return max(asked_for, short)
+
+
+@define(eq=False)
+class Door:
+    """A way to have a node run calls, as far as it matters for what is sent when."""
+
+    is_open: bool = False
+    waiting: list[Pending] = field(factory=list)
+
+
+@define(eq=False)
+class Lane:
+    """Calls of one function with one demand, in their order."""
+
+    function: str
+    demand: Demand
+    flow: Flow | None
+    calls: deque[Pending] = field(factory=deque)
+    stuck_since: float | None = None
