@@ -103,9 +103,7 @@ class _Ours(_Party):
             future.result(TIMEOUT)
 
     def _map(self, count: int) -> None:
-        ended = self._calls.map(
-            work, [range(count)], {}, chunksize=None, ordered=True, progress=False
-        )
+        ended = self._calls.map(work, [range(count)], {})
         for _ in ended:
             pass
 

@@ -16,10 +16,10 @@ import pytest
 
 from pye2_broker import EmbeddedBroker
 from pye2_cli.fleet import Fleet
-from pye2_cli.nodes import told_sandbox
+from pye2_cli.nodes import labels_of, slots_of, told_sandbox
 from pye2core import Session
 from pye2core.identity import load_or_create_key
-from pye2core.messages import SandboxReport
+from pye2core.messages import Heartbeat, SandboxReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +138,33 @@ def test_nodes_tells_what_a_node_can_run_and_what_confines_it(fleet: Fleet) -> N
     assert {"layers", "missing", "unsafe"} == row["sandbox"].keys()
     assert f"CUSTOM_EXEC_01 {row['signatures']['CUSTOM_EXEC_01']}" in told
     assert all(layer in told for layer in row["sandbox"]["layers"])
+
+
+def test_nodes_tells_how_many_calls_a_node_runs_at_once(fleet: Fleet) -> None:
+    once = ("nodes", "--once")
+    row = json.loads(pye2(*once, "--json", cwd=fleet.home, broker=fleet.url).stdout)
+    told = pye2(*once, cwd=fleet.home, broker=fleet.url).stdout
+
+    assert row["slots"]["busy"] == 0
+    assert f"0 of {row['slots']['total']}" in told
+    assert row["labels"] == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "slots", "labels"),
+    [
+        ({"PYE2_SLOTS": {"total": 4, "busy": 1}}, {"total": 4, "busy": 1}, {}),
+        ({"PYE2_LABELS": {"gpu": "1"}}, None, {"gpu": "1"}),
+        ({"PYE2_SLOTS": {"total": "4"}, "PYE2_LABELS": {"gpu": 1}}, {}, {"gpu": "1"}),
+        ({"PYE2_SLOTS": [4], "PYE2_LABELS": "gpu"}, None, {}),
+    ],
+)
+def test_of_what_nodes_say_about_calls_only_what_is_in_order_is_told(
+    status: dict[str, object], slots: object, labels: object
+) -> None:
+    heartbeat = Heartbeat("attic", "0xai_A", status=status)
+
+    assert (slots_of(heartbeat), labels_of(heartbeat)) == (slots, labels)
 
 
 @pytest.mark.parametrize(

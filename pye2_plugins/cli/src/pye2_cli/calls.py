@@ -21,6 +21,7 @@ from pye2core import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 _PARTS_OF_A_NAME: Final = 2
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -37,7 +38,19 @@ takes_needs = click.option(
 )
 
 
-@click.command()
+# \b keeps click from making one paragraph of the lines.
+_CALL_EXAMPLES: Final = """\b
+  pye2 call shapes:area 3 4.5 --node attic
+  pye2 call shapes:area width=3 height=4.5
+  pye2 call shapes:area --timeout 60 -- -3 4.5    # negative numbers: after --
+"""
+_MAP_EXAMPLES: Final = """\b
+  pye2 map shapes:area sizes.jsonl --spread -o areas.jsonl
+  seq 9 | pye2 map shapes:area - --node attic --node cellar
+"""
+
+
+@click.command(epilog=_CALL_EXAMPLES)
 @click.argument("function", metavar="MODULE:FUNCTION")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENTS]...")
 @click.option("--node", help="The node, by name or address; the least busy one otherwise.")
@@ -57,15 +70,12 @@ def call(
     root_topic: str | None,
     as_json: bool,
 ) -> None:
-    r"""Run a function on a node and print its value.
+    """Run a function on a node and print its value.
 
     MODULE is looked for in the current folder, too. Each of the ARGUMENTS is JSON where it can be
-    read as that, and text otherwise; NAME=VALUE gives one by name. What a generator yields is
+    read as that, and text otherwise; NAME=VALUE gives one by name. The value is printed as JSON
+    where it can be, a text as it is, all else as Python shows it. What a generator yields is
     printed as it comes. What the function prints goes to standard error.
-
-    \b
-        pye2 call shapes:area 3 4.5 --node attic
-        pye2 call shapes:area width=3 height=4.5
     """
     called = _function(function)
     args, kwargs = _read_arguments(arguments)
@@ -84,10 +94,17 @@ def call(
             raise
 
 
-@click.command(name="map")
+@click.command(name="map", epilog=_MAP_EXAMPLES)
 @click.argument("function", metavar="MODULE:FUNCTION")
-@click.argument("file", type=click.File(encoding="utf-8"), metavar="FILE.jsonl")
+@click.argument("file", type=click.File(encoding="utf-8-sig"), metavar="FILE.jsonl")
 @click.option("--nodes", type=click.IntRange(min=1), help="How many nodes to use; all otherwise.")
+@click.option(
+    "--node",
+    "names",
+    multiple=True,
+    metavar="NODE",
+    help="A node to use, by name or address; may be repeated.",
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
 @click.option(
     "--spread", is_flag=True, help="Each line is a list of arguments, all of the same length."
@@ -102,6 +119,7 @@ def map_(
     function: str,
     file: IO[str],
     nodes: int | None,
+    names: tuple[str, ...],
     output: Path | None,
     spread: bool,
     keep_going: bool,
@@ -110,29 +128,31 @@ def map_(
     broker: str | None,
     root_topic: str | None,
 ) -> None:
-    r"""Run a function on nodes for each line of a file, and print the values in that order.
+    """Run a function on nodes for each line of a file, and print the values in that order.
 
-    FILE.jsonl holds one JSON value a line, `-` stands for standard input; so does the output. It
-    ends with the first call that fails, unless it is to keep going.
-
-    \b
-        pye2 map shapes:area sizes.jsonl --spread -o areas.jsonl
+    FILE.jsonl holds one JSON value a line, `-` stands for standard input. So does the output, in
+    which what JSON does not have is a text as Python shows it. It ends with the first call that
+    fails, unless it is to keep going.
     """
+    if nodes is not None and names:
+        raise click.UsageError("--nodes says how many nodes to use, --node which: give one of them")
     called = _function(function)
-    lines = [_read_line(text, number) for number, text in enumerate(file, 1) if text.strip()]
+    lines = _read_lines(file)
     iterables = _transposed(lines) if spread else [lines]
     shows_bar = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
-    with Session(broker=broker, root_topic=root_topic, silent=True) as session:
+    with (
+        _writing_to(output) as out,
+        Session(broker=broker, root_topic=root_topic, silent=True) as session,
+    ):
         ends = session.map_calls(
-            called, *iterables, nodes=nodes, progress=shows_bar, **_options(timeout, needs)
+            called, *iterables, nodes=names or nodes, progress=shows_bar, **_options(timeout, needs)
         )
-        with click.open_file(str(output or "-"), "w", encoding="utf-8") as out:
-            for future in ends:
-                error = future.exception() if keep_going else None
-                with _telling_what_it_raises():
-                    value = {"error": _error_line(error)} if error else future.result()
-                out.write(_told(value, as_json=True) + "\n")
-                out.flush()
+        for future in ends:
+            error = future.exception() if keep_going else None
+            with _telling_what_it_raises():
+                value = {"error": _error_line(error)} if error else future.result()
+            out.write(_told(value, as_json=True) + "\n")
+            out.flush()
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -145,11 +165,12 @@ def _function(name: str) -> Callable[..., Any]:
         sys.path.insert(0, "")
     try:
         found: Any = importlib.import_module(module)
-        for each in attribute.split("."):
-            found = getattr(found, each)
     except ModuleNotFoundError as error:
         message = f"there is no module {error.name!r} here ({Path.cwd()})"
         raise click.BadParameter(message, param_hint="MODULE:FUNCTION") from None
+    try:
+        for each in attribute.split("."):
+            found = getattr(found, each)
     except AttributeError:
         message = f"the module {module} has no {attribute!r}"
         raise click.BadParameter(message, param_hint="MODULE:FUNCTION") from None
@@ -193,6 +214,14 @@ def _read(text: str) -> Any:
         return text
 
 
+def _read_lines(file: IO[str]) -> list[Any]:
+    try:
+        return [_read_line(text, number) for number, text in enumerate(file, 1) if text.strip()]
+    except UnicodeDecodeError as error:
+        message = f"it is no text in UTF-8: {error}"
+        raise click.BadParameter(message, param_hint="FILE.jsonl") from None
+
+
 def _read_line(text: str, number: int) -> Any:
     try:
         return json.loads(text)
@@ -208,6 +237,14 @@ def _transposed(lines: list[Any]) -> list[list[Any]]:
             message = f"value {number} is not a list as long as the first; --spread needs that"
             raise click.BadParameter(message, param_hint="FILE.jsonl")
     return [list(each) for each in zip(*lines, strict=True)]
+
+
+def _writing_to(output: Path | None) -> AbstractContextManager[IO[str]]:
+    """A file to write to, or standard output, which is left open."""
+    try:
+        return click.open_file(str(output or "-"), "w", encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(output), hint=error.strerror) from None
 
 
 def _told(value: object, *, as_json: bool) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -30,13 +31,19 @@ _COLUMNS = (
     "allows me",
     "seen",
     "pipelines",
+    "calls",
+    "labels",
     "CPU %",
     "free GB",
     "sandbox",
     "signatures",
 )
-_OF_TEXT = frozenset({"name", "address", "sandbox", "signatures"})
+_OF_TEXT = frozenset({"name", "address", "labels", "sandbox", "signatures"})
 _NEEDED_COLUMNS = 2
+
+_SLOTS: Final = "PYE2_SLOTS"
+_LABELS: Final = "PYE2_LABELS"
+"""What nodes that take calls say of themselves (PyE2 wire protocol, section 21.4)."""
 
 
 @click.command()
@@ -49,6 +56,8 @@ def nodes(
     *, broker: str | None, root_topic: str | None, once: bool, seconds: float, as_json: bool
 ) -> None:
     """Watch who is online; Ctrl-C ends.
+
+    "calls" is how many function calls run on a node at the moment, and how many it runs at once.
 
     Nodes answer at once; PyE2's say only every 10 seconds that they are there: to see those, too,
     give --once --seconds 11. With --once, the exit code is 1 if there was none.
@@ -108,6 +117,8 @@ def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
         "address": heartbeat.address,
         "allowed": heartbeat.address in session.get_allowed_nodes(),
         "pipelines": len(heartbeat.pipelines or ()),
+        "slots": slots_of(heartbeat),
+        "labels": labels_of(heartbeat),
         "cpu_percent": heartbeat.load,
         "available_gb": heartbeat.free_memory,
         "seconds_ago": session.peers.seconds_since(heartbeat.address),
@@ -116,6 +127,25 @@ def _as_object(session: Session, heartbeat: Heartbeat) -> dict[str, Any]:
         "sandbox": _sandbox_as_object(heartbeat.sandbox),
         "clock_trouble": heartbeat.clock_trouble,
     }
+
+
+def slots_of(heartbeat: Heartbeat) -> dict[str, int] | None:
+    """How many calls run there and how many may; None where it does not say."""
+    told = heartbeat.status.get(_SLOTS)
+    if not isinstance(told, Mapping):
+        return None
+    numbers = {name: told.get(name) for name in ("total", "busy")}
+    return {name: each for name, each in numbers.items() if type(each) is int}
+
+
+def labels_of(heartbeat: Heartbeat) -> dict[str, str]:
+    """What clients may choose it by."""
+    told = heartbeat.status.get(_LABELS)
+    return {str(k): str(v) for k, v in told.items()} if isinstance(told, Mapping) else {}
+
+
+def _told_slots(slots: Mapping[str, int] | None) -> str:
+    return f"{slots.get('busy', '?')} of {slots.get('total', '?')}" if slots else ""
 
 
 def _sandbox_as_object(report: SandboxReport | None) -> dict[str, Any] | None:
@@ -170,6 +200,8 @@ def _table(session: Session, columns: Sequence[str]) -> Table:
             cell("yes", "green") if row["allowed"] else cell("no", "red"),
             cell(f"{row['seconds_ago'] or 0:.0f} s ago"),
             cell(row["pipelines"]),
+            cell(_told_slots(row["slots"])),
+            cell(", ".join(f"{name}={value}" for name, value in row["labels"].items())),
             cell(row["cpu_percent"]),
             cell(row["available_gb"]),
             cell(told_sandbox(heartbeat.sandbox)),

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from joblib._parallel_backends import FallbackToBackend
+from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend
 from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from pye2_joblib.tasks import make_ready
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pye2core import Session
 
 
-class NodesBackend(ParallelBackendBase):  # type: ignore[misc] # joblib has no types
+class NodesBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc] # joblib has no types
     """Runs joblib's tasks on nodes; made by ``parallel_backend("pye2", session=session, …)``.
 
     What asks for threads (``prefer="threads"``), as forests do to share what they make, has
-    threads of this process.
+    threads of this process. Short tasks go together, as many as joblib finds to take a moment.
 
     Args:
         session: the session whose nodes run the tasks.
@@ -55,7 +55,7 @@ class NodesBackend(ParallelBackendBase):  # type: ignore[misc] # joblib has no t
         packages: Iterable[str] = (),
         **options: Any,
     ) -> None:
-        super().__init__(nesting_level, inner_max_num_threads)
+        super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
         if session is None:
             raise SettingsError(
                 "joblib's backend pye2 has no session: say parallel_backend('pye2',"
@@ -103,6 +103,7 @@ class NodesBackend(ParallelBackendBase):  # type: ignore[misc] # joblib has no t
         if prefer == "threads":
             raise FallbackToBackend(ThreadingBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
+        self.reset_batch_stats()  # other tasks may take longer
         return self.effective_n_jobs(n_jobs)
 
     def submit(self, func: BatchedCalls, callback: Callable[[_Job], object] | None = None) -> _Job:
