@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -179,3 +180,14 @@ def context_for() -> Callable[..., FakeContext]:
         return FakeContext({**packed, **settings})
 
     return make
+
+
+@pytest.fixture
+def waiting_threads() -> Callable[[], list[threading.Thread]]:
+    """Those that wait for results, but for what other tests have left to themselves."""
+
+    def all_of_them() -> list[threading.Thread]:
+        return [each for each in threading.enumerate() if each.name == "pye2-missing results"]
+
+    before = all_of_them()
+    return lambda: [each for each in all_of_them() if each not in before]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import queue
-import threading
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +15,10 @@ from pye2core.clock import ManualClock
 from pye2core.code import decode, digest
 from pye2core.errors import CodeError, CodeRefused
 from pye2core.messages import InstanceConfig, PayloadMessage, PipelineConfig
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
 
 
 def double(plugin: Any) -> Any:
@@ -230,19 +233,18 @@ def test_results_that_did_not_arrive_are_told_with_their_place_and_what_helps(
 
 
 def test_an_instance_that_has_ended_tells_nothing_of_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, waiting_threads: Callable[[], list[threading.Thread]]
 ) -> None:
     monkeypatch.setattr(missing, "LATE_SECONDS", 3600.0)
     there = Surroundings()
     there.instance.temporary_attach(lambda *arguments: None)
     hear(there, 1, 3)
-    waiting = [each for each in threading.enumerate() if each.name == "pye2-missing results"]
+    (waiting,) = waiting_threads()
 
     there.instance.ended()
 
-    assert len(waiting) == 1
-    waiting[0].join(30)
-    assert not waiting[0].is_alive()
+    waiting.join(30)
+    assert not waiting.is_alive()
 
 
 def test_results_that_came_while_nobody_listened_are_not_missing() -> None:

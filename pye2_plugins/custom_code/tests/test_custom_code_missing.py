@@ -217,17 +217,6 @@ def test_what_is_lost_after_late_ones_came_is_told(
 # --- the end --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def waiting_threads() -> Callable[[], list[threading.Thread]]:
-    """Those that wait for results, but for what other tests have left to themselves."""
-
-    def all_of_them() -> list[threading.Thread]:
-        return [each for each in threading.enumerate() if each.name == "pye2-missing results"]
-
-    before = all_of_them()
-    return lambda: [each for each in all_of_them() if each not in before]
-
-
 def test_when_it_ends_no_thread_is_left_and_nothing_is_told(
     monkeypatch: pytest.MonkeyPatch,
     watching: Watching,

@@ -376,6 +376,7 @@ def test_a_pipeline_on_an_unknown_node_is_refused_with_those_that_are_online(
 def test_a_new_pipeline_ends_the_callbacks_of_the_one_that_it_replaces(
     session: Session, node: FakeNode
 ) -> None:
+    before = set(threading.enumerate())
     node.running = {"p": PipelineConfig("p")}
     node.beat()
     assert session.peers.wait_until(
@@ -390,7 +391,7 @@ def test_a_new_pipeline_ends_the_callbacks_of_the_one_that_it_replaces(
     session.create_pipeline(node=node.name, name="p")
     thread.join(PATIENCE)
 
-    assert not any(each.name == "pye2-pipeline p" for each in threading.enumerate())
+    assert not any(each.name == "pye2-pipeline p" for each in set(threading.enumerate()) - before)
 
 
 def test_a_second_pipeline_of_the_same_name_is_refused(pipeline: Pipeline) -> None:

@@ -765,11 +765,15 @@ def test_the_public_names_are_there_without_anything_heavy() -> None:
 
 
 def test_a_session_without_callbacks_starts_no_thread_for_them(
-    session: Session, node: FakeNode
+    node: FakeNode, open_session: Callable[..., Session]
 ) -> None:
+    before = set(threading.enumerate())
+    session = open_session()
+    assert session.wait_for_node(node.address, PATIENCE, verbose=False)
+
     session.create_pipeline(node=node.name, name="quiet").deploy(timeout=PATIENCE)
 
-    names = {each.name for each in threading.enumerate()}
+    names = {each.name for each in set(threading.enumerate()) - before}
     assert not any(name.startswith(("pye2-session", "pye2-pipeline")) for name in names)
 
 

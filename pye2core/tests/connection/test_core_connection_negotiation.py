@@ -405,11 +405,11 @@ def test_strangers_who_encrypt_something_for_us_are_not_remembered(side: Side) -
 
 def test_one_thread_writes_all(side: Side) -> None:
     speakers, writers = side.dialects._speakers, set()
-    write = side.memory.write
+    write, before, started = side.memory.write, set(threading.enumerate()), set()
 
     def noted(kind: str, name: str, value: bytes) -> None:
         writers.add(threading.current_thread())
-        assert sum(each.name == "pye2-speakers" for each in threading.enumerate()) == 1
+        started.update(set(threading.enumerate()) - before)
         write(kind, name, value)
 
     side.memory.write = noted  # type: ignore[method-assign]  # watched
@@ -420,6 +420,7 @@ def test_one_thread_writes_all(side: Side) -> None:
     speakers.settle()
 
     assert len(writers) == 1
+    assert started == writers
     assert len(side.memory.read("speaker")) == 100
 
 
