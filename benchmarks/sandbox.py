@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import os
-import socket
 import statistics
 import sys
 import time
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.table import Row, progress, typical_pair
 from pye2_node.sandbox import SandboxLimits, SandboxPool, frames
+from pye2_node.sandbox.channel_ends import open_channel
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
+from pye2_node.sandbox.worker_channel import WorkerChannel
 from pye2_node.sandbox.zygotes import Zygotes
 from pye2core.abc import FunctionSource
 from pye2core.code.check import check_source
@@ -124,16 +126,15 @@ class _Forking:
         self.zygotes = Zygotes(limits, sys.executable, logging.getLogger(__name__))
 
     async def milliseconds_to_an_answer(self) -> float:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)
+        ours, theirs = open_channel()
+        channel = WorkerChannel(ours)
         start = time.perf_counter()
-        with theirs:
+        with contextlib.closing(theirs):
             forked = await self.zygotes.fork(theirs)
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        writer.write(frames.encode({"do": "configure", "id": 1, "settings": {}}))
-        await reader.readexactly(frames.HEADER.size)
+        channel.write(frames.encode({"do": "configure", "id": 1, "settings": {}}))
+        await channel.next_body()
         took = (time.perf_counter() - start) * 1000
-        writer.close()
+        channel.close()
         await forked.ended
         os.close(forked.pidfd)
         return took

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pye2_node.sandbox import SandboxLimits, SandboxPool
-from pye2_node.sandbox.confinement import CHANNEL_FD
+from pye2_node.sandbox.confinement import WRITING_FD
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
 from pye2core.errors import SandboxDied
@@ -33,7 +33,7 @@ def forge(head, data):
     raw(struct.pack(">I", len(body)) + body)
 def raw(sent):
     while sent:
-        sent = sent[os.write({CHANNEL_FD}, sent):]
+        sent = sent[os.write({WRITING_FD}, sent):]
 """
 
 

@@ -19,7 +19,7 @@ from pye2_node.sandbox.layers.seccomp import (
 )
 from pye2_node.sandbox.layers.syscalls import ARCHITECTURES
 
-PID, CHANNEL = 4321, 3
+PID = 4321
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
     "aarch64": Path("/usr/include/asm-generic/unistd.h"),
@@ -50,7 +50,7 @@ def numbers(machine):
 @functools.cache
 def filter_of(machine, openings):
     granted = granted_calls.calls_for(openings, machine)
-    program = WorkerFilter(ARCHITECTURES[machine], CHANNEL, granted).program(PID)
+    program = WorkerFilter(ARCHITECTURES[machine], granted).program(PID)
     return instructions_of(program)
 
 

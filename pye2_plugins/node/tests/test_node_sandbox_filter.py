@@ -19,7 +19,6 @@ from pye2_node.sandbox.layers.seccomp import (
 from pye2_node.sandbox.layers.syscalls import ARCHITECTURES
 
 PID = 4321
-CHANNEL = 3
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
     "aarch64": Path("/usr/include/asm-generic/unistd.h"),
@@ -29,7 +28,7 @@ architectures = pytest.mark.parametrize("machine", ARCHITECTURES)
 
 
 def verdict_on(machine, number, *arguments, architecture=None):
-    filter_ = instructions_of(WorkerFilter(ARCHITECTURES[machine], CHANNEL).program(PID))
+    filter_ = instructions_of(WorkerFilter(ARCHITECTURES[machine]).program(PID))
     return verdict_of(filter_, machine, number, *arguments, architecture=architecture)
 
 
@@ -82,13 +81,6 @@ def test_memory_is_never_made_executable(machine, name, start, size, protection)
 
 
 @architectures
-@pytest.mark.parametrize("name", ["sendto", "sendmsg", "recvfrom", "recvmsg"])
-@given(descriptor=st.integers(0, 2**32 - 1))
-def test_messages_go_over_the_channel_only(machine, name, descriptor):
-    assert named(machine, name, descriptor) == (ALLOW if descriptor == CHANNEL else DENY)
-
-
-@architectures
 @given(pid=st.integers(0, 2**32 - 1))
 def test_signals_go_to_the_worker_itself_only(machine, pid):
     assert named(machine, "tgkill", pid, 1, 9) == (ALLOW if pid == PID else DENY)
@@ -126,7 +118,7 @@ def test_the_numbers_are_those_of_the_kernels_headers(machine):
 
 
 def test_an_instruction_has_the_size_that_the_kernel_expects():
-    program = WorkerFilter(ARCHITECTURES["x86_64"], CHANNEL).program(PID)
+    program = WorkerFilter(ARCHITECTURES["x86_64"]).program(PID)
 
     assert len(program) % ctypes.sizeof(ctypes.c_uint64) == 0
     assert len(program) // 8 < 4096

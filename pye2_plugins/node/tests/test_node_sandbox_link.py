@@ -1,12 +1,13 @@
 """The worker's end of its channel: what the node sends is read whole, whatever else it sends."""
 
 import contextlib
-import socket
+import os
 import threading
 
 import pytest
 
 from pye2_node.sandbox import frames, node_link
+from pye2_node.sandbox.channel_ends import open_channel
 from pye2_node.sandbox.node_link import LinkBroken, NodeLink
 
 LARGE = "x" * (3 * 1024 * 1024)
@@ -14,22 +15,32 @@ LARGE = "x" * (3 * 1024 * 1024)
 
 @contextlib.contextmanager
 def a_link():
-    """A worker's link, and the node's end of it."""
-    ours, theirs = socket.socketpair()
-    with theirs, contextlib.closing(NodeLink(ours)) as link:
-        yield link, theirs
+    """A worker's link, and the node's end of it, which blocks here."""
+    theirs, ours = open_channel()
+    for each in (theirs.reading, theirs.writing):
+        os.set_blocking(each, True)
+    with contextlib.closing(theirs), contextlib.closing(ours):
+        yield NodeLink(ours), theirs
+
+
+def send(theirs, data):
+    while data:
+        data = data[os.write(theirs.writing, data) :]
 
 
 def read_frame(theirs):
     def read(size):
-        return theirs.recv(size, socket.MSG_WAITALL)
+        data = b""
+        while len(data) < size:
+            data += os.read(theirs.reading, size - len(data))
+        return data
 
     return frames.decode(read(frames.body_size(read(frames.HEADER.size))))
 
 
 def test_requests_that_arrive_together_are_read_one_by_one():
     with a_link() as (link, theirs):
-        theirs.sendall(frames.encode({"do": "a"}) + frames.encode({"do": "b"}))
+        send(theirs, frames.encode({"do": "a"}) + frames.encode({"do": "b"}))
 
         first = link.next_request()
 
@@ -42,14 +53,14 @@ def test_requests_that_arrive_together_are_read_one_by_one():
 def test_requests_that_arrive_in_pieces_are_read_whole(cut, monkeypatch):
     monkeypatch.setattr(node_link, "_AT_ONCE", cut)
     with a_link() as (link, theirs):
-        theirs.sendall(frames.encode({"do": "call"}) + frames.encode({"do": "b"}))
+        send(theirs, frames.encode({"do": "call"}) + frames.encode({"do": "b"}))
 
         assert (link.next_request(), link.next_request()) == ({"do": "call"}, {"do": "b"})
 
 
 def test_large_frames_go_both_ways_whole():
     with a_link() as (link, theirs):
-        sender = threading.Thread(target=theirs.sendall, args=[frames.encode({"do": LARGE})])
+        sender = threading.Thread(target=send, args=[theirs, frames.encode({"do": LARGE})])
         sender.start()
         request = link.next_request()
         sender.join()
@@ -83,7 +94,7 @@ def test_frames_in_several_pieces_arrive_whole_whoever_else_sends():
 
 def test_a_request_that_comes_before_an_answer_is_kept_for_later():
     with a_link() as (link, theirs):
-        theirs.sendall(frames.encode({"do": "stop"}) + frames.encode({"do": "answer", "text": "x"}))
+        send(theirs, frames.encode({"do": "stop"}) + frames.encode({"do": "answer", "text": "x"}))
 
         answer = link.ask(frames.encode({"did": "load", "name": "x"}))
 
@@ -95,23 +106,23 @@ def test_a_request_that_comes_before_an_answer_is_kept_for_later():
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\0\0\0\x09{", b"\0\0\0\x02[]", b"\xff" * 4])
 def test_a_node_that_ends_or_sends_nonsense_is_a_broken_link(sent):
     with a_link() as (link, theirs):
-        theirs.sendall(sent)
+        send(theirs, sent)
         theirs.close()
 
         with pytest.raises(LinkBroken):
             link.next_request()
 
 
-def test_a_closed_link_writes_to_no_other_file_that_got_its_number():
-    ours, theirs = socket.socketpair()
-    number = ours.fileno()
+def test_a_link_whose_channel_was_closed_writes_to_no_other_file_that_got_its_number():
+    theirs, ours = open_channel()
+    number = ours.writing
     link = NodeLink(ours)
-    link.close()
-    others = socket.socketpair()
+    ours.close()
+    others = open_channel()
 
     with pytest.raises(LinkBroken):
         link.tell("log", text="x")
 
-    assert number in (each.fileno() for each in others)
+    assert number in {each for end in others for each in (end.reading, end.writing)}
     for each in (*others, theirs):
         each.close()

@@ -195,9 +195,9 @@ return held"""
 
     held = in_pool(scenario, UNCONFINED)
 
-    assert set(held) == {"0", "1", "2", "3"}
+    assert set(held) == {"0", "1", "2", "3", "4"}
     assert {held[number][1] for number in "012"} == {os.stat(os.devnull).st_rdev}  # noqa: PTH116 - the device
-    assert stat.S_ISSOCK(held["3"][0])
+    assert all(stat.S_ISFIFO(held[number][0]) for number in "34")
 
 
 def test_a_worker_has_almost_no_environment():

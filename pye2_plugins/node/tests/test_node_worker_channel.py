@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-import socket
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pye2_node.sandbox import frames
+from pye2_node.sandbox.channel_ends import open_channel
 from pye2_node.sandbox.worker_channel import ChannelClosed, WorkerChannel
 
 LARGE = b"x" * (3 * 1024 * 1024)
@@ -16,10 +17,10 @@ LARGE = b"x" * (3 * 1024 * 1024)
 
 @contextlib.asynccontextmanager
 async def a_channel():
-    """The channel of a node, and the worker's end of it, for the loop's own methods."""
-    ours, theirs = socket.socketpair()
-    ours.settimeout(0)
-    theirs.settimeout(0)
+    """The channel of a node, and the worker's end of it, which does not block here."""
+    ours, theirs = open_channel()
+    for each in (theirs.reading, theirs.writing):
+        os.set_blocking(each, False)
     channel = WorkerChannel(ours)
     try:
         yield channel, theirs
@@ -29,13 +30,21 @@ async def a_channel():
 
 
 async def send(theirs, data):
-    await asyncio.get_running_loop().sock_sendall(theirs, data)
+    unsent = memoryview(data)
+    while unsent:
+        try:
+            unsent = unsent[os.write(theirs.writing, unsent) :]
+        except BlockingIOError:
+            await asyncio.sleep(0)
 
 
 async def receive(theirs, size):
     data = bytearray()
     while len(data) < size:
-        data += await asyncio.get_running_loop().sock_recv(theirs, size - len(data))
+        try:
+            data += os.read(theirs.reading, size - len(data))
+        except BlockingIOError:
+            await asyncio.sleep(0)
     return bytes(data)
 
 
@@ -67,10 +76,10 @@ def test_frames_come_whole_and_in_order_however_they_were_cut(bodies, cuts):
 
 async def send_in_pieces(theirs, data, cuts):
     for size in cuts:
-        theirs.send(data[:size])
+        os.write(theirs.writing, data[:size])
         data = data[size:]
         await turns()
-    theirs.send(data)
+    os.write(theirs.writing, data)
 
 
 def test_a_frame_larger_than_what_is_read_at_once_comes_whole_and_so_does_the_next():
@@ -87,7 +96,7 @@ def test_a_frame_larger_than_what_is_read_at_once_comes_whole_and_so_does_the_ne
 def test_what_was_sent_before_the_end_is_still_read():
     async def run():
         async with a_channel() as (channel, theirs):
-            theirs.send(packed(b"last") + packed(b"cut off")[:-1])
+            os.write(theirs.writing, packed(b"last") + packed(b"cut off")[:-1])
             theirs.close()
             received = await channel.next_body()
             with pytest.raises(ChannelClosed):
@@ -112,7 +121,7 @@ def test_the_end_is_told_to_who_waits_inside_of_a_large_frame():
 def test_a_header_of_too_large_a_frame_is_refused_before_its_body_comes():
     async def run():
         async with a_channel() as (channel, theirs):
-            theirs.send(frames.HEADER.pack(frames.MAX_FRAME + 1))
+            os.write(theirs.writing, frames.HEADER.pack(frames.MAX_FRAME + 1))
             with pytest.raises(frames.FrameTooLarge):
                 await channel.next_body()
 
@@ -122,7 +131,7 @@ def test_a_header_of_too_large_a_frame_is_refused_before_its_body_comes():
 def test_nothing_is_read_while_nobody_asks():
     async def run():
         async with a_channel() as (channel, theirs):
-            theirs.send(packed(b"first"))
+            os.write(theirs.writing, packed(b"first"))
             await channel.next_body()
             flood = asyncio.create_task(send(theirs, packed(LARGE)))
             await turns(50)
@@ -140,11 +149,11 @@ def test_the_loop_rests_while_something_has_come_that_nobody_asks_for():
         async with a_channel() as (channel, theirs):
             waiting = asyncio.create_task(channel.next_body())
             await turns()
-            theirs.send(packed(b"first") + packed(b"second"))
+            os.write(theirs.writing, packed(b"first") + packed(b"second"))
             await waiting
-            theirs.send(packed(b"third"))
+            os.write(theirs.writing, packed(b"third"))
             await turns()
-            return loop.remove_reader(channel._channel)
+            return loop.remove_reader(channel._channel.reading)
 
     assert asyncio.run(run()) is False
 
@@ -156,7 +165,7 @@ def test_a_task_that_waits_can_be_cancelled_and_another_wait_then():
             await turns()
             waiting.cancel()
             await asyncio.wait({waiting})
-            theirs.send(packed(b"later"))
+            os.write(theirs.writing, packed(b"later"))
             return waiting.cancelled(), await channel.next_body()
 
     assert asyncio.run(run()) == (True, b"later")
@@ -190,7 +199,7 @@ def test_what_fits_is_sent_at_once():
     async def run():
         async with a_channel() as (channel, theirs):
             channel.write(packed(b"answer"))
-            return channel.all_sent, theirs.recv(100)
+            return channel.all_sent, os.read(theirs.reading, 100)
 
     assert asyncio.run(run()) == (None, packed(b"answer"))
 

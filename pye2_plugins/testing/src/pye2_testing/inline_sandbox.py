@@ -17,13 +17,14 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.sandbox.forks import Ended, Forked
 from pye2core.messages import SandboxReport
 
 if TYPE_CHECKING:
+    from pye2_node.sandbox.channel_ends import ChannelEnd
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
 
 _log = logging.getLogger(__name__)
@@ -44,15 +45,18 @@ class InlineWorker(Forked):
     Attributes:
         channel: its end of the channel to the node.
         lifeline: what keeps ``pidfd`` from being readable; written to when it is left.
+        using_channel: held while the channel is closed, or taken from the thread.
     """
 
-    channel: socket.socket
+    channel: ChannelEnd
     lifeline: socket.socket
+    using_channel: threading.Lock = field(factory=threading.Lock)
 
     def kill(self) -> None:
         """Leave it alone: it can say nothing more, and ends when it next listens."""
-        with contextlib.suppress(OSError):  # it may have ended
-            self.channel.shutdown(socket.SHUT_RDWR)
+        with self.using_channel:
+            if self.channel.writing >= 0:  # it has not ended
+                _lead_nowhere(self.channel)
         if not self.ended.done():
             self.ended.set_result(Ended(None, signal.SIGKILL))
         self.say_that_it_is_gone()
@@ -84,15 +88,17 @@ class InlineThreads:
         """Nothing stands around them."""
         return SandboxReport(missing={"process": "inline, for tests only"}, unsafe=True)
 
-    async def fork(self, channel: socket.socket) -> Forked:
+    async def fork(self, channel: ChannelEnd) -> Forked:
         """Start a thread that holds ``channel``."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Ended] = loop.create_future()
         watched, lifeline = socket.socketpair()
-        worker = InlineWorker(os.getpid(), watched.detach(), ended, channel.dup(), lifeline)
+        worker = InlineWorker(os.getpid(), watched.detach(), ended, channel.duplicate(), lifeline)
 
         def serve() -> None:
             code = _serve(worker.channel, self._limits)
+            with worker.using_channel:
+                worker.channel.close()
             worker.say_that_it_is_gone()
             # Here, as the loop may end before it would: a warning in somebody's test is an error.
             worker.lifeline.close()
@@ -113,15 +119,22 @@ def _conclude(worker: InlineWorker, code: int) -> None:
         worker.ended.set_result(Ended(code, None))
 
 
-def _serve(channel: socket.socket, limits: WorkerLimits) -> int:
+def _lead_nowhere(channel: ChannelEnd) -> None:
+    """Have the node see the end of it, and the thread that uses it see no more of the node."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (channel.reading, channel.writing):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _serve(channel: ChannelEnd, limits: WorkerLimits) -> int:
     """Serve one instance in this thread; the exit code that a process would have."""
     # It brings numpy, which whoever runs no custom code does not need.
     from pye2_node.sandbox.node_link import LinkBroken, NodeLink
     from pye2_node.sandbox.worker import EXIT_DONE, EXIT_LINK_BROKEN, Worker
 
-    with contextlib.closing(NodeLink(channel)) as link:
-        try:
-            Worker(link, limits).serve()
-        except LinkBroken:
-            return EXIT_LINK_BROKEN
+    try:
+        Worker(NodeLink(channel), limits).serve()
+    except LinkBroken:
+        return EXIT_LINK_BROKEN
     return EXIT_DONE

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from pye2_node.sandbox.layers.openings import Openings
     from pye2_node.sandbox.layers.seccomp import WorkerFilter
 
-CHANNEL_FD: Final = 3
-"""The one descriptor that a worker has besides ``/dev/null``: its channel to the node."""
+WRITING_FD: Final = 3
+READING_FD: Final = 4
+"""The descriptors that a worker has besides ``/dev/null``: its end of the channel to the node."""
 
 _NICENESS: Final = 5
 """How much later than the node a worker gets the processor when both want it."""

@@ -14,8 +14,8 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
 
+    from pye2_node.sandbox.channel_ends import ChannelEnd
     from pye2core.messages import SandboxReport
 
 
@@ -64,7 +64,7 @@ class Forks(Protocol):
     def report(self) -> SandboxReport | None:
         """What stands around the workers; None while that is not known."""
 
-    async def fork(self, channel: socket.socket) -> Forked:
+    async def fork(self, channel: ChannelEnd) -> Forked:
         """Start a worker that holds ``channel``.
 
         Raises:

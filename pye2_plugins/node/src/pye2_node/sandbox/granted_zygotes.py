@@ -16,9 +16,9 @@ from attrs import define, field, frozen
 from pye2core.errors import NodeError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
+    from pye2_node.sandbox.channel_ends import ChannelEnd
     from pye2_node.sandbox.forks import Forked, Forks
     from pye2core.code.grants import Grants
 
@@ -70,7 +70,7 @@ class GrantedZygotes:
         """The sets of grants that are in use."""
         return frozenset(self._in_use)
 
-    async def fork(self, grants: Grants, share: Share, channel: socket.socket) -> Forked:
+    async def fork(self, grants: Grants, share: Share, channel: ChannelEnd) -> Forked:
         """Start a worker with these grants that holds ``channel``.
 
         Raises:

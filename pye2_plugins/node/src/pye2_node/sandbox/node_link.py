@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pye2_node.sandbox import frames
 
 if TYPE_CHECKING:
-    import socket
+    from pye2_node.sandbox.channel_ends import ChannelEnd
 
 
 _AT_ONCE: Final = 448
@@ -27,29 +27,19 @@ class LinkBroken(Exception):
 
 
 class NodeLink:
-    """Frames to and from the node.
+    """Frames to and from the node."""
 
-    The channel is read and written as a file, by calls that the kernel's filter allows whatever
-    their arguments, and so without running its program.
-    """
-
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: ChannelEnd) -> None:
         self._channel = channel
-        self._descriptor = channel.fileno()
         self._unread = b""
         self._sending = threading.Lock()
         self._asking = threading.Lock()
         self._put_off: deque[dict[str, Any]] = deque()
 
-    def close(self) -> None:
-        """Give the channel back."""
-        self._descriptor = -1  # another file may get its number
-        self._channel.close()
-
     def has_request(self) -> bool:
         """Whether the node has sent something that was not read yet."""
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
+        poll.register(self._channel.reading, select.POLLIN)
         return bool(self._unread or poll.poll(0))
 
     def next_request(self) -> dict[str, Any] | None:
@@ -92,9 +82,9 @@ class NodeLink:
         with self._sending:
             try:
                 for each in packed:
-                    sent = os.write(self._descriptor, each)
+                    sent = os.write(self._channel.writing, each)
                     while sent < len(each):
-                        sent += os.write(self._descriptor, memoryview(each)[sent:])
+                        sent += os.write(self._channel.writing, memoryview(each)[sent:])
             except OSError as error:
                 raise LinkBroken(str(error)) from None
 
@@ -106,7 +96,7 @@ class NodeLink:
 
     def _next_body(self) -> bytes | bytearray:
         start = frames.HEADER.size
-        data = self._unread or os.read(self._descriptor, _AT_ONCE)
+        data = self._unread or os.read(self._channel.reading, _AT_ONCE)
         if len(data) < start:
             data = bytes(self._read_after(data, start))
         end = start + frames.body_size(data)
@@ -121,7 +111,7 @@ class NodeLink:
         data[: len(begun)] = begun
         room = memoryview(data)[len(begun) :]
         while room:
-            taken = os.readv(self._descriptor, [room])
+            taken = os.readv(self._channel.reading, [room])
             if taken == 0:
                 raise LinkBroken("the node closed the channel")
             room = room[taken:]

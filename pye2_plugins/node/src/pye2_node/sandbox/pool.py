@@ -10,13 +10,13 @@ import contextlib
 import logging
 import os
 import select
-import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from pye2_node.sandbox.channel_ends import ChannelEnd, open_channel
 from pye2_node.sandbox.granted_zygotes import GrantedZygotes, Share
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
@@ -44,7 +44,7 @@ class _Forked:
     """A worker that nobody has been given yet, and the node's end of its channel."""
 
     forked: Forked
-    channel: socket.socket
+    channel: ChannelEnd
 
     @property
     def is_alive(self) -> bool:
@@ -182,12 +182,11 @@ class SandboxPool:
 
     # --- forking ----------------------------------------------------------------------------------
 
-    async def _fork_fresh(self, fork: Callable[[socket.socket], Awaitable[Forked]]) -> _Forked:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0)
+    async def _fork_fresh(self, fork: Callable[[ChannelEnd], Awaitable[Forked]]) -> _Forked:
+        ours, theirs = open_channel()
         with contextlib.ExitStack() as unless_forked:
             unless_forked.callback(ours.close)
-            with theirs:
+            with contextlib.closing(theirs):
                 forked = await fork(theirs)
             unless_forked.pop_all()
         return _Forked(forked, ours)

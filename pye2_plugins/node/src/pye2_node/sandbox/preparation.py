@@ -10,7 +10,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from pye2_node.sandbox.confinement import CHANNEL_FD, Confinement, confine_worker
+from pye2_node.sandbox.confinement import Confinement, confine_worker
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.namespaces import enter_namespaces
 from pye2_node.sandbox.layers.numbers import no_process_of_others
@@ -80,11 +80,11 @@ def _enter_namespaces(openings: Openings | None) -> None:
 def _filter(openings: Openings | None) -> WorkerFilter:
     architecture = this_architecture()
     if openings is None:
-        return WorkerFilter(architecture, CHANNEL_FD)
+        return WorkerFilter(architecture)
     from pye2_node.sandbox.layers.granted_calls import calls_for
 
     granted = calls_for(openings, os.uname().machine)
-    return WorkerFilter(architecture, CHANNEL_FD, granted)
+    return WorkerFilter(architecture, granted)
 
 
 def _forbidden(openings: Openings | None) -> Mapping[Layer, Callable[[], None]]:

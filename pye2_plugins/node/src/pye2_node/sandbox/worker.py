@@ -33,9 +33,9 @@ from pye2_node.sandbox.values import NotSerializable, to_json
 from pye2core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
+    from pye2_node.sandbox.channel_ends import ChannelEnd
     from pye2_node.sandbox.functions import Language
     from pye2_node.sandbox.layers.rlimits import WorkerLimits
     from pye2core.abc import InSandbox
@@ -47,7 +47,7 @@ EXIT_CRASHED: Final = 71
 _LONGEST_REPORT: Final = 8192
 
 
-def run_worker(channel: socket.socket, limits: WorkerLimits, language: Language = CHECKED) -> int:
+def run_worker(channel: ChannelEnd, limits: WorkerLimits, language: Language = CHECKED) -> int:
     """Serve the node until it wants this worker to end; returns the exit code.
 
     Call it in a freshly forked and confined process.

@@ -11,15 +11,17 @@ can wait until the worker has read the answer.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.sandbox import frames
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Generator
     from contextvars import Context
+
+    from pye2_node.sandbox.channel_ends import ChannelEnd
 
 _AT_ONCE: Final = 64 * 1024
 """Bytes that are read at once."""
@@ -36,11 +38,11 @@ class WorkerChannel:
         all_sent: done when nothing waits here for the worker to read it; None if nothing does.
     """
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: ChannelEnd) -> None:
         """Take over the node's end of a channel, which does not block."""
         self._loop = asyncio.get_running_loop()
         self._channel = channel
-        self._arrival = Arrival(channel, self._loop)
+        self._arrival = Arrival(channel.reading, self._loop)
         self._read = b""
         self._taken = 0
         self._unsent: deque[memoryview] = deque()
@@ -75,7 +77,7 @@ class WorkerChannel:
                 self._unsent.append(memoryview(each)[sent:])
         if self._unsent and self.all_sent is None:
             self.all_sent = self._loop.create_future()
-            self._loop.add_writer(self._channel, self._send_rest)
+            self._loop.add_writer(self._channel.writing, self._send_rest)
 
     def close(self) -> None:
         """Give the channel back; what was not sent yet is not sent any more."""
@@ -83,7 +85,7 @@ class WorkerChannel:
         self._forget_unsent()
         self._channel.close()
 
-    # --- from and to the socket -------------------------------------------------------------------
+    # --- from and to the pipes --------------------------------------------------------------------
 
     async def _continue(self, begun: bytes, missing: int) -> bytearray:
         """A body that has begun, with the rest of it; it is kept only once.
@@ -103,7 +105,7 @@ class WorkerChannel:
     def _receive(self) -> bytes:
         """What has arrived; nothing if nothing has, after all."""
         try:
-            data = self._channel.recv(_AT_ONCE)
+            data = os.read(self._channel.reading, _AT_ONCE)
         except BlockingIOError:
             return b""
         except OSError as error:
@@ -115,7 +117,7 @@ class WorkerChannel:
     def _receive_into(self, room: memoryview) -> int:
         """As :meth:`_receive`, where it is to lie; how many bytes it is."""
         try:
-            taken = self._channel.recv_into(room)
+            taken = os.readv(self._channel.reading, [room])
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -127,7 +129,7 @@ class WorkerChannel:
     def _send(self, data: bytes | memoryview) -> int:
         """How much could be sent: all, too, where nobody is there any more to read it."""
         try:
-            return self._channel.send(data)
+            return os.write(self._channel.writing, data)
         except BlockingIOError:
             return 0
         except OSError:  # who waits for frames learns of it
@@ -145,21 +147,21 @@ class WorkerChannel:
     def _forget_unsent(self) -> None:
         self._unsent.clear()
         if self.all_sent is not None:
-            self._loop.remove_writer(self._channel)
+            self._loop.remove_writer(self._channel.writing)
             self.all_sent.set_result(None)
             self.all_sent = None
 
 
 class Arrival:
-    """Awaited by one task: goes on when something can be read from a socket.
+    """Awaited by one task: goes on when something can be read from a descriptor.
 
     It is what asyncio calls future-like (see ``asyncio.isfuture``). A future would have its task go
     on in the loop's next turn, after another look at all descriptors; this does so in the same one.
     """
 
-    def __init__(self, channel: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
-        """Make it; the socket is looked at from the first wait on."""
-        self._channel = channel
+    def __init__(self, descriptor: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Make it; the descriptor is looked at from the first wait on."""
+        self._descriptor = descriptor
         self._loop = loop
         self._is_watched = False
         self._is_cancelled = False
@@ -170,15 +172,15 @@ class Arrival:
     def __await__(self) -> Generator[Arrival, None, None]:
         """Wait."""
         if not self._is_watched:
-            self._loop.add_reader(self._channel, self._come)
+            self._loop.add_reader(self._descriptor, self._come)
             self._is_watched = True
         self._asyncio_future_blocking = True
         yield self
 
     def ignore(self) -> None:
-        """Do not look at the socket until somebody waits again."""
+        """Do not look at the descriptor until somebody waits again."""
         if self._is_watched:
-            self._loop.remove_reader(self._channel)
+            self._loop.remove_reader(self._descriptor)
             self._is_watched = False
 
     def _come(self) -> None:

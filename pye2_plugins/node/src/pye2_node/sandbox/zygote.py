@@ -11,7 +11,7 @@ from the node                          from here
                                        and locked, or ``{"failed": why}``, or
                                        ``{"lacks": why}`` where something was granted that
                                        is not there
-``{"fork": n}`` + a worker's channel   ``{"forked": n, "pid": …}`` + its pidfd, or
+``{"fork": n}`` + a channel's end      ``{"forked": n, "pid": …}`` + its pidfd, or
                                        ``{"refused": n, "why": …}``
 (nothing)                              ``{"exited": pid, "code": …, "signal": …}``, one of the two
                                        null, when a worker has ended
@@ -35,8 +35,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_node.memory import give_back, let_go_of_code
+from pye2_node.sandbox.channel_ends import ChannelEnd
 from pye2_node.sandbox.confinement import (
-    CHANNEL_FD,
+    READING_FD,
+    WRITING_FD,
     adopt_orphans,
     confine_worker,
     die_with_parent,
@@ -48,6 +50,8 @@ from pye2_node.sandbox.preparation import prepare_confinement
 from pye2core.code.rules import GIVEN_MODULES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pye2_node.sandbox.confinement import Confinement
     from pye2_node.sandbox.functions import Language
     from pye2_node.sandbox.layers.openings import Openings
@@ -55,6 +59,9 @@ if TYPE_CHECKING:
 
 LONGEST_PACKET: Final = 16 * 1024
 EXIT_UNCONFINED: Final = 72
+
+_PLACES: Final = (WRITING_FD, READING_FD)
+"""Where a worker finds what comes with ``fork``, in that order."""
 
 _LOADED_LATE: Final = (
     "_strptime",
@@ -185,13 +192,21 @@ class Zygote:
             missing: which layers do not hold here, and why.
             not_loaded: which modules could not be loaded, and why.
         """
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        signal.signal(signal.SIGTERM, self._hear_no_more)
         self._tell({"ready": True, "missing": missing, "not_loaded": not_loaded})
         try:
             while self._serve_once():
                 pass
         finally:
             self._kill_all()
+
+    def _hear_no_more(self, *_: object) -> None:
+        """End as if the node had closed the socket, which it may do in the same moment.
+
+        An exception could come while the workers are being killed, and leave what they started.
+        """
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RD)
 
     def _serve_once(self) -> bool:
         for descriptor, _ in self._poll.poll():
@@ -202,22 +217,22 @@ class Zygote:
         return True
 
     def _answer(self) -> bool:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, LONGEST_PACKET, 1)
+        packet, channel, _, _ = socket.recv_fds(self._control, LONGEST_PACKET, len(_PLACES))
         if not packet:
             return False
         number = json.loads(packet)["fork"]
-        if not descriptors:
-            self._tell({"refused": number, "why": "too many open files in the zygote"})
-            return True
         try:
-            self._fork(number, descriptors[0])
+            self._fork(number, channel)
         except OSError as error:
             self._tell({"refused": number, "why": str(error)})
         finally:
-            os.close(descriptors[0])
+            for each in channel:
+                os.close(each)
         return True
 
-    def _fork(self, number: int, channel: int) -> None:
+    def _fork(self, number: int, channel: Sequence[int]) -> None:
+        if len(channel) < len(_PLACES):
+            raise OSError("too many open files in the zygote")
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -233,18 +248,20 @@ class Zygote:
         packet = json.dumps({"forked": number, "pid": pid}).encode()
         socket.send_fds(self._control, [packet], [pidfd])
 
-    def _become_worker(self, channel: int, zygote: int) -> None:
+    def _become_worker(self, channel: Sequence[int], zygote: int) -> None:
         """The child's life; it never returns to the zygote's code."""
         code = EXIT_UNCONFINED
         try:
             self._control.detach()
-            if channel != CHANNEL_FD:
-                os.dup2(channel, CHANNEL_FD, inheritable=False)
-            os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
-            node = socket.socket(fileno=CHANNEL_FD)
+            # In this order none is lost: the kernel gave them the lowest numbers, rising.
+            for descriptor, place in zip(channel, _PLACES, strict=True):
+                os.dup2(descriptor, place)
+                os.set_inheritable(place, False)  # noqa: FBT003 - the standard library's
+            os.closerange(READING_FD + 1, os.sysconf("SC_OPEN_MAX"))
             confine_worker(self._confinement, zygote)
             from pye2_node.sandbox.worker import run_worker
 
+            node = ChannelEnd(READING_FD, WRITING_FD)
             code = run_worker(node, self._confinement.limits, self._language())
         finally:
             os._exit(code)
@@ -287,7 +304,6 @@ class Zygote:
                     os.waitpid(pid, 0)
 
     def _kill_all(self) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for pid in self._workers.values():
             _kill_group(pid)
         for pid in self._workers.values():

@@ -21,6 +21,7 @@ from pye2core.errors import NodeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pye2_node.sandbox.channel_ends import ChannelEnd
     from pye2_node.sandbox.limits import SandboxLimits
     from pye2core.code.grants import Grants
 
@@ -102,7 +103,7 @@ class ZygoteLink:
         """The zygote's process id."""
         return self._process.pid
 
-    async def fork(self, channel: socket.socket) -> Forked:
+    async def fork(self, channel: ChannelEnd) -> Forked:
         """Fork a worker that holds ``channel``.
 
         Raises:
@@ -115,7 +116,7 @@ class ZygoteLink:
         self._forking[number] = answer
         packet = json.dumps({"fork": number}).encode()
         try:
-            socket.send_fds(self._control, [packet], [channel.fileno()])
+            socket.send_fds(self._control, [packet], [channel.writing, channel.reading])
         except OSError as error:
             del self._forking[number]
             self.kill()

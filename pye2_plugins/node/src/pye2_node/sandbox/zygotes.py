@@ -16,10 +16,10 @@ from pye2core.messages import SandboxReport
 
 if TYPE_CHECKING:
     import logging
-    import socket
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from pye2_node.sandbox.channel_ends import ChannelEnd
     from pye2_node.sandbox.forks import Forked
     from pye2_node.sandbox.limits import SandboxLimits
     from pye2core.code.grants import Grants
@@ -61,7 +61,7 @@ class Zygotes:
         """
         await self._ready()
 
-    async def fork(self, channel: socket.socket) -> Forked:
+    async def fork(self, channel: ChannelEnd) -> Forked:
         """Have the zygote fork; once more with a new one if it has just died.
 
         Raises:
@@ -86,7 +86,7 @@ class Zygotes:
             if not starting.cancelled() and starting.exception() is None:
                 await starting.result().stop()
 
-    async def _fork_once(self, channel: socket.socket) -> Forked:
+    async def _fork_once(self, channel: ChannelEnd) -> Forked:
         zygote = await self._ready()
         holding = self._limits.layers - zygote.missing.keys()
         if not self._limits.unsafe:

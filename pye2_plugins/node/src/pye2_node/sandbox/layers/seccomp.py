@@ -1,4 +1,4 @@
-"""The layer ``seccomp``: a worker computes, and talks on the one channel that it has.
+"""The layer ``seccomp``: a worker computes, and reads and writes what was opened for it.
 
 A program for the kernel's packet filter (``linux/bpf_common.h``, ``linux/seccomp.h``) that looks at
 every call before it is made. What is not allowed fails with ``EPERM``, so that Python raises
@@ -39,11 +39,8 @@ _PROT_EXEC: Final = 4
 _PR_SET_NAME: Final = 15
 _FILTER: Final = 2
 
-_ON_THE_CHANNEL_ONLY: Final = ("recvfrom", "recvmsg", "sendmsg", "sendto")
 _WITHOUT_NEW_CODE: Final = ("mmap", "mprotect")
-_WITH_RULES: Final = frozenset(
-    {"clone", "clone3", "prctl", "tgkill", *_ON_THE_CHANNEL_ONLY, *_WITHOUT_NEW_CODE}
-)
+_WITH_RULES: Final = frozenset({"clone", "clone3", "prctl", "tgkill", *_WITHOUT_NEW_CODE})
 
 
 class Instruction(NamedTuple):
@@ -67,16 +64,13 @@ class WorkerFilter:
 
     Args:
         architecture: of this process.
-        channel: the descriptor of a worker's channel.
         granted: allows what was granted to these workers, before anything else is looked at.
     """
 
-    def __init__(
-        self, architecture: Architecture, channel: int, granted: Sequence[Instruction] = ()
-    ) -> None:
+    def __init__(self, architecture: Architecture, granted: Sequence[Instruction] = ()) -> None:
         self._tgkill = architecture.numbers["tgkill"]
         self._head = _packed([*_head(architecture), *granted])
-        self._tail = _packed(_tail(architecture, channel))
+        self._tail = _packed(_tail(architecture))
 
     def program(self, pid: int) -> bytes:
         """The filter, as the kernel takes it, for the process ``pid``."""
@@ -114,15 +108,13 @@ def _head(architecture: Architecture) -> Iterable[Instruction]:
         yield Instruction(RETURN, 0, 0, DENY)
 
 
-def _tail(architecture: Architecture, channel: int) -> Iterable[Instruction]:
+def _tail(architecture: Architecture) -> Iterable[Instruction]:
     """Allow the calls that need no look at their arguments, then those that do."""
     numbers = architecture.numbers
     for name in sorted(numbers.keys() - _WITH_RULES):
         yield from _returning(numbers[name], ALLOW)
     for name in _WITHOUT_NEW_CODE:
         yield from _without_bits(numbers[name], 2, _PROT_EXEC)
-    for name in _ON_THE_CHANNEL_ONLY:
-        yield from _only_with(numbers[name], 0, channel)
     yield from _only_with(numbers["prctl"], 0, _PR_SET_NAME)
     yield from _only_with_bits(numbers["clone"], 0, _CLONE_THREAD)
     # glibc then makes threads with clone, whose flags can be seen here.

@@ -45,11 +45,7 @@ _NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "pselect6": (270, 72),
     "read": (0, 63),
     "readv": (19, 65),
-    "recvfrom": (45, 207),
-    "recvmsg": (47, 212),
     "select": (23, None),
-    "sendmsg": (46, 211),
-    "sendto": (44, 206),
     "write": (1, 64),
     "writev": (20, 66),
     # time

@@ -1,0 +1,50 @@
+"""What a node and a worker talk over: two pipes, one for each direction.
+
+Sockets would do as well, but take longer, let a worker send descriptors along with its bytes, and
+need calls of the kernel that nothing else in a worker needs.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class ChannelEnd:
+    """One side's end; whoever has it closes it.
+
+    Attributes:
+        reading: the descriptor that the other side's bytes come from; -1 once closed.
+        writing: the one that bytes for the other side go into; -1 once closed.
+    """
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self.reading = reading
+        self.writing = writing
+
+    def close(self) -> None:
+        """Give both descriptors back; the second time nothing is left to do."""
+        descriptors = {self.reading, self.writing} - {-1}
+        self.reading = self.writing = -1  # other files may get their numbers
+        for each in descriptors:
+            os.close(each)
+
+    def duplicate(self) -> ChannelEnd:
+        """The same end once more, to be closed by itself."""
+        return ChannelEnd(os.dup(self.reading), os.dup(self.writing))
+
+
+def open_channel() -> tuple[ChannelEnd, ChannelEnd]:
+    """The node's end of a new channel, which does not block, and the worker's.
+
+    Raises:
+        OSError: this process has no room for more open files.
+    """
+    to_worker, from_node = os.pipe()[::-1]
+    try:
+        from_worker, to_node = os.pipe()
+    except OSError:
+        ChannelEnd(from_node, to_worker).close()
+        raise
+    for each in (from_worker, to_worker):
+        os.set_blocking(each, False)
+    return ChannelEnd(from_worker, to_worker), ChannelEnd(from_node, to_node)
