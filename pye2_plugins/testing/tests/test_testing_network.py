@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import os
 import queue
-import socket
 import sys
 import threading
 
 import pytest
 
 from pye2_node.sandbox import SandboxLimits
+from pye2_node.sandbox.channel_ends import open_channel
 from pye2_testing import MemoryNetwork, network
 from pye2_testing.inline_sandbox import InlineThreads
 from pye2core.errors import DeployFailed, NodeNotOnline
@@ -122,7 +122,7 @@ def test_its_nodes_are_known_by_name_and_address(memory_network: MemoryNetwork) 
 
 def test_code_that_ends_after_its_network_leaves_no_socket_behind() -> None:
     """A socket that nobody closed is an error of whatever test comes next."""
-    with socket_pair() as (ours, theirs):
+    with channel_ends() as (ours, theirs):
         loop = asyncio.new_event_loop()
         worker = loop.run_until_complete(InlineThreads(SandboxLimits().worker).fork(theirs))
         loop.close()
@@ -135,9 +135,9 @@ def test_code_that_ends_after_its_network_leaves_no_socket_behind() -> None:
 
 
 @contextlib.contextmanager
-def socket_pair():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
+def channel_ends():
+    ours, theirs = open_channel()
+    with contextlib.closing(ours), contextlib.closing(theirs):
         yield ours, theirs
 
 
