@@ -78,7 +78,9 @@ def test_a_call_ends_at_once_when_what_it_uses_is_taken_away(
 
     granted.owner("deny", granted.asker, "--module", "shlex")
 
-    assert isinstance(future.exception(PATIENCE), CallLost)
+    error = future.exception(PATIENCE)
+    assert isinstance(error, CallLost)
+    assert f"pye2 node allow {granted.asker} --module shlex" in str(error)
     assert not psutil.wait_procs(at_work, PATIENCE)[1]
     with pytest.raises(CallRefused, match="--module shlex"):
         granted.session.submit(endless_with_shlex).result(PATIENCE)
@@ -91,7 +93,10 @@ def test_all_calls_of_a_client_end_when_that_client_is_denied(granted: GrantsNet
 
     granted.owner("deny", granted.asker)
 
-    assert isinstance(futures[0].exception(PATIENCE), CallLost)
+    error = futures[0].exception(PATIENCE)
+    assert isinstance(error, CallLost)
+    assert "which is not allowed on" in str(error)
+    assert f"pye2 node allow {granted.asker} " in str(error)
     assert not psutil.wait_procs(at_work, PATIENCE)[1]
     assert granted.others_session.submit(abs, -1).result(PATIENCE) == 1
     for each in futures:

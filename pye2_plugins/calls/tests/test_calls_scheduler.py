@@ -23,6 +23,7 @@ from pye2core import Identity
 
 ATTIC = NodeFacts(Identity.generate().address, "attic", slots=2)
 CELLAR = NodeFacts(Identity.generate().address, "cellar", slots=2)
+WHY = "it ended"
 AT_ATTIC, AT_CELLAR = Place(ATTIC.address, ""), Place(CELLAR.address, "")
 
 
@@ -36,7 +37,7 @@ def network(*nodes: NodeFacts) -> Scheduler:
     scheduler = Scheduler(random.Random(0))
     scheduler.nodes_are(nodes, 0.0)
     for node in nodes:
-        scheduler.opened(Place(node.address, ""))
+        scheduler.opened(Place(node.address, ""), node.largest)
     return scheduler
 
 
@@ -297,8 +298,8 @@ def test_no_more_is_given_at_once_than_a_node_lets_wait_whatever_a_caller_says(s
 
 
 def test_a_node_is_given_no_more_bytes_than_it_takes() -> None:
-    scheduler = network(NodeFacts(ATTIC.address, "attic", slots=9, largest=100))
-    add(scheduler, *(call(number, size=40) for number in range(1, 9)))
+    scheduler = network(NodeFacts(ATTIC.address, "attic", slots=9, largest=10_000))
+    add(scheduler, *(call(number, size=4_000) for number in range(1, 9)))
 
     assert sent(scheduler.plan(0.0)) == {ATTIC.address: [1, 2]}
 
@@ -382,6 +383,107 @@ def test_a_generator_that_waits_for_its_reader_leaves_its_slot_to_others() -> No
     assert sent(scheduler.plan(2.0)) == {}
 
 
+# --- sizes ----------------------------------------------------------------------------------------
+
+SMALL_ATTIC = NodeFacts(ATTIC.address, "attic", slots=2, largest=10_000)
+SMALL_CELLAR = NodeFacts(CELLAR.address, "cellar", slots=2, largest=20_000)
+
+
+def test_a_call_goes_where_its_arguments_are_taken() -> None:
+    scheduler = network(SMALL_ATTIC, SMALL_CELLAR)
+    add(scheduler, call(1, size=15_000))
+
+    assert sent(scheduler.plan(0.0)) == {CELLAR.address: [1]}
+
+
+def test_a_call_that_is_too_large_for_all_nodes_does_not_wait_for_its_turn() -> None:
+    scheduler = network(SMALL_ATTIC, SMALL_CELLAR)
+    add(scheduler, *(call(number) for number in range(1, 9)))  # more than there are slots
+    large = call(9, size=20_000)
+    add(scheduler, large)
+
+    plan = scheduler.plan(0.0)
+
+    assert plan.too_large == [(large, SMALL_CELLAR)]
+    assert scheduler.get(9) is None
+
+
+def test_a_node_that_was_not_named_may_be_as_large_as_it_likes() -> None:
+    scheduler = network(SMALL_ATTIC, CELLAR)
+    large = call(1, size=15_000, demand=Demand(nodes=("attic",)))
+    add(scheduler, large)
+
+    assert scheduler.plan(0.0).too_large == [(large, SMALL_ATTIC)]
+
+
+def test_a_node_that_has_not_said_how_much_it_takes_may_take_anything() -> None:
+    scheduler = network(SMALL_ATTIC)
+    scheduler.nodes_are([SMALL_ATTIC, CELLAR], 0.0)
+    add(scheduler, call(1, size=15_000))
+
+    plan = scheduler.plan(0.0)
+
+    assert (plan.too_large, plan.open) == ([], [AT_CELLAR])
+
+
+def test_calls_that_wait_are_refused_as_soon_as_all_nodes_have_said_that_they_take_less() -> None:
+    scheduler = network(ATTIC)
+    running, small, large = call(1), call(3), call(2, size=15_000)
+    add(scheduler, running, call(4), large, small)
+    scheduler.plan(0.0)
+
+    scheduler.nodes_are([SMALL_ATTIC], 1.0)
+
+    assert [each for each, _ in scheduler.plan(1.0).too_large] == [large]
+    scheduler.ended(1, None)
+    assert sent(scheduler.plan(2.0)) == {ATTIC.address: [3]}
+
+
+def test_a_call_for_which_a_node_turns_out_to_be_too_small_goes_to_another() -> None:
+    scheduler = Scheduler(random.Random(0))
+    scheduler.nodes_are([ATTIC], 0.0)
+    add(scheduler, call(1, size=15_000, retries=0))
+    scheduler.plan(0.0)
+    scheduler.nodes_are([ATTIC, CELLAR], 1.0)
+
+    scheduler.opened(AT_ATTIC, SMALL_ATTIC.largest)
+    plan = scheduler.plan(1.0)
+
+    assert [each.id for each in plan.back] == [1]
+    assert (sent(plan), plan.open) == ({ATTIC.address: []}, [AT_CELLAR])
+
+
+def test_where_the_only_node_that_is_large_enough_cannot_run_it_a_call_is_refused_in_its_turn() -> (
+    None
+):
+    scheduler = network(SMALL_ATTIC)
+    scheduler.nodes_are([SMALL_ATTIC, CELLAR], 0.0)
+    scheduler.refused(AT_CELLAR, "not granted", 0.0)
+    large = call(1, size=15_000)
+    add(scheduler, large)
+
+    assert scheduler.plan(0.0).too_large == [(large, SMALL_ATTIC)]
+
+
+def test_a_call_that_waits_for_a_large_node_does_not_keep_others_from_small_ones() -> None:
+    scheduler = network(SMALL_ATTIC, SMALL_CELLAR)
+    add(scheduler, *(call(number, size=15_000) for number in (1, 2)))
+    scheduler.plan(0.0)
+
+    add(scheduler, call(3, size=15_000), call(4))
+
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: [4]}
+
+
+def test_a_call_that_is_cancelled_before_it_was_refused_is_told_nobody() -> None:
+    scheduler = network(SMALL_ATTIC)
+    add(scheduler, call(1, size=15_000))
+
+    scheduler.cancel(1)
+
+    assert not scheduler.plan(0.0)
+
+
 # --- losses ---------------------------------------------------------------------------------------
 
 
@@ -421,7 +523,7 @@ def test_nobody_is_given_up_for_what_could_not_be_heard() -> None:
     scheduler.nobody_is_heard(100.0)
 
     assert not scheduler.plan(100.0 + GRACE - 0.1)
-    assert [each.id for each, _ in scheduler.plan(100.0 + GRACE).lost] == [1]
+    assert [each.call.id for each in scheduler.plan(100.0 + GRACE).lost] == [1]
 
 
 def test_what_did_not_answer_while_nobody_could_be_heard_is_asked_again() -> None:
@@ -453,7 +555,7 @@ def test_a_call_that_waits_again_is_told_of() -> None:
     add(scheduler, call(1))
     scheduler.plan(0.0)
 
-    scheduler.closed(AT_ATTIC, 1.0)
+    scheduler.closed(AT_ATTIC, WHY, 1.0)
 
     assert [each.id for each in scheduler.plan(1.0).back] == [1]
 
@@ -466,7 +568,7 @@ def test_a_call_that_is_lost_more_often_than_it_may_be_fails() -> None:
 
     plan = scheduler.plan(1.0 + GRACE)
 
-    assert [(each.id, node) for each, node in plan.lost] == [(1, ATTIC.address)]
+    assert [(each.call.id, each.address) for each in plan.lost] == [(1, ATTIC.address)]
     assert len(scheduler) == 0
 
 
@@ -484,7 +586,7 @@ def ahead(**given: Any) -> Scheduler:
 def test_a_call_that_will_hardly_have_begun_is_lost_without_being_counted() -> None:
     scheduler = ahead(retries=1)
 
-    scheduler.closed(AT_ATTIC, 1.0)
+    scheduler.closed(AT_ATTIC, WHY, 1.0)
 
     losses = {each.id: each.losses for each in scheduler.give_up_all()}
     assert losses == {2: 1, 3: 1, 4: 0}
@@ -493,10 +595,10 @@ def test_a_call_that_will_hardly_have_begun_is_lost_without_being_counted() -> N
 def test_a_call_that_must_not_run_twice_is_not_tried_again_once_it_was_sent() -> None:
     scheduler = ahead(retries=0)
 
-    scheduler.closed(AT_ATTIC, 1.0)
+    scheduler.closed(AT_ATTIC, WHY, 1.0)
     plan = scheduler.plan(1.0)
 
-    assert [each.id for each, _ in plan.lost] == [2, 3, 4]
+    assert [each.call.id for each in plan.lost] == [2, 3, 4]
     assert not scheduler.give_up_all()
 
 
@@ -508,7 +610,7 @@ def test_a_call_that_was_not_sent_yet_is_not_lost(how: str) -> None:
     scheduler.plan(0.0)
 
     if how == "closed":
-        scheduler.closed(AT_ATTIC, 0.0)
+        scheduler.closed(AT_ATTIC, WHY, 0.0)
     else:
         scheduler.nodes_are([], 0.0)
     scheduler.plan(GRACE)
@@ -648,7 +750,7 @@ def test_a_call_that_was_withdrawn_is_not_tried_again(how: str) -> None:
     if how == "its node is lost":
         scheduler.nodes_are([], 1.0)
     elif how == "its door is closed":
-        scheduler.closed(AT_ATTIC, 1.0)
+        scheduler.closed(AT_ATTIC, WHY, 1.0)
     else:
         scheduler.process_died(1, 1.0)
 
@@ -695,8 +797,10 @@ class SchedulerMachine(RuleBasedStateMachine):
         plan = self.scheduler.plan(self.now)
         for place in plan.open:
             self.scheduler.opened(place)
-        for each, _ in [*plan.unplaceable, *plan.lost]:
+        for each, _ in [*plan.unplaceable, *plan.too_large]:
             self.end(each.id)
+        for lost in plan.lost:
+            self.end(lost.call.id)
         for place, calls in plan.send.items():
             self.held.update({each.id: place for each in calls})
 
@@ -721,7 +825,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @rule(place=st.sampled_from([AT_ATTIC, AT_CELLAR]))
     def a_place_ends(self, place: Place) -> None:
-        self.scheduler.closed(place, self.now)
+        self.scheduler.closed(place, WHY, self.now)
 
     @rule(place=st.sampled_from([AT_ATTIC, AT_CELLAR]))
     def a_place_refuses(self, place: Place) -> None:
