@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,6 @@ from attrs import frozen
 from pye2_calls.client.doors import CallsInstance
 from pye2_calls.messages import FIELD, FROM_CLIENT, Began, Call, Value, pack, unpack
 from pye2_calls.values import pack as pack_value
-from pye2core.client.callbacks import CallbackThread
 from pye2core.messages import INSTANCE_COMMAND, Heartbeat
 
 if TYPE_CHECKING:
@@ -71,11 +71,38 @@ class Pipeline:
         self.says(Began(slots=1, largest=LARGEST, timeout=60.0), run=run)
 
 
+class Callbacks:
+    """A thread for what is called back.
+
+    Args:
+        raised: takes what that raises.
+    """
+
+    def __init__(self, raised: list[Exception]) -> None:
+        self._raised = raised
+        self._thread = ThreadPoolExecutor(1)
+
+    def put(self, call: Callable[[], object]) -> None:
+        self._thread.submit(self._run, call)
+
+    def _run(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            self._raised.append(error)
+
+    def finish(self) -> None:
+        self._thread.shutdown(wait=False)
+
+    def join(self, _: float) -> None:
+        self._thread.shutdown(wait=True)
+
+
 class Network:
     """A session with one node, the attic, whose side is played by the test.
 
     Attributes:
-        reports: what the session's user was told of callbacks that raised.
+        raised: what callbacks have raised.
     """
 
     def __init__(self) -> None:
@@ -92,8 +119,8 @@ class Network:
             name_of=lambda _: "attic",
             wait_until=None,
         )
-        self.reports: list[str] = []
-        self._callbacks: list[CallbackThread] = []
+        self.raised: list[Exception] = []
+        self._callbacks: list[Callbacks] = []
         self.pipelines: list[Pipeline] = []
         self._looks = 0
         self._changed = threading.Condition()
@@ -108,8 +135,8 @@ class Network:
         told = SimpleNamespace(address=ATTIC, name="attic", status={}, free_memory=None)
         return {ATTIC: cast("Heartbeat", told)} if self.is_there else {}
 
-    def new_callback_thread(self, owner: str) -> CallbackThread:
-        made = CallbackThread(owner, self.reports.append, lambda: None)
+    def new_callback_thread(self, _: str) -> Callbacks:
+        made = Callbacks(self.raised)
         self._callbacks.append(made)
         return made
 

@@ -28,6 +28,7 @@ from pye2_calls.messages import (
 )
 from pye2core import CallingInstance, Calls
 from pye2core.messages import (
+    CLOSES_PIPELINE,
     GRANTS,
     INSTANCE_COMMAND,
     LIFE,
@@ -174,7 +175,7 @@ class Door:
         """
         name = f"calls_{os.urandom(6).hex()}"
         pipeline = self._session.create_pipeline(node=self.place.address, name=name)
-        settings: dict[str, Any] = {"CLOSES_PIPELINE": True, "EXEC_TIMEOUT": LONGEST_CALL}
+        settings: dict[str, Any] = {CLOSES_PIPELINE: True, "EXEC_TIMEOUT": LONGEST_CALL}
         if self._settings:
             settings[GRANTS] = self._settings
         instance = pipeline.create_plugin_instance(
