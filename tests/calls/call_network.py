@@ -176,6 +176,14 @@ def work_until_stopped() -> None:
         pass
 
 
+def wait_until_stopped(*_: object) -> None:
+    """For a call that runs and takes no part of the machine; nothing here waits for so long."""
+    import time
+
+    print("at work")
+    time.sleep(10 * 60)
+
+
 def begun(session: Session, node: str, **options: Any) -> Future[None]:
     """A call that is at work on a node and does not end by itself."""
     printed: Queue[str] = Queue()

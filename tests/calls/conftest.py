@@ -13,7 +13,7 @@ from pye2_testing.fixtures import require_mosquitto
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode adds no folder
 
-from call_network import PATIENCE, CallNetwork
+from call_network import PATIENCE, CallNetwork, wait_until_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +38,6 @@ def session(network: CallNetwork) -> Iterator[Session]:
         yield connected
 
 
-def work_until_stopped() -> None:
-    import time
-
-    print("at work")
-    while True:
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def executor(session: Session) -> Iterator[Executor]:
     with session.executor() as made:
@@ -57,7 +49,7 @@ def endless(session: Session) -> Iterator[Future[None]]:
     """A call that runs and does not end by itself."""
     printed: Queue[str] = Queue()
     with session.executor(on_output=printed.put) as made:
-        future = made.submit(work_until_stopped)
+        future = made.submit(wait_until_stopped)
         printed.get(timeout=PATIENCE)
         yield future
         future.cancel()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pye2_calls.client.absence import why_none
+from pye2_calls.client.absence import why_gone, why_none
 from pye2_calls.client.doors import CallsInstance
 from pye2core import Identity
 from pye2core.client.network import NetworkView
@@ -103,3 +103,29 @@ def test_of_a_hundred_nodes_some_are_told(peers: NetworkView) -> None:
 
     assert len(told) == 6
     assert told[-1] == "and 95 more of this kind"
+
+
+# --- what became of one that took calls -----------------------------------------------------------
+
+
+def became(peers: NetworkView, address: str) -> str:
+    session: Any = SimpleNamespace(peers=peers)
+    return why_gone(session, CALLS, address)
+
+
+def test_a_node_that_is_online_and_does_not_allow_this_client_any_more_did_not_go_away(
+    peers: NetworkView,
+) -> None:
+    address = is_online(peers, "attic", allowed=False)
+
+    assert became(peers, address).startswith("attic does not allow this client")
+
+
+def test_a_node_that_is_not_heard_went_away(peers: NetworkView) -> None:
+    assert became(peers, Identity.generate().address) == "it went away"
+
+
+def test_a_node_that_is_back_had_gone_away(peers: NetworkView) -> None:
+    address = is_online(peers, "attic", allowed=True)
+
+    assert became(peers, address) == "it went away"

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from call_network import PATIENCE
+from call_network import PATIENCE, wait_until_stopped
 
 from pye2core import AsyncSession
 
@@ -36,14 +36,6 @@ def squares(n: int) -> Iterator[int]:
         yield number * number
     if n > 50:
         raise LookupError("too far")
-
-
-def work_until_stopped() -> None:
-    import time
-
-    print("at work")
-    while True:
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -95,7 +87,7 @@ def test_cancelling_what_is_awaited_stops_the_call(run: Any) -> None:
         def note(_: str) -> None:
             loop.call_soon_threadsafe(begun.set)
 
-        calls = [session.submit(work_until_stopped, node="n0", on_output=note) for _ in range(2)]
+        calls = [session.submit(wait_until_stopped, node="n0", on_output=note) for _ in range(2)]
         await begun.wait()
         for call in calls:
             call.cancel()
@@ -110,7 +102,7 @@ def test_a_time_limit_of_asyncio_stops_the_call(run: Any) -> None:
     async def use(session: AsyncSession) -> Any:
         for _ in range(3):  # more than there are slots: what is not stopped would be in the way
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(session.submit(work_until_stopped, node="n1"), 0.05)
+                await asyncio.wait_for(session.submit(wait_until_stopped, node="n1"), 0.05)
         return await session.submit(add, 1, node="n1")
 
     assert run(use) == 2

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from call_network import PATIENCE
+from call_network import PATIENCE, wait_until_stopped
 
 from pye2core.errors import CodeError, Pye2Error, SettingsError
 
@@ -201,17 +201,10 @@ def test_map_raises_in_the_place_of_the_call_that_raised(executor: Executor) -> 
 
 
 def test_map_gives_what_is_there_before_its_time_is_over(executor: Executor) -> None:
-    def forever_after_one(n: int) -> int:
-        import time
+    values = executor.map(add, [1], [2], timeout=PATIENCE)
+    assert next(values) == 3
 
-        while n:
-            time.sleep(0.01)
-        return n
-
-    values = executor.map(forever_after_one, [0], timeout=PATIENCE)
-    assert next(values) == 0
-
-    late = executor.map(forever_after_one, [1], timeout=0.05)
+    late = executor.map(wait_until_stopped, [1], timeout=0.05)
     with pytest.raises(TimeoutError):
         next(late)
 
@@ -273,15 +266,7 @@ def test_map_takes_no_buffer_for_no_calls(
 def test_a_map_that_nobody_iterates_over_is_given_up_with_its_iterator(session: Session) -> None:
     printed: Queue[str] = Queue()
     with session.executor(on_output=printed.put) as executor:
-
-        def endless(_: int) -> None:
-            import time
-
-            print("at work")
-            while True:
-                time.sleep(0.01)
-
-        values = executor.map(endless, range(4))
+        values = executor.map(wait_until_stopped, range(4))
         printed.get(timeout=PATIENCE)
         del values
         gc.collect()
@@ -291,31 +276,21 @@ def test_a_map_that_nobody_iterates_over_is_given_up_with_its_iterator(session: 
 def test_what_a_map_has_submitted_is_given_up_when_its_arguments_end_in_an_error(
     executor: Executor,
 ) -> None:
-    def endless(_: int) -> None:
-        import time
-
-        while True:
-            time.sleep(0.01)
-
     def broken() -> Iterator[int]:
         yield 1
         raise LookupError("no second row")
 
     with pytest.raises(LookupError):
-        executor.map(endless, broken())
+        executor.map(wait_until_stopped, broken())
     # The end of the executor waits for all calls: it would not come.
 
 
 def test_leaving_map_early_cancels_what_is_left(session: Session) -> None:
-    printed: Queue[str] = Queue()
-    with session.executor(on_output=printed.put) as executor:
+    with session.executor() as executor:
 
         def first_alone(n: int) -> int:
-            import time
-
-            print(n)
-            while n:
-                time.sleep(0.01)
+            if n:
+                wait_until_stopped()
             return n
 
         values = executor.map(first_alone, range(4))
@@ -374,17 +349,16 @@ def test_the_end_of_a_with_block_waits_as_a_shutdown(session: Session) -> None:
 
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_shutdown_can_cancel_what_no_node_has_begun(session: Session, *, waits: bool) -> None:
-    def hold_on(rounds: int) -> str:
+    def hold_on(seconds: float) -> str:
         import time
 
         print("holding on")
-        for _ in range(rounds):
-            time.sleep(0.01)
+        time.sleep(seconds)
         return "done"
 
     printed: Queue[str] = Queue()
     executor = session.executor(nodes="n0", on_output=printed.put)
-    futures = [executor.submit(hold_on, 50) for _ in range(20)]
+    futures = [executor.submit(hold_on, 0.5) for _ in range(20)]
     printed.get(timeout=PATIENCE)
     printed.get(timeout=PATIENCE)
 
@@ -398,20 +372,19 @@ def test_a_shutdown_can_cancel_what_no_node_has_begun(session: Session, *, waits
 
 
 def test_a_shutdown_can_cancel_what_a_node_was_given_ahead(session: Session) -> None:
-    def hold_on(rounds: int) -> str:
+    def hold_on(seconds: float) -> str:
         import time
 
-        if rounds:
+        if seconds:
             print("holding on")
-        for _ in range(rounds):
-            time.sleep(0.01)
+        time.sleep(seconds)
         return "done"
 
     printed: Queue[str] = Queue()
     executor = session.executor(nodes="n0", on_output=printed.put)
     for _ in range(3):  # known to be short, it is given ahead
         executor.submit(hold_on, 0).result(PATIENCE)
-    futures = [executor.submit(hold_on, 100) for _ in range(20)]
+    futures = [executor.submit(hold_on, 1.0) for _ in range(20)]
     printed.get(timeout=PATIENCE)
     printed.get(timeout=PATIENCE)
     given = sum(each.running() for each in futures)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from call_network import PATIENCE
+from call_network import PATIENCE, wait_until_stopped
 
 from pye2core.errors import SettingsError
 
@@ -128,14 +128,7 @@ def test_map_reads_an_endless_iterable_as_far_as_its_values_are(session: Session
 def test_a_map_that_nobody_iterates_over_is_given_up_with_its_iterator(session: Session) -> None:
     at_work: Queue[str] = Queue()
 
-    def endless(_: int) -> None:
-        import time
-
-        print("at work")
-        while True:
-            time.sleep(0.01)
-
-    values = session.map(endless, range(6), on_output=at_work.put)  # one for each slot
+    values = session.map(wait_until_stopped, range(6), on_output=at_work.put)  # one for each slot
     at_work.get(timeout=PATIENCE)
     del values
     gc.collect()

@@ -139,7 +139,7 @@ def test_a_node_that_is_stopped_leaves_no_process_and_its_calls_are_given_back(
     assert not psutil.wait_procs(processes, PATIENCE)[1]
     lost = once.exception(PATIENCE)
     assert isinstance(lost, CallLost)
-    assert "the node n0 that ran it went away" in str(lost)
+    assert "was lost on n0: it went away. It was lost once, and retries=0" in str(lost)
     tenants.node.start()
     tenants.node.wait_until_ready()
     printed.get(timeout=PATIENCE)

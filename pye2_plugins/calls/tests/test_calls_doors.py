@@ -66,7 +66,7 @@ class Network:
 def opened(network: Network) -> tuple[Door, list[str]]:
     refusals: list[str] = []
     door = Door(cast("Any", network), Place(network.node_addr, ""), {})
-    door.open(lambda _: None, lambda: refusals.append("refused"))
+    door.open(lambda _: None, refusals.append)
     return door, refusals
 
 
@@ -76,7 +76,22 @@ def test_a_door_hears_that_its_node_does_not_take_calls_any_more() -> None:
 
     network.says(REFUSAL)
 
-    assert refusals == ["refused"]
+    assert refusals == ["no such pipeline"]
+
+
+@pytest.mark.parametrize(
+    ("info", "heard"),
+    [("in full, with advice", "in full, with advice"), ("Traceback\n  line 1", "in short")],
+)
+def test_of_what_a_node_says_of_its_end_the_most_that_is_a_sentence_is_heard(
+    info: str, heard: str
+) -> None:
+    network = Network()
+    _, refusals = opened(network)
+
+    network.says(Notification(NotificationKind.EXCEPTION, "in short", info=info))
+
+    assert refusals == [heard]
 
 
 def test_a_door_that_was_closed_hears_nothing_of_what_was_on_its_way() -> None:
@@ -95,7 +110,7 @@ def test_a_refusal_on_the_heels_of_the_confirmation_is_heard() -> None:
 
     _, refusals = opened(network)
 
-    assert refusals == ["refused"]
+    assert refusals == ["no such pipeline"]
 
 
 def test_a_door_that_is_closed_leaves_nothing_behind() -> None:
@@ -114,7 +129,7 @@ def test_a_door_that_is_closed_before_it_is_open_is_not_opened() -> None:
     door.close()
 
     with pytest.raises(CallRefused, match="closed"):
-        door.open(lambda _: None, lambda: None)
+        door.open(lambda _: None, lambda _: None)
     assert "deployed" not in network.happened
 
 

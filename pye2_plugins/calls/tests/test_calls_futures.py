@@ -83,6 +83,18 @@ def test_a_future_runs_from_when_a_node_has_it_until_it_is_done() -> None:
     assert (before, meanwhile, made.running()) == (False, True, False)
 
 
+def test_a_future_shows_itself_as_those_of_other_executors_do() -> None:
+    made, _ = future()
+    before = repr(made)
+    made.node = "attic"
+    meanwhile = repr(made)
+    made.succeed(3)
+
+    assert before == f"<RemoteFuture at {id(made):#x} state=pending>"
+    assert meanwhile == f"<RemoteFuture at {id(made):#x} state=running>"
+    assert repr(made) == f"<RemoteFuture at {id(made):#x} state=finished returned int>"
+
+
 def test_a_call_that_runs_can_be_cancelled_and_is_given_up_once() -> None:
     made, given_up = future()
     made.node = "attic"
@@ -240,6 +252,20 @@ def test_a_stream_gives_its_items_before_it_raises() -> None:
     assert next(made) == 1
     with pytest.raises(KeyError):
         next(made)
+
+
+def test_a_stream_counts_what_its_node_may_send() -> None:
+    made, _ = stream()
+    counted = [made.count_item() for _ in range(CREDIT + 1)]
+    for item in range(CREDIT):
+        made.add(item)
+
+    taken = list(islice(made, CREDIT // 2))
+    counted_after_a_pull = [made.count_item() for _ in range(CREDIT // 2 + 1)]
+
+    assert len(taken) == CREDIT // 2
+    assert counted == [True] * CREDIT + [False]
+    assert counted_after_a_pull == [True] * (CREDIT // 2) + [False]
 
 
 def test_a_stream_waits_for_its_next_item() -> None:

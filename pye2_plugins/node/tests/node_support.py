@@ -226,9 +226,13 @@ class InstanceStage:
             desired(pipeline("p", config), requester),
             self.facilities,
             is_confidential=refuses_nothing,
-            on_state=lambda each: self.changes.put_nowait(each.state),
+            on_state=self.note_state,
             patience=patience or self._patience,
         )
+
+    def note_state(self, instance: RunningInstance) -> None:
+        """Something has become of an instance."""
+        self.changes.put_nowait(instance.state)
 
     async def payloads(self, count: int) -> None:
         """Wait for that many payloads more."""

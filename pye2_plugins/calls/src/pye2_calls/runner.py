@@ -32,7 +32,7 @@ from pye2_calls.serving.jobs import Job, lost_by
 from pye2_calls.serving.outgoing import Outgoing
 from pye2core.abc import InstanceContext, Runner
 from pye2core.errors import InvalidConfiguration, NodeError, Pye2Error
-from pye2core.messages import Action, Command
+from pye2core.messages import CLOSES_PIPELINE, Action, Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from pye2_calls.messages import NodeRecord, Record
     from pye2_calls.serving.answers import Answer
     from pye2_calls.serving.children import Child
-
-CLOSES_PIPELINE: Final = "CLOSES_PIPELINE"
-"""The setting that says whether the pipeline is for nothing but this instance, and ends with it."""
 
 QUIET_SECONDS: Final = 600.0
 """After so long without a word of its client's, and with nothing to do, an instance ends itself."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from pye2_node.forsaken import Forsaken
 from pye2_node.instances import RunningInstance
 from pye2core.errors import NodeError
 
@@ -49,6 +50,7 @@ class Caretaker:
         self._is_confidential = is_confidential
         self._signatures = signatures
         self._on_change = on_change
+        self._forsaken = Forsaken(facilities.network, facilities.address)
 
     def new_instance(self, config: InstanceConfig, pipeline: DesiredPipeline) -> RunningInstance:
         """Make an instance that does nothing yet."""
@@ -61,6 +63,7 @@ class Caretaker:
         )
 
     def _on_state(self, instance: RunningInstance) -> None:
+        self._forsaken.note_state(instance)
         self._facilities.registry.observe(
             "pye2_instance_state_changed", path=instance.path, state=instance.state.value
         )

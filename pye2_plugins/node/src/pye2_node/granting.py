@@ -66,7 +66,8 @@ class Granting:
         if denied:
             raise InvalidConfiguration(
                 f"the instance {path.instance_id!r} is of {denied[0]}, which is not allowed on"
-                f" {self._node_name} any more; `pye2 node allow` changes that",
+                f" {self._node_name} any more; on the node run: pye2 node allow {denied[0]} (with"
+                " the --home or --name that the node was started with)",
                 pipeline=path.pipeline,
             )
 

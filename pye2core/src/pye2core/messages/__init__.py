@@ -18,6 +18,7 @@ from pye2core.messages.codes import (
     Presence,
 )
 from pye2core.messages.configuration import (
+    CLOSES_PIPELINE,
     DELEGATION,
     FORMATTER,
     GRANTS,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from pye2core.messages.typed import resolve_types
 
 __all__ = [
+    "CLOSES_PIPELINE",
     "DELEGATION",
     "DETAILS_SENT_TO",
     "EVERY_NODE",

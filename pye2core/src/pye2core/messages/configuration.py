@@ -42,6 +42,10 @@ LIFE = "LIFE"
 """In an instance command: the one life of the instance that it is meant for, as its runner tells
 them apart (``Runner.life``); in any other it is dropped."""
 
+CLOSES_PIPELINE = "CLOSES_PIPELINE"
+"""The setting of an instance that is its client's alone (``SignatureDescriptor.private``): true if
+its pipeline is for nothing else and ends with it."""
+
 _NO_SETTINGS = frozenset({INSTANCE_COMMAND, "INSTANCE_ID"})
 
 

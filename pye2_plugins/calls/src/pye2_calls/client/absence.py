@@ -35,6 +35,14 @@ def why_none(session: Session, signature: str, named: Sequence[str] = ()) -> str
     )
 
 
+def why_gone(session: Session, signature: str, address: str) -> str:
+    """What became of a node that took calls of a session; "it" is the node."""
+    heartbeat = session.peers.heartbeat(address)
+    if heartbeat is None or address in session.peers.able(signature):
+        return "it went away"
+    return _of(session, signature, heartbeat)
+
+
 def _of_named(session: Session, signature: str, node: str) -> str:
     heartbeat = session.peers.heartbeat(node)
     if heartbeat is not None:

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from pye2_calls.client.streams import RemoteStream
 from pye2_calls.errors import (
+    CallError,
     CallLost,
     CallRefused,
     CallTimeout,
@@ -25,11 +26,37 @@ from pye2_calls.values import ValueNotReadable, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pye2_calls.client.demands import NodeFacts
     from pye2_calls.client.futures import RemoteFuture
     from pye2_calls.messages import Call, Died, Failure, Raised, Refused, TimedOut
     from pye2_calls.shipping import Shipped
 
 _LAST_LINES: Final = 5
+
+
+class Listener:
+    """Who wants to know what a call prints.
+
+    It is told of every piece. What it raises is raised only the first time: who gave it is to read
+    that once, and not for each piece.
+
+    Args:
+        hear: what the caller gave.
+    """
+
+    def __init__(self, hear: Callable[[str], object]) -> None:
+        self._hear = hear
+        self._has_raised = False
+
+    def __call__(self, text: str) -> None:
+        """The call has printed something more."""
+        try:
+            self._hear(text)
+        except (Exception, SystemExit) as error:
+            if not self._has_raised:
+                self._has_raised = True
+                error.add_note("what it raises further for this call is not told")
+                raise
 
 
 @frozen(eq=False)
@@ -46,7 +73,7 @@ class Asked:
     shipped: Shipped
     call: Call
     held: RemoteFuture[Any] | ref[RemoteStream[Any]]
-    on_output: Callable[[str], object] | None = None
+    on_output: Listener | None = None
 
     @property
     def outcome(self) -> RemoteFuture[Any] | RemoteStream[Any]:
@@ -153,21 +180,34 @@ class Asked:
             printed=said.printed,
         )
 
-    def lost(self, node: str, losses: int) -> CallLost:
-        """The error for a call whose node went away."""
+    def lost(self, node: str, why: str, losses: int) -> CallLost:
+        """The error for a call whose node has it no more.
+
+        Args:
+            node: the last that had it.
+            why: what happened there; "it" is the node.
+            losses: how often the call was lost.
+        """
         if self.shipped.is_generator and losses == 1:
-            return CallLost(
-                f"the generator {self.name} was lost: the node {node} that ran it went away. One"
-                " that has given an item is not begun anew by itself: submit it again",
-                node=node,
-                losses=losses,
+            way_out = (
+                "A generator that has given an item is not begun anew by itself: submit it again"
             )
-        return CallLost(
-            f"{self.name} was lost: the node {node} that ran it went away"
-            f" ({losses} {'time' if losses == 1 else 'times'}, and retries={losses - 1}); allow"
-            " more with retries=, where it does no harm to run it twice",
+        else:
+            times = "once" if losses == 1 else f"{losses} times"
+            way_out = (
+                f"It was lost {times}, and retries={losses - 1}: allow more, where it does no harm"
+                " to run it twice"
+            )
+        message = f"{self.name} was lost on {node}: {why}. {way_out}"
+        return CallLost(message, node=node, losses=losses)
+
+    def too_many_items(self, node: str) -> CallError:
+        """The error for a generator of which a node sends what it was not asked for."""
+        return CallError(
+            f"{node} sent more items of {self.name} than it was let send, as no node of ours does:"
+            " the generator was given up. Call it on other nodes (node=), and ask the owner of"
+            f" {node} what runs there",
             node=node,
-            losses=losses,
         )
 
     def refused(self, said: Refused, node: str) -> CallRefused:
@@ -175,14 +215,18 @@ class Asked:
         why = self.shipped.problems_in_users_lines(said.message)
         return CallRefused(f"{node} did not run {self.name}: {why}", reason=said.reason, node=node)
 
-    def too_large(self, node: str, largest: int) -> CallRefused:
-        """The error for a call whose arguments a node does not take."""
+    def too_large(self, largest: NodeFacts) -> CallRefused:
+        """The error for a call whose arguments no node takes.
+
+        Args:
+            largest: the node that takes the most.
+        """
         return CallRefused(
-            f"the arguments of {self.name} have {len(self.call.arguments)} bytes, and {node} takes"
-            f" {largest} with all that belongs to them: give it less, or have its owner take more"
-            " (--call-megabytes)",
+            f"the arguments of {self.name} have {len(self.call.arguments)} bytes; {largest.name}"
+            f" takes {largest.largest} with all that belongs to them, and no node that may run it"
+            " takes more: give it less, or have an owner take more (--call-megabytes)",
             reason="large",
-            node=node,
+            node=largest.name,
         )
 
     def closed(self) -> CallRefused:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import ref
 
 from pye2_calls.client.absence import why_none
-from pye2_calls.client.asked import Asked
+from pye2_calls.client.asked import Asked, Listener
 from pye2_calls.client.demands import demand_for
 from pye2_calls.client.dispatcher import Dispatcher
 from pye2_calls.client.doors import MOST_TOGETHER, CallsInstance
@@ -129,7 +129,7 @@ class SessionCalls:
                 shipped,
                 call,
                 ref(outcome) if isinstance(outcome, RemoteStream) else outcome,
-                chosen.on_output,
+                Listener(chosen.on_output) if chosen.on_output is not None else None,
             ),
             together,
             self.clock.monotonic(),

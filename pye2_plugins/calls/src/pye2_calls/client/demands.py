@@ -28,6 +28,9 @@ _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _GIGABYTE: Final = 1e9
 _MEBIBYTE: Final = 2.0**20
 
+_BESIDES: Final = 1024
+"""Bytes of a call besides its arguments, at most."""
+
 SLOTS: Final = "PYE2_SLOTS"
 LABELS: Final = "PYE2_LABELS"
 """What nodes tell in heartbeats (PyE2 wire protocol, section 21)."""
@@ -45,7 +48,7 @@ class NodeFacts:
         labels: what its owner says of it.
         free_memory: bytes; None where it does not say.
         most_memory: bytes that one call may take; None where it does not say.
-        largest: bytes of arguments that it takes in all.
+        largest: bytes of arguments that it takes in all; infinite as long as it has not said.
     """
 
     address: str
@@ -56,6 +59,10 @@ class NodeFacts:
     free_memory: float | None = None
     most_memory: float | None = None
     largest: float = math.inf
+
+    def takes(self, size: int) -> bool:
+        """Whether it takes a call with arguments of so many bytes, as far as is known."""
+        return size + _BESIDES <= self.largest
 
     def is_called(self, node: str) -> bool:
         """Whether this is its name, or its address in any form."""

@@ -14,7 +14,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2_calls.client.absence import why_none
+from pye2_calls.client.absence import why_gone, why_none
 from pye2_calls.client.demands import Demand, facts_of
 from pye2_calls.client.doors import MOST_TOGETHER, CallsInstance, Door
 from pye2_calls.client.hearing import Hearing
@@ -28,12 +28,13 @@ from pye2_calls.messages import (
 from pye2core.errors import DeployFailed, Pye2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pye2_calls.client.asked import Asked
     from pye2_calls.client.demands import NodeFacts
     from pye2_calls.client.plans import Pending
     from pye2core import Session
+    from pye2core.messages import Heartbeat
 
 _log = logging.getLogger("pye2_calls")
 
@@ -45,9 +46,6 @@ _SILENT_FOR: Final = 75.0
 
 _LATE: Final = 10.0
 """Seconds after this session in which nodes are back at a broker that was away."""
-
-_BESIDES: Final = 1024
-"""Bytes of a call besides its arguments, at most."""
 
 _ENDING_SECONDS: Final = 2.0
 """How long what is called back may take when the session is closed."""
@@ -184,10 +182,10 @@ class Dispatcher(Hearing):
         while not self._abandoned.empty():
             self.cancel(self._abandoned.get())
         was_deaf, self._is_deaf = self._is_deaf, not self._session.connected
-        nodes = self._changed_nodes()
+        able = self._heartbeats_if_changed()
         with self._changed:
-            if nodes is not None:
-                self._scheduler.nodes_are(nodes, now)
+            if able is not None:
+                self._scheduler.nodes_are(self._facts_of(able), now)
             if self._is_deaf or was_deaf:
                 self._scheduler.nobody_is_heard(now if self._is_deaf else now + _LATE)
             plan = self._scheduler.plan(now)
@@ -201,17 +199,19 @@ class Dispatcher(Hearing):
             self._watch_over(now, was_deaf=was_deaf)
         return plan.look_again_at
 
-    def _changed_nodes(self) -> list[NodeFacts] | None:
+    def _heartbeats_if_changed(self) -> Mapping[str, Heartbeat] | None:
         with self._changed:
             if not self._nodes_changed:
                 return None
             self._nodes_changed = False
-            said = {
-                place.address: (door.slots, door.largest)
-                for place, door in self._doors.items()
-                if door.run is not None
-            }
-        able = self._session.peers.able(self._signature)
+        return self._session.peers.able(self._signature)
+
+    def _facts_of(self, able: Mapping[str, Heartbeat]) -> list[NodeFacts]:
+        said = {
+            place.address: (door.slots, door.largest)
+            for place, door in self._doors.items()
+            if door.run is not None
+        }
         return [facts_of(each, *said.get(address, ())) for address, each in able.items()]
 
     def _stop(self, stops: list[tuple[Place, Cancel | Withdraw]]) -> None:
@@ -225,9 +225,13 @@ class Dispatcher(Hearing):
         for call, problems in plan.unplaceable:
             why = problems or why_none(self._session, self._signature, call.demand.nodes)
             call.subject.outcome.fail(call.subject.unplaceable(why))
-        for call, address in plan.lost:
-            node = call.subject.outcome.node or self._session.peers.name_of(address) or address
-            call.subject.outcome.fail(call.subject.lost(node, call.losses))
+        for call, largest in plan.too_large:
+            call.subject.outcome.fail(call.subject.too_large(largest))
+        for lost in plan.lost:
+            asked, address = lost.call.subject, lost.address
+            node = asked.outcome.node or self._session.peers.name_of(address) or address
+            why = lost.why or why_gone(self._session, self._signature, address)
+            asked.outcome.fail(asked.lost(node, why, lost.call.losses))
         for call in plan.dropped:
             call.subject.outcome.cancel()
         for call in plan.back:
@@ -244,18 +248,10 @@ class Dispatcher(Hearing):
         door = self._doors.get(place)
         if door is None:  # it was closed meanwhile, and its calls wait again
             return
-        asked: list[Asked] = []
-        for call in calls:
-            if door.largest is not None and call.size + _BESIDES > door.largest:
-                self._refuse_large(call, door)
-            else:
-                call.subject.outcome.node = door.node
-                asked.append(call.subject)
+        asked: list[Asked] = [each.subject for each in calls]
+        for each in asked:
+            each.outcome.node = door.node
         self._try(door, lambda: door.send_calls(asked, together=self._together))
-
-    def _refuse_large(self, call: Pending, door: Door) -> None:
-        if self._ended(call.id, None) is not None:
-            call.subject.outcome.fail(call.subject.too_large(door.node, door.largest))
 
     def _send(self, place: Place, records: list[Any]) -> None:
         door = self._doors.get(place)
@@ -267,10 +263,10 @@ class Dispatcher(Hearing):
             send()
         except Pye2Error as error:
             _log.warning("calls cannot be sent to %s: %s", door.node, error)
-            self._end(door)
-        except Exception:  # noqa: BLE001 - a defect of ours costs what is at one door, not all else
+            self._end(door, f"calls could not be sent there: {error}")
+        except Exception as error:  # noqa: BLE001 - a defect of ours costs what is at one door, not all else
             _log.exception("calls cannot be sent to %s", door.node)
-            self._end(door)
+            self._end(door, f"calls could not be sent there: {error!r}")
 
     # --- doors ------------------------------------------------------------------------------------
 
@@ -282,7 +278,7 @@ class Dispatcher(Hearing):
                 return
             self._doors[place] = door
         try:
-            door.open(partial(self._hear, door), partial(self._end, door))
+            door.open(partial(self._hear, door), partial(self._end_as_said, door))
         except Pye2Error as error:
             self._end(door, _said_by_node(error) or str(error))
         except Exception as error:  # noqa: BLE001 - a defect of ours must not keep calls waiting
@@ -291,10 +287,18 @@ class Dispatcher(Hearing):
         else:
             door.heard_at = self._clock.monotonic()
 
-    def _end(self, door: Door, why: str = "it ended before it took a call") -> None:
+    def _end_as_said(self, door: Door, said: str) -> None:
+        """A door leads nowhere any more, as its node says."""
+        self._end(door, f"it says: {said}")
+
+    def _end(self, door: Door, why: str) -> None:
         """A door leads nowhere any more: what was given to it is lost.
 
         Where it has not led anywhere yet, its node is not asked again at once.
+
+        Args:
+            door: which one.
+            why: what happened; "it" is the node.
         """
         with self._changed:
             is_known = self._doors.get(door.place) is door
@@ -303,7 +307,7 @@ class Dispatcher(Hearing):
                 if door.run is None:
                     self._scheduler.refused(door.place, why, self._clock.monotonic())
                 else:
-                    self._scheduler.closed(door.place, self._clock.monotonic())
+                    self._scheduler.closed(door.place, why, self._clock.monotonic())
                 self._wake()
         _close(door)  # which may come up late, too
 
@@ -324,7 +328,7 @@ class Dispatcher(Hearing):
             is_asked = door.asked_at is not None or door.run is None
             if is_asked and now - door.heard_at >= _SILENT_FOR:
                 _log.warning("%s does not answer about its calls any more", door.node)
-                self._end(door, f"it said nothing for {_SILENT_FOR:.0f} s after it took calls")
+                self._end(door, f"it said nothing for {_SILENT_FOR:.0f} s")
             elif door.run is not None and now - (door.asked_at or -math.inf) >= _ALIVE_EVERY:
                 with self._changed:
                     door.asked_at = now

@@ -28,6 +28,7 @@ from pye2_calls.messages import (
 )
 from pye2core import CallingInstance, Calls
 from pye2core.messages import (
+    CLOSES_PIPELINE,
     GRANTS,
     INSTANCE_COMMAND,
     LIFE,
@@ -81,7 +82,7 @@ class CallsInstance(CallingInstance):
     Attributes:
         on_message: called with what each payload says, on this instance's thread.
         on_refusal: called when the node says that it does not take what it is sent, or runs this
-            instance no longer.
+            instance no longer; with what it says.
     """
 
     SIGNATURE = "FUNCTION_CALLS"
@@ -89,7 +90,7 @@ class CallsInstance(CallingInstance):
     def __init__(self, pipeline: Pipeline, signature: str, instance_id: str) -> None:
         super().__init__(pipeline, signature, instance_id)
         self.on_message: Callable[[object], object] | None = None
-        self.on_refusal: Callable[[], object] | None = None
+        self.on_refusal: Callable[[str], object] | None = None
 
     @classmethod
     def calls_of(cls, session: Session) -> Calls:
@@ -116,8 +117,14 @@ class CallsInstance(CallingInstance):
         """
         has_failed = message.kind is NotificationKind.EXCEPTION and message.code is None
         if (has_failed or message.code in _REFUSALS) and self.on_refusal is not None:
-            yield self.callback_thread, self.on_refusal
+            yield self.callback_thread, partial(self.on_refusal, _reason_in(message))
         yield from super().calls_for_notification(message)
+
+
+def _reason_in(message: Notification) -> str:
+    """What a node says of a failure, as a sentence: it may say it in full, or add a traceback."""
+    info = message.info or ""
+    return info if info and "\n" not in info else message.text
 
 
 class Door:
@@ -154,20 +161,21 @@ class Door:
     # --- its life ---------------------------------------------------------------------------------
 
     def open(
-        self, on_message: Callable[[object], object], on_refusal: Callable[[], object]
+        self, on_message: Callable[[object], object], on_refusal: Callable[[str], object]
     ) -> None:
         """Have the node take calls; waits for its confirmation.
 
         Args:
             on_message: called with what each of the node's payloads says.
-            on_refusal: called when it says that it does not take calls (any more).
+            on_refusal: called when it says that it does not take calls (any more); with what it
+                says.
 
         Raises:
             Pye2Error: the node does not take them; says why.
         """
         name = f"calls_{os.urandom(6).hex()}"
         pipeline = self._session.create_pipeline(node=self.place.address, name=name)
-        settings: dict[str, Any] = {"CLOSES_PIPELINE": True, "EXEC_TIMEOUT": LONGEST_CALL}
+        settings: dict[str, Any] = {CLOSES_PIPELINE: True, "EXEC_TIMEOUT": LONGEST_CALL}
         if self._settings:
             settings[GRANTS] = self._settings
         instance = pipeline.create_plugin_instance(
@@ -176,8 +184,8 @@ class Door:
         assert isinstance(instance, CallsInstance)
         instance.on_message = on_message
         # While it is deployed, a refusal is what deploy() raises.
-        early: list[None] = []
-        instance.on_refusal = lambda: early.append(None)
+        early: list[str] = []
+        instance.on_refusal = early.append
         self._instance = instance
         if self._is_closed:
             self.close()
@@ -187,7 +195,7 @@ class Door:
         pipeline.deploy(timeout=OPENING_SECONDS)
         instance.on_refusal = on_refusal
         if early:
-            on_refusal()
+            on_refusal(early[-1])
 
     def close(self) -> None:
         """End everything that runs behind it, or begins to; does not wait for that.

@@ -72,6 +72,12 @@ class RemoteFuture(Future[_T]):
         """
         return self._printed
 
+    def __repr__(self) -> str:
+        if not self.running():
+            return super().__repr__()
+        # To what made it, it is pending as long as it can be cancelled, which a running one can.
+        return f"<{type(self).__name__} at {id(self):#x} state=running>"
+
     def running(self) -> bool:
         """Whether a node has the call."""
         return self.node is not None and not self.done()

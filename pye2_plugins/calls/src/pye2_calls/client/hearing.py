@@ -7,6 +7,7 @@ never waits, and whatever goes wrong with one record costs its call alone.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 from abc import ABC, abstractmethod
@@ -112,9 +113,10 @@ class Hearing(ABC):
             door.heard_at = self._clock.monotonic()
             if before is not None and door.run != before:
                 # It has begun anew and knows nothing of what it was given before.
-                self._scheduler.closed(door.place, self._clock.monotonic())
+                why = "it began anew, and knows nothing of what it had before"
+                self._scheduler.closed(door.place, why, self._clock.monotonic())
             if door.run != before:
-                self._scheduler.opened(door.place)
+                self._scheduler.opened(door.place, door.largest or math.inf)
                 self._wake()
         for record in message.records:
             self._take_in(door, record)
@@ -193,13 +195,20 @@ class Hearing(ABC):
             return
         call.retries = 0  # it cannot begin anew: somebody may have seen its first items
         asked: Asked = call.subject
-        if not isinstance(asked.outcome, RemoteStream):
+        stream = asked.outcome
+        if not isinstance(stream, RemoteStream):
+            return
+        if not stream.count_item():
+            self._give_up(said.id, stream, asked.too_many_items(door.node))
             return
         try:
-            asked.outcome.add(asked.value_in(said.data, door.node))
+            stream.add(asked.value_in(said.data, door.node))
         except Exception as error:  # noqa: BLE001 - whatever it is, its caller waits for it
-            self.cancel(said.id)
-            asked.outcome.fail(error)
+            self._give_up(said.id, stream, error)
+
+    def _give_up(self, call_id: int, stream: RemoteStream[Any], error: Exception) -> None:
+        self.cancel(call_id)
+        stream.fail(error)
 
     def _on_output(self, _: Door, said: Output) -> None:
         with self._changed:

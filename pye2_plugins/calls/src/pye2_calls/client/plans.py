@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field, frozen
 
 if TYPE_CHECKING:
-    from pye2_calls.client.demands import Demand
+    from pye2_calls.client.demands import Demand, NodeFacts
 
 
 MOST_UNTAKEN: Final = 128 * 1024 * 1024
@@ -103,6 +103,21 @@ class Place:
     grants: str
 
 
+@frozen
+class Lost:
+    """A call that is lost for good.
+
+    Attributes:
+        call: which one.
+        address: the last node that had it.
+        why: what happened to it there; "it" is the node. Empty where that is no longer to be had.
+    """
+
+    call: Pending
+    address: str
+    why: str
+
+
 @define
 class Plan:
     """What is to be done.
@@ -113,7 +128,8 @@ class Plan:
         send: calls by place, in their order.
         unplaceable: calls that no node can run, each with the reason; empty where there is none
             that takes calls, or none of those that were named.
-        lost: calls that were lost too often, each with the address of the last node.
+        too_large: calls with arguments that no node takes, each with the one that takes most.
+        lost: calls that were lost too often.
         dropped: calls that were withdrawn and had not begun.
         back: calls that a node had, and that wait again.
         look_again_at: the time at which to ask for another plan at the latest.
@@ -123,11 +139,12 @@ class Plan:
     open: list[Place] = field(factory=list)
     send: dict[Place, list[Pending]] = field(factory=dict)
     unplaceable: list[tuple[Pending, str]] = field(factory=list)
-    lost: list[tuple[Pending, str]] = field(factory=list)
+    too_large: list[tuple[Pending, NodeFacts]] = field(factory=list)
+    lost: list[Lost] = field(factory=list)
     dropped: list[Pending] = field(factory=list)
     back: list[Pending] = field(factory=list)
     look_again_at: float = math.inf
 
     def __bool__(self) -> bool:
         """Whether there is anything to be done now."""
-        return bool(self.open or self.send or self.unplaceable or self.lost)
+        return bool(self.open or self.send or self.unplaceable or self.too_large or self.lost)

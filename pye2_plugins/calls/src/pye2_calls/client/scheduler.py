@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from pye2_calls.client.nodes import Door, Lane, Node
-from pye2_calls.client.plans import Pending, Place, Plan
+from pye2_calls.client.plans import Lost, Pending, Place, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -65,7 +68,9 @@ class Scheduler:
         self._calls: dict[int, Pending] = {}
         self._paused: list[tuple[float, int, Pending]] = []
         self._order = itertools.count()
-        self._lost: list[tuple[Pending, str]] = []
+        self._too_large: list[tuple[Pending, NodeFacts]] = []
+        self._has_news_of_sizes = False
+        self._lost: list[Lost] = []
         self._dropped: list[Pending] = []
         self._back: list[Pending] = []
         self._useless: list[Place] = []
@@ -78,14 +83,18 @@ class Scheduler:
     def add(self, call: Pending) -> None:
         """A call was asked for."""
         self._calls[call.id] = call
-        self._lane_of(call).append(call)
+        too_small = self._all_too_small(call)
+        if too_small is None:
+            self._lane_of(call).append(call)
+        else:
+            self._too_large.append((call, too_small))
 
     def nodes_are(self, nodes: Iterable[NodeFacts], now: float) -> None:
         """These nodes take calls at the moment; others that were known are missing."""
         present = {each.address: each for each in nodes}
         for address, facts in present.items():
             known = self._nodes.setdefault(address, Node(facts))
-            known.facts = facts
+            self._learn_facts(known, facts)
             known.missing_since = None
         for address, node in self._nodes.items():
             if address not in present and node.missing_since is None:
@@ -101,9 +110,21 @@ class Scheduler:
             if lane.stuck_since is not None:
                 lane.stuck_since = max(lane.stuck_since, until)
 
-    def opened(self, place: Place) -> None:
-        """A place takes calls now."""
+    def opened(self, place: Place, largest: float = math.inf) -> None:
+        """A place takes calls now.
+
+        Args:
+            place: which one.
+            largest: bytes of arguments that its node has said to take.
+        """
         self._doors.setdefault(place, Door()).is_open = True
+        node = self._nodes.get(place.address)
+        if node is not None:
+            self._learn_facts(node, evolve(node.facts, largest=largest))
+
+    def _learn_facts(self, node: Node, facts: NodeFacts) -> None:
+        self._has_news_of_sizes |= facts.largest != node.facts.largest
+        node.facts = facts
 
     def refused(self, place: Place, why: str, now: float) -> None:
         """A place could not be opened: its node does not take such calls, for now."""
@@ -113,13 +134,19 @@ class Scheduler:
         door = self._doors.pop(place, None)
         self._wait_again(reversed(door.waiting) if door is not None else ())
 
-    def closed(self, place: Place, now: float) -> None:
-        """A place has ended, and with it all that was given to it."""
+    def closed(self, place: Place, why: str, now: float) -> None:
+        """A place has ended, and with it all that was given to it.
+
+        Args:
+            place: which one.
+            why: what happened, told of calls that are not tried again.
+            now: the time.
+        """
         unsent = self._shut(place)
         node = self._nodes.get(place.address)
         if node is None:
             return
-        self._lose(node, self.given_to(place), now, unsent)
+        self._lose(node, self.given_to(place), why, now, unsent)
 
     def ended(self, call_id: int, seconds: float | None, size: int = 0) -> Pending | None:
         """A call has ended on its node.
@@ -146,11 +173,9 @@ class Scheduler:
         Returns:
             The call if it is not tried again; None if it is, or has ended before.
         """
-        call = self._calls.get(call_id)
-        if call is None or call.node is None:
+        call = self._sent_back(call_id)
+        if call is None:
             return None
-        call.avoided |= {call.node}
-        self._leave_node(call)
         call.losses += 1
         if call.losses > call.retries:
             return self._calls.pop(call.id)
@@ -163,16 +188,23 @@ class Scheduler:
         Returns:
             The call if it is not tried again; None if it is, or has ended before.
         """
-        call = self._calls.get(call_id)
-        if call is None or call.node is None:
+        call = self._sent_back(call_id)
+        if call is None:
             return None
-        call.avoided |= {call.node}
-        self._leave_node(call)
         call.refusals += 1
         if call.refusals > MOST_REFUSALS:
             return self._calls.pop(call.id)
         self._pause(call, now)
         return None
+
+    def _sent_back(self, call_id: int) -> Pending | None:
+        """A call that its node has no more, and that is to avoid it; None if it has ended."""
+        call = self._calls.get(call_id)
+        if call is None or call.node is None:
+            return None
+        call.avoided |= {call.node}
+        self._leave_node(call)
+        return call
 
     def cancel(self, call_id: int) -> Place | None:
         """A call is not wanted any more.
@@ -208,7 +240,7 @@ class Scheduler:
         call = self._calls.get(call_id)
         node = self._nodes.get(place.address)
         if call is not None and node is not None and call.node == place.address:
-            self._lose(node, [call], now)
+            self._lose(node, [call], "it does not have it any more", now)
 
     def gave_item(self, call: Pending) -> bool:
         """A generator has given an item; whether its node has room for others by that."""
@@ -254,6 +286,7 @@ class Scheduler:
         if self._paused:
             plan.look_again_at = min(plan.look_again_at, self._paused[0][0])
         self._send_what_waited_at_doors(plan)
+        self._pick_out_too_large()
         for key in list(self._lanes):
             self._assign(self._lanes[key], plan, now)
             if not self._lanes[key].calls:
@@ -261,7 +294,9 @@ class Scheduler:
         if self._lanes:
             self._lanes.move_to_end(next(iter(self._lanes)))
         lost, self._lost = self._lost, []
-        plan.lost = [each for each in lost if self._calls.pop(each[0].id, None) is not None]
+        too_large, self._too_large = self._too_large, []
+        plan.too_large = [each for each in too_large if self._calls.pop(each[0].id, None)]
+        plan.lost = [each for each in lost if self._calls.pop(each.call.id, None) is not None]
         plan.dropped, self._dropped = self._dropped, []
         plan.back, self._back = self._back, []
         plan.close, self._useless = self._useless, []
@@ -270,8 +305,27 @@ class Scheduler:
     def _send_what_waited_at_doors(self, plan: Plan) -> None:
         for place, door in self._doors.items():
             if door.is_open and door.waiting:
-                plan.send[place] = [each for each in door.waiting if each.id in self._calls]
-                door.waiting = []
+                waiting, door.waiting = door.waiting, []
+                left = [each for each in waiting if each.id in self._calls]
+                facts = self._nodes[place.address].facts
+                plan.send[place] = [each for each in left if facts.takes(each.size)]
+                # How much its node takes, it has said only when it was open.
+                self._wait_again(each for each in reversed(left) if not facts.takes(each.size))
+
+    def _pick_out_too_large(self) -> None:
+        """Keep nobody waiting for nodes of which none will take the call."""
+        if not self._has_news_of_sizes:
+            return
+        self._has_news_of_sizes = False
+        for lane in self._lanes.values():
+            fitting: deque[Pending] = deque()
+            for call in lane.calls:
+                too_small = self._all_too_small(call)
+                if too_small is None:
+                    fitting.append(call)
+                else:
+                    self._too_large.append((call, too_small))
+            lane.calls = fitting
 
     def _assign(self, lane: Lane, plan: Plan, now: float) -> None:
         while lane.calls and lane.calls[0].id not in self._calls:
@@ -290,13 +344,18 @@ class Scheduler:
             call = lane.calls.popleft()
             if call.id not in self._calls:
                 continue
-            node = self._best_for(call, able)
+            taking = [each for each in able if each.facts.takes(call.size)]
+            if not taking:
+                largest = max(able, key=lambda each: each.facts.largest)
+                self._too_large.append((call, largest.facts))
+                continue
+            node = self._best_for(call, taking)
             if node is not None:
                 self._give(call, node, plan)
                 continue
             passed_over.append(call)
-            if not call.avoided:  # those behind one that avoids a node may go there
-                break
+            if not call.avoided and len(taking) == len(able):
+                break  # those behind it have no other nodes than it has
         lane.calls.extendleft(reversed(passed_over))
 
     def _may_go_on(self, lane: Lane) -> bool:
@@ -350,7 +409,7 @@ class Scheduler:
             for place in [each for each in self._doors if each.address == address]:
                 unsent |= self._shut(place)
                 self._useless.append(place)
-            self._lose(node, list(node.running.values()), now, unsent)
+            self._lose(node, list(node.running.values()), "", now, unsent)
 
     def _shut(self, place: Place) -> set[int]:
         """Forget a door; the calls that were still to be sent through it."""
@@ -358,7 +417,12 @@ class Scheduler:
         return set() if door is None else {each.id for each in door.waiting}
 
     def _lose(
-        self, node: Node, gone: list[Pending], now: float, unsent: Collection[int] = ()
+        self,
+        node: Node,
+        gone: list[Pending],
+        why: str,
+        now: float,
+        unsent: Collection[int] = (),
     ) -> None:
         """Try again what was lost.
 
@@ -376,7 +440,7 @@ class Scheduler:
                 continue
             call.losses += 1
             if call.losses > call.retries:
-                self._lost.append((call, node.facts.address))
+                self._lost.append(Lost(call, node.facts.address, why))
             else:
                 self._pause(call, now)
         self._wait_again(reversed(again))
@@ -426,6 +490,22 @@ class Scheduler:
         if lane is None:
             lane = self._lanes[key] = Lane(*key)
         return lane.calls
+
+    def _all_too_small(self, call: Pending) -> NodeFacts | None:
+        """The largest of all nodes that may take a call, where none takes so much; None otherwise.
+
+        Nobody knows how much a node takes that was sent no call yet.
+        """
+        largest: NodeFacts | None = None
+        for node in self._nodes.values():
+            facts = node.facts
+            if call.demand.problem_with(facts) is not None:
+                continue
+            if facts.takes(call.size):
+                return None
+            if largest is None or facts.largest > largest.largest:
+                largest = facts
+        return largest
 
     def _problem(self, node: Node, demand: Demand, now: float) -> str | None:
         if node.missing_since is not None:

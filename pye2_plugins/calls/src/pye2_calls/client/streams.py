@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from pye2_calls.client.futures import MOST_OUTPUT
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-CREDIT = 32
+CREDIT: Final = 32
 """Items that a node may send before the first is taken here: a generator that nobody reads is not
-run any further."""
+run any further. No more than these ever wait here, whatever a node sends."""
 
 
 class RemoteStream(Generic[_T]):
@@ -49,6 +49,7 @@ class RemoteStream(Generic[_T]):
         self._abandon = abandon
         self._changed = threading.Condition()
         self._items: deque[_T] = deque()
+        self._credit = CREDIT
         self._is_over = False
         self._error: BaseException | None = None
         self._taken = 0
@@ -98,6 +99,8 @@ class RemoteStream(Generic[_T]):
         self._taken += 1
         if self._taken >= CREDIT // 2 and not self._is_over:
             taken, self._taken = self._taken, 0
+            with self._changed:
+                self._credit += taken
             self.pull(taken)
 
     def close(self) -> None:
@@ -140,6 +143,14 @@ class RemoteStream(Generic[_T]):
     def note_all_output(self, text: str) -> None:
         """All that it printed, however much of it came before."""
         self._printed = text[-MOST_OUTPUT:]
+
+    def count_item(self) -> bool:
+        """A further item has come; whether its node was let send that many."""
+        with self._changed:
+            if not self._credit:
+                return False
+            self._credit -= 1
+            return True
 
     def add(self, item: _T) -> None:
         """The generator yielded something."""

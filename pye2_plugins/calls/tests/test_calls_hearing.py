@@ -1,0 +1,209 @@
+"""What callers are told of what nodes say, be it hostile or nonsense: without a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attic_network import PATIENCE, countdown, value
+
+from pye2_calls.client.streams import CREDIT
+from pye2_calls.errors import CallError, CallLost
+from pye2_calls.messages import (
+    Call,
+    Cancel,
+    Failure,
+    Holds,
+    Item,
+    KeepAlive,
+    Output,
+    Pull,
+    Raised,
+    Refused,
+    Value,
+)
+from pye2_calls.values import pack as pack_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attic_network import AtAttic, Network
+
+
+class Grumpy(Exception):
+    """What nobody reckons with."""
+
+
+RAISED = Raised(1, Failure("ValueError", "no", "Traceback", (), b"\x01"), "", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [(Value(1, b"\x01", "", 0.1), pow), (RAISED, pow), (Item(1, 0, b"\x01"), countdown)],
+)
+def test_a_call_ends_whatever_goes_wrong_with_what_came_of_it(
+    begin: Callable[..., AtAttic], monkeypatch: pytest.MonkeyPatch, said: Any, kind: Any
+) -> None:
+    def fail(*_: object) -> None:
+        raise Grumpy
+
+    call = begin(kind, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr("pye2_calls.client.asked.unpack", fail)
+        call.pipeline.says(said)
+
+    with pytest.raises(Grumpy):
+        call.outcome.result(PATIENCE) if kind is pow else next(call.outcome)
+
+
+@pytest.mark.parametrize(("reason", "is_tried_again"), [("full", True), ("grant", False)])
+def test_a_call_that_a_node_does_not_take_for_now_is_tried_again(
+    network: Network, begin: Callable[..., AtAttic], reason: str, *, is_tried_again: bool
+) -> None:
+    call = begin(retries=0)
+    call.pipeline.says(Refused(call.sent.id, reason, "no room here"))
+    if is_tried_again:
+        network.pass_time_until(lambda: len(network.told(Call, call.pipeline)) > 1)
+        call.pipeline.says(value(call.sent))
+
+    error = call.outcome.exception(PATIENCE)
+    assert (error is None) == is_tried_again
+    assert is_tried_again or "no room here" in str(error)
+
+
+# --- items ----------------------------------------------------------------------------------------
+
+
+def items(call: AtAttic, first: int, count: int) -> list[Item]:
+    return [Item(call.sent.id, n, pack_value(n)) for n in range(first, first + count)]
+
+
+def test_a_node_that_sends_more_items_than_it_was_let_send_ends_the_call(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    call = begin(countdown, 10**6)
+
+    call.pipeline.says(*items(call, 0, CREDIT + 1000))
+
+    taken = [next(call.outcome) for _ in range(CREDIT)]
+    with pytest.raises(CallError, match="attic sent more items of countdown") as caught:
+        next(call.outcome)
+    (cancelled,) = network.told(Cancel, call.pipeline)
+    assert taken == list(range(CREDIT))
+    assert caught.value.node == "attic"
+    assert cancelled.id == call.sent.id
+
+
+def test_a_node_may_send_as_many_items_more_as_were_pulled(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    call = begin(countdown, 10**6)
+    call.pipeline.says(*items(call, 0, CREDIT))
+    taken = [next(call.outcome) for _ in range(CREDIT)]
+    pulled = sum(each.count for each in network.told(Pull, call.pipeline, 2))
+
+    call.pipeline.says(*items(call, CREDIT, pulled))
+    taken += [next(call.outcome) for _ in range(pulled)]
+
+    assert pulled == CREDIT
+    assert taken == list(range(2 * CREDIT))
+
+
+# --- output ---------------------------------------------------------------------------------------
+
+
+def test_what_on_output_raises_is_told_once_for_a_call(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    heard: list[str] = []
+
+    def on_output(text: str) -> None:
+        heard.append(text)
+        raise Grumpy(text)
+
+    call = begin(on_output=on_output)
+    call.pipeline.says(*(Output(call.sent.id, text) for text in "abc"), value(call.sent))
+
+    assert call.outcome.result(PATIENCE) == 8
+    network.wait_until_called_back()
+    assert heard == ["a", "b", "c"]
+    assert [str(each) for each in network.raised] == ["a"]
+
+
+def test_what_on_output_raises_is_told_for_each_call(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    def on_output(text: str) -> None:
+        raise Grumpy(text)
+
+    for number in (1, 2):
+        call = begin(on_output=on_output)
+        call.pipeline.says(Output(call.sent.id, f"{number}"), value(call.sent))
+        call.outcome.result(PATIENCE)
+
+    network.wait_until_called_back()
+    assert [str(each) for each in network.raised] == ["1", "2"]
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+def denied(network: Network, call: AtAttic) -> None:
+    del network
+    call.pipeline.instance.on_refusal("you are denied; on the node run: pye2 node allow 0xai_me")
+
+
+def gone(network: Network, _: AtAttic) -> None:
+    network.is_there = False
+    network.pass_time(0.1)
+    network.pass_time(5.0)
+
+
+def begun_anew(_: Network, call: AtAttic) -> None:
+    call.pipeline.begins(run="second")
+
+
+def silent(network: Network, call: AtAttic) -> None:
+    network.pass_time_until(lambda: call.pipeline.is_closed, step=40.0)
+
+
+def forgetful(network: Network, call: AtAttic) -> None:
+    network.pass_time(40.0)
+    network.told(KeepAlive, call.pipeline)
+    call.pipeline.says(Holds((), ()))
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [
+        (denied, "it says: you are denied; on the node run: pye2 node allow 0xai_me"),
+        (gone, "it went away"),
+        (begun_anew, "it began anew, and knows nothing of what it had before"),
+        (silent, "it said nothing for 75 s"),
+        (forgetful, "it does not have it any more"),
+    ],
+)
+def test_who_asks_for_a_call_that_was_lost_is_told_what_happened_to_it(
+    network: Network, begin: Callable[..., AtAttic], happens: Any, why: str
+) -> None:
+    call = begin(retries=0)
+
+    happens(network, call)
+
+    error = call.outcome.exception(PATIENCE)
+    assert isinstance(error, CallLost)
+    assert (error.node, error.losses) == ("attic", 1)
+    assert str(error).startswith(f"pow was lost on attic: {why}. It was lost once, and retries=0")
+
+
+def test_a_generator_that_was_lost_is_not_said_to_be_worth_more_retries(
+    begin: Callable[..., AtAttic],
+) -> None:
+    call = begin(countdown, 3)
+    call.pipeline.says(Item(call.sent.id, 0, pack_value(3)))
+    call.pipeline.begins(run="second")
+
+    assert next(call.outcome) == 3
+    with pytest.raises(CallLost, match=r"it began anew.*submit it again") as caught:
+        next(call.outcome)
+    assert "retries" not in str(caught.value)
