@@ -19,14 +19,17 @@ from fuzz_corpus import LONGEST_INPUT, keep, kept_inputs, seeds
 
 _TARGETS = (
     *("wire_bytes", "wire_signed", "wire_edited", "wire_encrypted", "wire_ciphertext"),
-    *("wire_compressed", "wire_decode", "code_transfer", "worker_frame", "channel_names"),
-    *("native_bytes", "native_body", "native_introduction", "values_bytes", "values_parts"),
+    *("wire_compressed", "wire_decode", "code_transfer", "channel_names", "mqtt_socket"),
+    *("mqtt_messages", "native_bytes", "native_body", "native_encrypted", "native_introduction"),
+    *("values_bytes", "values_parts", "calls_message", "calls_record", "calls_answer"),
+    *("calls_served", "calls_heard", "worker_frame", "worker_channel"),
     *("pairing_request", "pairing_heard", "delegation", "grants"),
 )
 _INSTRUMENTED = (
     *("pye2core", "pye2_wire", "pye2_node", "pye2_cli", "pye2_mqtt", "pye2_amqp", "pye2_nats"),
     *("pye2_native_wire", "pye2_calls"),
-    *("fuzz_targets", "fuzz_native", "fuzz_trust", "fuzz_values"),
+    *("fuzz_targets", "fuzz_calls", "fuzz_heard", "fuzz_mqtt", "fuzz_native", "fuzz_trust"),
+    *("fuzz_values", "fuzz_worker"),
 )
 _WORDS = (
     *("EE_ID", "EE_EVENT_TYPE", "EE_SENDER", "EE_SIGN", "EE_HASH", "EE_IS_ENCRYPTED", "ACTION"),

@@ -8,15 +8,18 @@ promises are caught here, and no others. ``fuzz_run.py`` has atheris look for su
 from __future__ import annotations
 
 import json
-import logging
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from fuzz_calls import TARGETS as CALLS
 from fuzz_edits import Editor
+from fuzz_heard import take_in
+from fuzz_mqtt import TARGETS as MQTT
 from fuzz_native import TARGETS as NATIVE
 from fuzz_native import require_reason
 from fuzz_trust import TARGETS as TRUST
 from fuzz_values import TARGETS as VALUES
+from fuzz_worker import TARGETS as WORKER
 
 from pye2_amqp.topology import Topology
 from pye2_cli.wire.files import messages_in
@@ -26,9 +29,6 @@ from pye2_cli.wire.telling import as_line, as_object
 from pye2_mqtt.topics import Topics
 from pye2_nats.names import Names
 from pye2_node.gate import Gate
-from pye2_node.sandbox import answers, frames
-from pye2_node.sandbox.events import EventDesk
-from pye2_node.sandbox.limits import SandboxLimits
 from pye2_wire.canonical import canonical
 from pye2_wire.ciphertext import encrypted_text
 from pye2_wire.serializer import Pye2Serializer
@@ -38,17 +38,16 @@ from pye2core import installed_plugins
 from pye2core.code import transfer
 from pye2core.errors import CodeError, MessageRejected
 from pye2core.identity import Identity
-from pye2core.messages import InstancePath, PayloadMessage
+from pye2core.messages import PayloadMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
 SENDER = Identity.from_private_value(bytes.fromhex("11" * 32))
 RECEIVER = Identity.from_private_value(bytes.fromhex("22" * 32))
 DIALECT = Pye2Serializer(node_name="n")
 REASONS = {"shape", "signature", "numpy2-signature", "decryption", "unsupported"}
 OF_THE_GATE = {"recipient", "replay", "not-allowed", "unencrypted", "shape"}
-PATH = InstancePath("p", "CUSTOM_EXEC_01", "i")
 
 HEARTBEAT = {"EE_ID": "n", "EE_EVENT_TYPE": "HEARTBEAT", "HEARTBEAT_VERSION": "v2"}
 COMMAND = {"EE_ID": "n", "EE_IS_ENCRYPTED": True, "SESSION_ID": "s", "INITIATOR_ID": "i"}
@@ -72,6 +71,7 @@ def survive(data: bytes) -> None:
     assert message.origin.verified
     if isinstance(message, PayloadMessage):
         sealed.own_fields(message)
+    take_in(message)
 
 
 def let_in(sealed: Any) -> None:
@@ -197,77 +197,6 @@ def code_transfer(data: bytes) -> None:
             continue
 
 
-# --- a worker's channel ---------------------------------------------------------------------------
-
-
-class Owner:
-    """Hears what a worker says, and keeps nothing."""
-
-    async def on_log(self, text: str) -> None:
-        assert isinstance(text, str)
-
-    async def on_payload(self, fields: dict[str, Any]) -> None:
-        send_on(fields)
-
-    async def on_cache_save(self, name: str, text: str) -> None:
-        assert "/" not in name
-        assert name.strip(".")
-
-    async def on_cache_load(self, name: str) -> str | None:
-        assert "/" not in name
-
-    async def on_limit(self, name: str, value: float) -> None:
-        assert isinstance(value, int | float)
-
-
-def send_on(fields: dict[str, Any]) -> None:
-    """A result leaves in a message that everybody can read, or not at all."""
-    try:
-        data = DIALECT.seal(PayloadMessage(PATH, fields), SENDER)
-    except UnsendableValue:
-        return
-    DIALECT.parse(data).verify()
-
-
-def at_once(work: Coroutine[Any, Any, None]) -> None:
-    """Run what never waits."""
-    try:
-        work.send(None)
-    except StopIteration:
-        return
-    raise AssertionError("it waited")
-
-
-async def no_answer(field: str, text: str | None) -> None:
-    frames.encode({"do": "answer", field: text})
-
-
-def worker_frame(data: bytes) -> None:
-    """What a worker writes on its channel, header and all."""
-    try:
-        size = frames.body_size(data[:4]) if len(data) >= 4 else 0
-        assert size <= frames.MAX_FRAME
-        body = data[4:]
-        frames.limit_values(body)
-        frame = frames.decode(body)
-    except frames.FrameError:
-        return
-    desk = EventDesk(Owner(), no_answer, SandboxLimits(), QUIET)
-    for take in (
-        lambda: at_once(desk.take(frame)),
-        lambda: answers.problems(frame),
-        lambda: send_on({"EXEC_RESULT": answers.call_result(frame, "").value}),
-    ):
-        try:
-            take()
-        except frames.FrameError:
-            continue
-
-
-QUIET = logging.getLogger("quiet")
-QUIET.disabled = True
-
-
 # --- names of channels ----------------------------------------------------------------------------
 
 
@@ -296,10 +225,13 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         each.__name__: each
         for each in (
             *(wire_bytes, wire_signed, wire_edited, wire_encrypted, wire_ciphertext),
-            *(wire_compressed, wire_decode, code_transfer, worker_frame, channel_names),
+            *(wire_compressed, wire_decode, code_transfer, channel_names),
         )
     },
+    **CALLS,
+    **MQTT,
     **NATIVE,
     **TRUST,
     **VALUES,
+    **WORKER,
 }

@@ -10,7 +10,7 @@ import pytest
 from pye2_calls.client.doors import CallsInstance, Door
 from pye2_calls.client.plans import Place
 from pye2_calls.errors import CallRefused
-from pye2_calls.messages import Began, pack
+from pye2_calls.messages import Began, MessageNotReadable, Part, cut, pack
 from pye2core.messages import Notification, NotificationCode, NotificationKind
 
 if TYPE_CHECKING:
@@ -139,3 +139,11 @@ def test_a_door_knows_what_its_node_can_take() -> None:
     door.read(pack([Began(slots=3, largest=1000, timeout=60.0)], "first"))
 
     assert (door.run, door.slots, door.largest) == ("first", 3, 1000)
+
+
+def test_what_came_in_parts_holds_no_part_itself() -> None:
+    door, _ = opened(Network())
+    within = pack([Part(2, 0, 2, b"x")], "first")
+
+    with pytest.raises(MessageNotReadable, match="'part'"):
+        door.read(pack(cut(within, 1), "first"))

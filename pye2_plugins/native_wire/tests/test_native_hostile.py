@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from native_support import ALICE, BOB, COMMAND, MALLORY, PAYLOAD, QUESTION, REQUEST, Pair
 
-from pye2_native_wire.layout import header_bytes, read_header
+from pye2_native_wire.layout import SIGNATURE_BYTES, header_bytes, read_header
 from pye2_native_wire.signing import FOR_MESSAGE, digest_of, signature_of
 from pye2_native_wire.values import packed, unpacked
 from pye2_wire.unsendable import UnsendableValue
@@ -297,3 +297,15 @@ def test_a_command_that_cannot_be_read_names_its_pipeline(pair: Pair) -> None:
         pair.read(signed(header, said))
     assert rejected.value.pipeline == "p7"
     assert rejected.value.sender == ALICE.address
+
+
+@pytest.mark.parametrize("key", ["load", "free_memory"])
+@pytest.mark.parametrize("figure", [10**400, -1, float("nan"), float("inf"), "1", True])
+def test_a_heartbeat_with_a_figure_that_nobody_can_count_with_is_rejected(
+    pair: Pair, key: str, figure: Any
+) -> None:
+    data = pair.sealed(Heartbeat("attic", ALICE.address), encrypt=False)
+    at = read_header(data)[1]
+    body = {**unpacked(data[at:-SIGNATURE_BYTES]), key: figure}
+
+    assert pair.refused(signed(data[:at], packed(body))) == "shape"

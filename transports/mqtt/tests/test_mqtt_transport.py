@@ -352,3 +352,16 @@ def test_no_thread_is_left_behind(scripted, client):
     client.transport.detach(PATIENCE)
 
     assert set(threading.enumerate()) <= before
+
+
+def test_a_message_to_a_topic_that_is_no_text_is_left_out_and_does_not_end_the_connection(
+    scripted, client
+):
+    main, *_ = established(scripted, client)
+    content = b"\0\2\xff\xfe" + b"\0\1" + b"x"
+
+    main.send(bytes([0x32, len(content)]) + content)
+    main.publish(TOPIC, b"next", 2)
+
+    assert main.read() == (PUBACK, b"\0\1")
+    assert client.take().data == b"next"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pye2_native_wire.values import misshapen
 from pye2core.errors import MessageRejected
@@ -16,6 +16,8 @@ from pye2core.messages import upper_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_LARGEST_FIGURE: Final = 1e15
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=Enum)
@@ -94,11 +96,15 @@ def moment_at(source: Mapping[str, Any], key: str) -> datetime | None:
 
 
 def number_at(source: Mapping[str, Any], key: str) -> float | None:
-    """A number that has a fraction or has none, or None."""
+    """A figure, with a fraction or without, or None: what nobody could count with is none."""
     value = source.get(key)
-    if value is None or type(value) in (int, float):
-        return value
-    raise misshapen(f"{key} is a {type(value).__name__}, not a number")
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise misshapen(f"{key} is a {type(value).__name__}, not a number")
+    if not 0 <= value <= _LARGEST_FIGURE:
+        raise misshapen(f"{key} is no number from 0 to {_LARGEST_FIGURE:g}")
+    return value
 
 
 def member_at(source: Mapping[str, Any], key: str, kind: type[_E]) -> _E:

@@ -382,7 +382,13 @@ class Connection:
                 receipt = self._receipts.note(mid)
             ack = functools.partial(self._acknowledge, receipt)
 
-        self._arrived.append((message.topic, bytes(message.payload), ack))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # some brokers let others publish where it is no text
+            _log.warning("Ignored a message to a topic that is no UTF-8")
+            ack()
+        else:
+            self._arrived.append((topic, bytes(message.payload), ack))
 
     def _acknowledge(self, receipt: Receipt) -> None:
         """Tell the broker what it may be told now."""

@@ -27,6 +27,8 @@ _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _GIGABYTE: Final = 1e9
 _MEBIBYTE: Final = 2.0**20
+_MOST: Final = 10**9
+"""Calls at once, and MiB, that a node may say to have: anybody may say anything in a heartbeat."""
 
 _BESIDES: Final = 1024
 """Bytes of a call besides its arguments, at most."""
@@ -86,19 +88,26 @@ def facts_of(
     return NodeFacts(
         heartbeat.address,
         heartbeat.name,
-        slots=slots or _whole(told.get("total"), 1),
+        slots=min(slots or _whole(told.get("total"), 1), _MOST),
         busy=_whole(told.get("busy"), 0),
         labels={str(key): str(value) for key, value in labels.items()}
         if isinstance(labels, Mapping)
         else {},
         free_memory=None if memory is None else memory * _GIGABYTE,
-        most_memory=most * _MEBIBYTE if isinstance(most, int | float) else None,
+        most_memory=_megabytes(most),
         largest=largest or math.inf,
     )
 
 
 def _whole(value: object, least: int) -> int:
-    return value if type(value) is int and least <= value else least
+    return value if type(value) is int and least <= value <= _MOST else least
+
+
+def _megabytes(value: object) -> float | None:
+    """Bytes; None of what cannot be counted with: NaN, and what is larger than any machine."""
+    if isinstance(value, int | float) and 0 <= value <= _MOST:
+        return value * _MEBIBYTE
+    return None
 
 
 @frozen

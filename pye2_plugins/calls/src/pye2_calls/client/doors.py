@@ -296,7 +296,7 @@ class Door:
         records: list[Any] = []
         for each in message.records:
             whole = self._parts.take(each) if isinstance(each, Part) else pack([each])
-            records += unpack(whole, FROM_NODE).records if whole is not None else ()
+            records += unpack(whole, FROM_NODE - {Part}).records if whole is not None else ()
         return Message(message.run, tuple(records))
 
 
