@@ -79,6 +79,15 @@ def test_importing_the_kernel_imports_nothing_else() -> None:
     assert packages(modules).isdisjoint({*HEAVY, "attr", "attrs", "pluggy", "packaging"})
 
 
+def test_importing_the_session_imports_only_what_every_session_does_before_it_connects() -> None:
+    modules = run("import sys; from pye2core import Session; print(*sys.modules)")
+
+    connecting = {"pye2core.connection", "pye2core.abc.transports", "pye2core.identity.keys"}
+    pipelines = {"pye2core.client.pipeline", "pye2core.client.staging"}
+    assert modules.isdisjoint(connecting | pipelines)
+    assert packages(modules).isdisjoint({*HEAVY, "asyncio", "ssl", "pluggy"})
+
+
 def test_loading_all_plugins_imports_nothing_heavy() -> None:
     modules = run(f"{LOAD_ALL}\nimport sys\nprint(*sys.modules)")
 

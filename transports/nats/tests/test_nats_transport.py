@@ -186,8 +186,8 @@ def test_a_command_that_the_server_sends_again_while_it_is_held_is_handed_over_o
     came: queue.Queue[bytes] = queue.Queue()
     pulled = Commands._pulled
 
-    async def note(commands: Commands, message: Any) -> None:
-        await pulled(commands, message)
+    def note(commands: Commands, message: Any) -> None:
+        pulled(commands, message)
         if message.data:
             came.put(message.data)
 

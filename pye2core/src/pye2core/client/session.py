@@ -22,10 +22,7 @@ from pye2core.client.arguments import (
 )
 from pye2core.client.callbacks import Receipts
 from pye2core.client.closing import Closing, second_to
-from pye2core.client.ears import Ears
 from pye2core.client.network import NetworkView
-from pye2core.client.pipelines import KnownPipelines
-from pye2core.client.reception import Reception, SessionCallbacks
 from pye2core.client.session_pipelines import SessionPipelines
 from pye2core.client.session_waiting import SessionWaiting, check_wait
 from pye2core.client.transactions import Transactions
@@ -165,8 +162,11 @@ class Session(SessionPipelines, SessionWaiting):
         check_pins(pinned_nodes, argument="pinned_nodes")
         # Loaded with the first session, so that importing this module costs little.
         from pye2core.client.commands import Commands
+        from pye2core.client.ears import Ears
         from pye2core.client.known_nodes import with_known_nodes
         from pye2core.client.options import KeySource, merged
+        from pye2core.client.pipelines import KnownPipelines
+        from pye2core.client.reception import Reception, SessionCallbacks
         from pye2core.connection import ConnectionSettings
         from pye2core.settings.environment import client_settings
 

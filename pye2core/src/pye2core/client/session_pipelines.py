@@ -20,10 +20,8 @@ from pye2core.client.arguments import (
     check_settings,
 )
 from pye2core.client.delegating import with_delegations
-from pye2core.client.pipeline import Pipeline
 from pye2core.client.session_calls import SessionCalls
 from pye2core.client.signatures import instances_in
-from pye2core.client.staging import Staging
 from pye2core.errors import AlreadyExists, PipelineNotFound, TransportError
 from pye2core.messages import PipelineConfig
 from pye2core.messages.configuration import VOID, upper_keys
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
     from pye2core.client.deployment import DeployedPipeline
     from pye2core.client.instance import Instance, OnData, OnNotification
+    from pye2core.client.pipeline import Pipeline
     from pye2core.client.session import Session
 
     Code = Callable[..., Any] | str
@@ -94,7 +93,7 @@ class SessionPipelines(SessionCalls):
         settings = {**upper_keys(config or {}), **upper_keys(kwargs)}
         instances = with_delegations(instances, self._session, name, address)
         wanted = PipelineConfig(name, data_source, instances, settings)
-        pipeline = self._pipeline(address, Staging(wanted))
+        pipeline = self._pipeline(address, wanted)
         pipeline.is_own = True
         pipeline.attach(on_data, on_notification)
         return self.known_pipelines.add(pipeline)
@@ -209,11 +208,17 @@ class SessionPipelines(SessionCalls):
         known = self.known_pipelines.get(address, config.name)
         if known is not None:
             return known
-        new = self._pipeline(address, Staging(config, on_node=config))
+        new = self._pipeline(address, config, on_node=config)
         return self.known_pipelines.add_if_new(new)
 
-    def _pipeline(self, address: str, staging: Staging) -> Pipeline:
-        return Pipeline(self._session, address, staging)
+    def _pipeline(
+        self, address: str, proposed: PipelineConfig, on_node: PipelineConfig | None = None
+    ) -> Pipeline:
+        # Loaded with the first pipeline: a session that only calls functions has none.
+        from pye2core.client.pipeline import Pipeline
+        from pye2core.client.staging import Staging
+
+        return Pipeline(self._session, address, Staging(proposed, on_node=on_node))
 
     @property
     def _session(self) -> Session:

@@ -10,8 +10,12 @@ stands on `pye2core.errors` and on nothing else of the kernel. From the inside o
 - `ciphers`: sealing for one receiver
 - `key_file`: an identity that survives a restart; behind it `safe_files`; beside it `passphrases`
 
-Importing it loads no crypto library; the first key or signature does.
+Importing it loads the addresses alone: the other modules come with the first name of theirs, a
+crypto library with the first key or signature.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from pye2core.identity.addresses import (
     Address,
@@ -23,17 +27,24 @@ from pye2core.identity.addresses import (
     with_prefix,
     without_prefix,
 )
-from pye2core.identity.ciphers import decrypt, encrypt
-from pye2core.identity.key_file import (
-    KeyFile,
-    create_key_file,
-    load_key,
-    load_or_create_key,
-    open_key_file,
-    replace_key,
-)
-from pye2core.identity.keys import Identity, verify, verify_numbers
-from pye2core.identity.passphrases import KEY_PASSPHRASE, Passphrase, Passphrases, ask_at_terminal
+
+if TYPE_CHECKING:
+    from pye2core.identity.ciphers import decrypt, encrypt
+    from pye2core.identity.key_file import (
+        KeyFile,
+        create_key_file,
+        load_key,
+        load_or_create_key,
+        open_key_file,
+        replace_key,
+    )
+    from pye2core.identity.keys import Identity, verify, verify_numbers
+    from pye2core.identity.passphrases import (
+        KEY_PASSPHRASE,
+        Passphrase,
+        Passphrases,
+        ask_at_terminal,
+    )
 
 __all__ = [
     "KEY_PASSPHRASE",
@@ -60,3 +71,33 @@ __all__ = [
     "with_prefix",
     "without_prefix",
 ]
+
+_LAZY = {
+    "KEY_PASSPHRASE": "passphrases",
+    "Identity": "keys",
+    "KeyFile": "key_file",
+    "Passphrase": "passphrases",
+    "Passphrases": "passphrases",
+    "ask_at_terminal": "passphrases",
+    "create_key_file": "key_file",
+    "decrypt": "ciphers",
+    "encrypt": "ciphers",
+    "load_key": "key_file",
+    "load_or_create_key": "key_file",
+    "open_key_file": "key_file",
+    "replace_key": "key_file",
+    "verify": "keys",
+    "verify_numbers": "keys",
+}
+"""What has to do with keys, by the module that has it: imported when it is first asked for, as most
+who come here ask for addresses only."""
+
+if not TYPE_CHECKING:  # or a misspelt name would pass the type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _LAZY:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value

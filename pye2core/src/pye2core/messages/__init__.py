@@ -34,7 +34,6 @@ from pye2core.messages.configuration import (
     upper_keys,
     with_grants_of,
 )
-from pye2core.messages.delegation import UNDELEGATED, Delegation
 from pye2core.messages.models import (
     DETAILS_SENT_TO,
     EVERY_NODE,
@@ -53,6 +52,7 @@ from pye2core.messages.models import (
 )
 
 if TYPE_CHECKING:
+    from pye2core.messages.delegation import UNDELEGATED, Delegation
     from pye2core.messages.digests import digest_of, is_digest
     from pye2core.messages.pairing import (
         OfferState,
@@ -136,6 +136,8 @@ _PAIRING = ("OfferState", "PairingAnswer", "PairingOffer", "PairingRequest")
 _LAZY = {
     **dict.fromkeys(_REPORTS, "reports"),
     **dict.fromkeys(_PAIRING, "pairing"),
+    "Delegation": "delegation",
+    "UNDELEGATED": "delegation",
     "digest_of": "digests",
     "is_digest": "digests",
     "resolve_types": "typed",

@@ -201,7 +201,7 @@ class Commands:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._names.stream}.{self._consumer}"
         self._line.send(Outgoing(subject, json.dumps(request).encode(), reply=self._inbox))
 
-    async def _pulled(self, message: Msg) -> None:
+    def _pulled(self, message: Msg) -> None:
         if not self._inbox:
             return
         self._heard_at = SYSTEM_CLOCK.monotonic()

@@ -221,7 +221,7 @@ class Line:
 
     # --- within the loop ---
 
-    async def listen(self, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> None:
+    async def listen(self, subject: str, on_message: Callable[[Msg], None]) -> None:
         """Subscribe; returns when the server has confirmed.
 
         Raises:
@@ -294,14 +294,12 @@ class Line:
         with self._lock:
             return self._outgoing.popleft() if self._outgoing else None
 
-    def _guarded(
-        self, on_message: Callable[[Msg], Awaitable[None]]
-    ) -> Callable[[Msg], Awaitable[None]]:
+    def _guarded(self, on_message: Callable[[Msg], None]) -> Callable[[Msg], Awaitable[None]]:
         """``on_message``, which ends the line if it raises: nats-py would say so and go on."""
 
         async def hear(message: Msg) -> None:
             try:
-                await on_message(message)
+                on_message(message)
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it
                 _log.exception("A message on %r could not be taken", message.subject)
                 self._on_loss(failures.defect(error))
@@ -343,7 +341,7 @@ class Line:
         self._number += 1
         return self._number
 
-    async def _confirmation(self, told: Msg) -> None:
+    def _confirmation(self, told: Msg) -> None:
         """A marker is back, or JetStream answers."""
         number = int(told.subject.rpartition(".")[2])
         written = self._unconfirmed.get(number)

@@ -354,7 +354,7 @@ class Link:
         subject = self._names.claim(self._options.client_id)
         word = secrets.token_bytes()
 
-        async def hear(claim: Msg) -> None:
+        def hear(claim: Msg) -> None:
             if claim.data != word:
                 self.was_taken_over = True
                 self._lost("another process has connected with the same client id")
@@ -394,7 +394,7 @@ class Link:
         lane = self._lanes[channel.kind in _BULKY]
         concrete = None if channel.is_wildcard else channel
 
-        async def arrive(message: Msg) -> None:
+        def arrive(message: Msg) -> None:
             published_on = concrete or self._names.channel(message.subject)
             if published_on is not None:
                 lane.put(Arrival(published_on, message.data))
