@@ -361,8 +361,11 @@ class Heard(Hearing):
 
     def take_a_turn(self, now: float) -> None:
         plan = self._scheduler.plan(now)
-        for call, address in plan.lost:
-            call.subject.outcome.fail(call.subject.lost(address, call.losses))
+        for call, largest in plan.too_large:
+            call.subject.outcome.fail(call.subject.too_large(largest))
+        for lost in plan.lost:
+            asked, why = lost.call.subject, lost.why or "it went away"
+            asked.outcome.fail(asked.lost(lost.address, why, lost.call.losses))
         for call in plan.dropped:
             call.subject.outcome.cancel()
 

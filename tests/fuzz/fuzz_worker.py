@@ -6,13 +6,13 @@ import asyncio
 import json
 import logging
 import os
-import socket
 from typing import TYPE_CHECKING, Any
 
 from fuzz_pieces import joined, pieces, require_few_words
 from fuzz_trust import DIALECT, PATH, SENDER
 
 from pye2_node.sandbox import answers, frames
+from pye2_node.sandbox.channel_ends import ChannelEnd, open_channel
 from pye2_node.sandbox.events import EventDesk
 from pye2_node.sandbox.forks import Ended, Forked
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
@@ -123,9 +123,9 @@ def worker_channel(data: bytes) -> None:
 
 
 async def _live(data: bytes) -> None:
-    ours, theirs = socket.socketpair()
-    ours.settimeout(0)
-    theirs.settimeout(0)
+    ours, theirs = open_channel()
+    for each in (theirs.reading, theirs.writing):
+        os.set_blocking(each, False)
     ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
     worker = Worker(0, os.eventfd(0, os.EFD_NONBLOCK), ended)
     process = SandboxProcess(worker, WorkerChannel(ours), Owner(), LIMITS, Outraged("worker"))
@@ -159,11 +159,11 @@ async def _ask(process: SandboxProcess) -> None:
     assert all(len(each) <= MOST for each in items)
 
 
-async def _sent(theirs: socket.socket, data: bytes) -> bool:
+async def _sent(theirs: ChannelEnd, data: bytes) -> bool:
     """Whether the node is still there to be told."""
     try:
-        theirs.send(data)
-        theirs.recv(_AT_ONCE)
+        os.write(theirs.writing, data)
+        os.read(theirs.reading, _AT_ONCE)
     except BlockingIOError:
         pass
     except OSError:

@@ -326,6 +326,7 @@ def test_messages_with_foreign_keys_are_acknowledged_and_ignored(connected, raw,
     node = connected("node", persistent=True).subscribe(CONFIG)
     name = f"{settings.exchange}.naeural.node.commands"
     raw.queue_bind(name, settings.exchange, "naeural.stray.#")
+    raw.confirm_delivery()  # it is in the queue before what another connection brings
 
     raw.basic_publish(settings.exchange, "naeural.stray.dog", b"?")
     node.publish(CONFIG, b"command")
