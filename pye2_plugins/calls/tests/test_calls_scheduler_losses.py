@@ -129,6 +129,20 @@ def test_a_call_that_must_not_run_twice_is_not_tried_again_once_it_was_sent() ->
     assert not scheduler.give_up_all()
 
 
+def test_a_generator_that_has_given_an_item_is_not_begun_anew_however_often_it_may_be_tried() -> (
+    None
+):
+    scheduler = network(ATTIC, CELLAR)
+    stream = call(1, retries=3)
+    add(scheduler, stream)
+    (at,) = scheduler.plan(0.0).send
+
+    scheduler.gave_item(stream)
+    scheduler.closed(at, WHY, 1.0)
+
+    assert [each.call for each in scheduler.plan(1.0).lost] == [stream]
+
+
 @pytest.mark.parametrize("how", ["closed", "missing"])
 def test_a_call_that_was_not_sent_yet_is_not_lost(how: str) -> None:
     scheduler = Scheduler(random.Random(0))

@@ -244,6 +244,7 @@ class Scheduler:
 
     def gave_item(self, call: Pending) -> bool:
         """A generator has given an item; whether its node has room for others by that."""
+        call.has_given, call.retries = True, 0  # somebody may have seen its first items
         node = self._nodes.get(call.node or "")
         return node is not None and node.note_item(call)
 
