@@ -18,6 +18,7 @@ import pytest
 from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
+from pye2_node.sandbox.zygote_link import ZygoteLink
 from pye2core.abc import FunctionSource
 from pye2core.errors import CallTimedOut, NodeError, SandboxDied
 
@@ -334,6 +335,48 @@ def test_a_zygote_without_room_for_more_refuses_and_its_workers_go_on():
         return (await worker.call("job", timeout=TIMEOUT)).value
 
     assert in_pool(scenario) == 1
+
+
+@pytest.mark.usefixtures("no_spare")
+def test_a_node_without_room_for_more_refuses_and_its_workers_go_on():
+    async def scenario(pool):
+        worker = await worker_with(pool, "return 1")
+        before = psutil.Process().num_fds()
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)
+        os.close(free)
+        for room in range(5):  # for one pipe, for both, and for what tells of the worker's end
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free + room, limits[1]))
+            try:
+                with pytest.raises(NodeError, match="oo many open files in the node; stop other"):
+                    await pool.spawn(DeafOwner())
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert psutil.Process().num_fds() == before
+        return (await worker.call("job", timeout=TIMEOUT)).value
+
+    assert in_pool(scenario) == 1
+
+
+@pytest.mark.usefixtures("no_spare")
+def test_who_stops_waiting_in_the_moment_in_which_a_worker_comes_leaves_no_descriptor(monkeypatch):
+    on_forked = ZygoteLink._on_forked
+
+    def forked_and_cancelled(link, message, descriptors):
+        on_forked(link, message, descriptors)
+        spawning.cancel()
+
+    async def scenario(pool):
+        nonlocal spawning
+        before = psutil.Process().num_fds()
+        monkeypatch.setattr(ZygoteLink, "_on_forked", forked_and_cancelled)
+        spawning = asyncio.create_task(pool.spawn(DeafOwner()))
+        await asyncio.wait({spawning})
+        assert spawning.cancelled()
+        assert psutil.Process().num_fds() == before
+
+    spawning = None
+    in_pool(scenario)
 
 
 PARENT = """
