@@ -22,6 +22,7 @@ from attrs import evolve
 
 from pye2_calls.client.nodes import Door, Lane, Node
 from pye2_calls.client.plans import Lost, Pending, Place, Plan
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -516,8 +517,12 @@ class Scheduler:
 
     def _why_nowhere(self, demand: Demand, now: float) -> str:
         nodes = [each for each in self._nodes.values() if demand.names(each.facts)]
-        problems = {each.facts.name: self._problem(each, demand, now) for each in nodes}
-        return "\n  ".join(f"{name}: {why}" for name, why in sorted(problems.items()))
+        return "\n  ".join(
+            sorted(
+                f"{printable(each.facts.name)}: {self._problem(each, demand, now)}"
+                for each in nodes
+            )
+        )
 
 
 def _learn(known: dict[str, float], function: str, newest: float) -> None:
