@@ -1,6 +1,7 @@
 """Workers that misbehave, zygotes and nodes that die: what is left afterwards."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -337,25 +338,51 @@ def test_a_zygote_without_room_for_more_refuses_and_its_workers_go_on():
     assert in_pool(scenario) == 1
 
 
+@contextlib.contextmanager
+def room_for_files(count):
+    """This process may open so many files more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + count, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 @pytest.mark.usefixtures("no_spare")
 def test_a_node_without_room_for_more_refuses_and_its_workers_go_on():
     async def scenario(pool):
         worker = await worker_with(pool, "return 1")
         before = psutil.Process().num_fds()
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        free = os.dup(0)
-        os.close(free)
-        for room in range(5):  # for one pipe, for both, and for what tells of the worker's end
-            resource.setrlimit(resource.RLIMIT_NOFILE, (free + room, limits[1]))
-            try:
-                with pytest.raises(NodeError, match="oo many open files in the node; stop other"):
-                    await pool.spawn(DeafOwner())
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for count in range(5):  # for one pipe, for both, and for what tells of the worker's end
+            with (
+                room_for_files(count),
+                pytest.raises(NodeError, match="oo many open files in the node; stop other"),
+            ):
+                await pool.spawn(DeafOwner())
         assert psutil.Process().num_fds() == before
         return (await worker.call("job", timeout=TIMEOUT)).value
 
     assert in_pool(scenario) == 1
+
+
+def test_a_node_without_room_for_a_zygote_says_so_and_starts_one_when_there_is():
+    async def scenario():
+        pool = SandboxPool()
+        before = psutil.Process().num_fds()
+        for count in range(5):  # for its channel, for starting a program, for what tells of its end
+            with room_for_files(count), pytest.raises(NodeError, match="oo many open files"):
+                await pool.start()
+        assert psutil.Process().num_fds() == before
+        try:
+            worker = await worker_with(pool, "return 1")
+            return (await worker.call("job", timeout=TIMEOUT)).value
+        finally:
+            await pool.stop()
+
+    assert asyncio.run(scenario()) == 1
 
 
 @pytest.mark.usefixtures("no_spare")

@@ -81,10 +81,16 @@ class ZygoteLink:
         Raises:
             NodeError: it did not start, or what is granted is not there; says why.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(0)
-        with theirs:
-            link = cls(_execute(python, theirs, limits, grants, modules), ours)
+        with contextlib.ExitStack() as unless_begun:
+            try:
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                unless_begun.callback(ours.close)
+                ours.settimeout(0)
+                with theirs:
+                    link = cls(_execute(python, theirs, limits, grants, modules), ours)
+            except OSError as error:
+                raise no_process(str(error)) from None
+            unless_begun.pop_all()
         try:
             async with asyncio.timeout(limits.start_seconds):
                 await link._ready
