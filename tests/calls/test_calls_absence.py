@@ -95,6 +95,13 @@ def test_each_node_that_was_named_has_its_own_reason(peers: NetworkView) -> None
     assert second.startswith("cellar has not been heard from")
 
 
+def test_what_nodes_are_called_tells_a_terminal_nothing(peers: NetworkView) -> None:
+    is_online(peers, "attic\x1b[2J", allowed=False)
+
+    assert why(peers).startswith("attic?[2J does not allow this client")
+    assert why(peers, "atic").endswith("online are attic?[2J")
+
+
 def test_of_a_hundred_nodes_some_are_told(peers: NetworkView) -> None:
     for number in range(100):
         is_online(peers, f"n{number:02}", allowed=False)

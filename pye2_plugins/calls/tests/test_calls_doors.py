@@ -113,6 +113,20 @@ def test_a_refusal_on_the_heels_of_the_confirmation_is_heard() -> None:
     assert refusals == ["no such pipeline"]
 
 
+def test_a_refusal_that_still_waits_to_be_heard_when_the_door_has_opened_is_heard() -> None:
+    network = Network()
+    on_their_way: list[Any] = []
+    network.meanwhile = lambda: on_their_way.extend(
+        network.instance.calls_for_notification(REFUSAL)
+    )
+    _, refusals = opened(network)
+
+    for _, call in on_their_way:
+        call()
+
+    assert refusals == ["no such pipeline"]
+
+
 def test_a_door_that_is_closed_leaves_nothing_behind() -> None:
     network = Network()
     door, _ = opened(network)

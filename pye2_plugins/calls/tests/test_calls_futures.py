@@ -474,6 +474,23 @@ class Shown(io.StringIO):
 
 
 @pytest.mark.parametrize("ordered", [True, False])
+def test_what_a_map_submits_while_it_is_closed_is_given_up(*, ordered: bool) -> None:
+    def arguments() -> Iterator[int]:
+        yield 1
+        made.close()  # as another thread may at any moment
+        yield 2
+
+    nodes = Nodes(size=BYTES_AHEAD)
+    made = mapped(nodes, arguments(), ordered=ordered)
+    nodes.end(0)
+    next(made)
+    next(made)
+
+    _, late = nodes.calls[1]
+    assert late.cancelled()
+
+
+@pytest.mark.parametrize("ordered", [True, False])
 def test_what_was_submitted_is_given_up_when_an_argument_cannot_be_had(*, ordered: bool) -> None:
     def broken() -> Iterator[int]:
         yield 1

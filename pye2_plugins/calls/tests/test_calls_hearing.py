@@ -207,3 +207,28 @@ def test_a_generator_that_was_lost_is_not_said_to_be_worth_more_retries(
     with pytest.raises(CallLost, match=r"it began anew.*submit it again") as caught:
         next(call.outcome)
     assert "retries" not in str(caught.value)
+
+
+def test_nor_is_one_that_gave_its_first_item_when_it_was_tried_again(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    call = begin(countdown, 3, retries=2)
+    call.pipeline.begins(run="second")
+    network.pass_time_until(lambda: len(network.told(Call, call.pipeline)) > 1)
+    call.pipeline.says(Item(call.sent.id, 0, pack_value(3)), run="second")
+    call.pipeline.begins(run="third")
+
+    assert next(call.outcome) == 3
+    with pytest.raises(CallLost, match="submit it again") as caught:
+        next(call.outcome)
+    assert "retries" not in str(caught.value)
+
+
+def test_a_generator_that_was_lost_before_its_first_item_is_worth_more_retries(
+    begin: Callable[..., AtAttic],
+) -> None:
+    call = begin(countdown, 3, retries=0)
+    call.pipeline.begins(run="second")
+
+    with pytest.raises(CallLost, match="It was lost once, and retries=0: allow more"):
+        next(call.outcome)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from scheduler_support import AT_ATTIC, AT_CELLAR, ATTIC, CELLAR, WHY, add, call, network, sent
 
-from pye2_calls.client.demands import Demand
+from pye2_calls.client.demands import Demand, NodeFacts
 from pye2_calls.client.scheduler import GRACE, MOST_REFUSALS, PATIENCE, Scheduler
+from pye2core import Identity
 
 # --- nodes ----------------------------------------------------------------------------------------
 
@@ -129,6 +130,20 @@ def test_a_call_that_must_not_run_twice_is_not_tried_again_once_it_was_sent() ->
     assert not scheduler.give_up_all()
 
 
+def test_a_generator_that_has_given_an_item_is_not_begun_anew_however_often_it_may_be_tried() -> (
+    None
+):
+    scheduler = network(ATTIC, CELLAR)
+    stream = call(1, retries=3)
+    add(scheduler, stream)
+    (at,) = scheduler.plan(0.0).send
+
+    scheduler.gave_item(stream)
+    scheduler.closed(at, WHY, 1.0)
+
+    assert [each.call for each in scheduler.plan(1.0).lost] == [stream]
+
+
 @pytest.mark.parametrize("how", ["closed", "missing"])
 def test_a_call_that_was_not_sent_yet_is_not_lost(how: str) -> None:
     scheduler = Scheduler(random.Random(0))
@@ -239,6 +254,22 @@ def test_a_call_that_no_node_can_run_fails_after_a_while_with_the_reasons() -> N
     assert failed.id == 1
     assert why == "attic: it has no label 'gpu' (gpu=1 is needed)"
     assert len(scheduler) == 0
+
+
+def test_the_reasons_of_nodes_are_told_whatever_these_are_called() -> None:
+    twins = [
+        NodeFacts(Identity.generate().address, "attic\x1b[2J", labels={"gpu": has})
+        for has in ("0", "\x1b[2J")
+    ]
+    scheduler = network(*twins)
+    add(scheduler, call(1, demand=Demand(labels=(("gpu", "1"),))))
+    scheduler.plan(0.0)
+
+    ((_, why),) = scheduler.plan(PATIENCE).unplaceable
+
+    assert why.split("\n  ") == [
+        f"attic?[2J: its label gpu={has} is not the 1 that is needed" for has in ("0", "?[2J")
+    ]
 
 
 def test_each_call_has_its_own_time_until_it_is_given_up() -> None:

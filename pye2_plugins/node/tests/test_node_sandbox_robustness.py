@@ -1,6 +1,7 @@
 """Workers that misbehave, zygotes and nodes that die: what is left afterwards."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ import pytest
 from pye2_node.sandbox import SandboxLimits, SandboxPool
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
+from pye2_node.sandbox.zygote_link import ZygoteLink
 from pye2core.abc import FunctionSource
 from pye2core.errors import CallTimedOut, NodeError, SandboxDied
 
@@ -334,6 +336,74 @@ def test_a_zygote_without_room_for_more_refuses_and_its_workers_go_on():
         return (await worker.call("job", timeout=TIMEOUT)).value
 
     assert in_pool(scenario) == 1
+
+
+@contextlib.contextmanager
+def room_for_files(count):
+    """This process may open so many files more."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + count, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.usefixtures("no_spare")
+def test_a_node_without_room_for_more_refuses_and_its_workers_go_on():
+    async def scenario(pool):
+        worker = await worker_with(pool, "return 1")
+        before = psutil.Process().num_fds()
+        for count in range(5):  # for one pipe, for both, and for what tells of the worker's end
+            with (
+                room_for_files(count),
+                pytest.raises(NodeError, match="oo many open files in the node; stop other"),
+            ):
+                await pool.spawn(DeafOwner())
+        assert psutil.Process().num_fds() == before
+        return (await worker.call("job", timeout=TIMEOUT)).value
+
+    assert in_pool(scenario) == 1
+
+
+def test_a_node_without_room_for_a_zygote_says_so_and_starts_one_when_there_is():
+    async def scenario():
+        pool = SandboxPool()
+        before = psutil.Process().num_fds()
+        for count in range(5):  # for its channel, for starting a program, for what tells of its end
+            with room_for_files(count), pytest.raises(NodeError, match="oo many open files"):
+                await pool.start()
+        assert psutil.Process().num_fds() == before
+        try:
+            worker = await worker_with(pool, "return 1")
+            return (await worker.call("job", timeout=TIMEOUT)).value
+        finally:
+            await pool.stop()
+
+    assert asyncio.run(scenario()) == 1
+
+
+@pytest.mark.usefixtures("no_spare")
+def test_who_stops_waiting_in_the_moment_in_which_a_worker_comes_leaves_no_descriptor(monkeypatch):
+    on_forked = ZygoteLink._on_forked
+
+    def forked_and_cancelled(link, message, descriptors):
+        on_forked(link, message, descriptors)
+        spawning.cancel()
+
+    async def scenario(pool):
+        nonlocal spawning
+        before = psutil.Process().num_fds()
+        monkeypatch.setattr(ZygoteLink, "_on_forked", forked_and_cancelled)
+        spawning = asyncio.create_task(pool.spawn(DeafOwner()))
+        await asyncio.wait({spawning})
+        assert spawning.cancelled()
+        assert psutil.Process().num_fds() == before
+
+    spawning = None
+    in_pool(scenario)
 
 
 PARENT = """

@@ -8,12 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pye2core.plugins import PluginRegistry
-
-    IsPrivate = Callable[[str], bool]
-    """Whether each instance of a signature is its client's alone."""
 
 
 class Signatures:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pye2core.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -47,23 +49,23 @@ def _of_named(session: Session, signature: str, node: str) -> str:
     heartbeat = session.peers.heartbeat(node)
     if heartbeat is not None:
         return _of(session, signature, heartbeat)
-    others = sorted(each.name for each in session.peers.online().values())
+    others = sorted(printable(each.name) for each in session.peers.online().values())
     online = f"online are {', '.join(others[:_TOLD])}" if others else "nor is any other node online"
     more = " …" if len(others) > _TOLD else ""
     return f"{node} {session.peers.absence_of(node)}; {online}{more}"
 
 
 def _of(session: Session, signature: str, node: Heartbeat) -> str:
-    peers = session.peers
+    peers, name = session.peers, printable(node.name)
     if node.address not in peers.allowed():
         return (
-            f"{node.name} does not allow this client; where it runs, its owner has to say:"
+            f"{name} does not allow this client; where it runs, its owner has to say:"
             f" pye2 node allow {peers.own_address} (with the --home or --name that the node was"
             " started with)"
         )
     if node.address not in peers.able(signature):
-        return f"{node.name} takes no calls; install pye2-calls where it runs, and start it again"
-    return f"{node.name} takes calls only now: try again"
+        return f"{name} takes no calls; install pye2-calls where it runs, and start it again"
+    return f"{name} takes calls only now: try again"
 
 
 def _one_a_line(told: Iterable[str]) -> str:

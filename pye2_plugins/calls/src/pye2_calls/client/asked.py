@@ -180,15 +180,16 @@ class Asked:
             printed=said.printed,
         )
 
-    def lost(self, node: str, why: str, losses: int) -> CallLost:
+    def lost(self, node: str, why: str, losses: int, *, has_given: bool) -> CallLost:
         """The error for a call whose node has it no more.
 
         Args:
             node: the last that had it.
             why: what happened there; "it" is the node.
             losses: how often the call was lost.
+            has_given: whether it is a generator's that has given an item.
         """
-        if self.shipped.is_generator and losses == 1:
+        if has_given:
             way_out = (
                 "A generator that has given an item is not begun anew by itself: submit it again"
             )

@@ -27,6 +27,7 @@ from pye2_calls.messages import Call
 from pye2_calls.shipping import classes_in, ship
 from pye2_calls.values import ValueNotCarried, pack_arguments
 from pye2core.errors import SettingsError
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -249,7 +250,8 @@ class SessionCalls:
 
     def _nowhere(self, demand: Demand) -> NoReturn:
         problems = [
-            f"{each.name}: {demand.problem_with(each)}" for each in self._dispatcher.nodes()
+            f"{printable(each.name)}: {demand.problem_with(each)}"
+            for each in self._dispatcher.nodes()
         ]
         signature = CallsInstance.SIGNATURE
         told = "\n  ".join(problems) or why_none(self._session, signature, demand.nodes)

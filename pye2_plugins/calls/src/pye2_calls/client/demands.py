@@ -17,6 +17,7 @@ from attrs import field, frozen
 from pye2core.code import read_grants
 from pye2core.errors import SettingsError
 from pye2core.identity import is_address, same_address
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +140,7 @@ class Demand:
             if has is None:
                 return f"it has no label {label!r} ({label}={wanted} is needed)"
             if not _satisfies(has, wanted):
-                return f"its label {label}={has} is not the {wanted} that is needed"
+                return f"its label {label}={printable(has)} is not the {wanted} that is needed"
         return self._problem_with_memory(node)
 
     def _problem_with_memory(self, node: NodeFacts) -> str | None:

@@ -231,7 +231,9 @@ class Dispatcher(Hearing):
             asked, address = lost.call.subject, lost.address
             node = asked.outcome.node or self._session.peers.name_of(address) or address
             why = lost.why or why_gone(self._session, self._signature, address)
-            asked.outcome.fail(asked.lost(node, why, lost.call.losses))
+            asked.outcome.fail(
+                asked.lost(node, why, lost.call.losses, has_given=lost.call.has_given)
+            )
         for call in plan.dropped:
             call.subject.outcome.cancel()
         for call in plan.back:

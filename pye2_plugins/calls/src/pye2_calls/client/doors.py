@@ -151,6 +151,8 @@ class Door:
         self.asked_at: float | None = None
         self.asked_about: frozenset[int] = frozenset()
         self._is_closed = False
+        self._is_deployed = False
+        self._refusal: str | None = None
         self._session = session
         self._settings = settings
         self._instance: CallsInstance | None = None
@@ -183,9 +185,7 @@ class Door:
         )
         assert isinstance(instance, CallsInstance)
         instance.on_message = on_message
-        # While it is deployed, a refusal is what deploy() raises.
-        early: list[str] = []
-        instance.on_refusal = early.append
+        instance.on_refusal = partial(self._note_refusal, on_refusal)
         self._instance = instance
         if self._is_closed:
             self.close()
@@ -193,9 +193,19 @@ class Door:
             raise CallRefused(message, reason="closed", node=self.node)
         pipeline.hear_results()
         pipeline.deploy(timeout=OPENING_SECONDS)
-        instance.on_refusal = on_refusal
-        if early:
-            on_refusal(early[-1])
+        self._is_deployed = True
+        if self._refusal is not None:
+            on_refusal(self._refusal)
+
+    def _note_refusal(self, on_refusal: Callable[[str], object], said: str) -> None:
+        """Tell of a refusal, but not while that is what ``deploy`` raises.
+
+        It is noted before it is asked whether that is over, and :meth:`open` does it the other way
+        round: so one of both tells of it.
+        """
+        self._refusal = said
+        if self._is_deployed:
+            on_refusal(said)
 
     def close(self) -> None:
         """End everything that runs behind it, or begins to; does not wait for that.

@@ -193,7 +193,6 @@ class Hearing(ABC):
                 self._wake()
         if call is None:
             return
-        call.retries = 0  # it cannot begin anew: somebody may have seen its first items
         asked: Asked = call.subject
         stream = asked.outcome
         if not isinstance(stream, RemoteStream):

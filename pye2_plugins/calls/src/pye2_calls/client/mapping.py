@@ -58,6 +58,7 @@ class Mapped:
         self._bytes = 0
         self._changed = threading.Condition()
         self._is_read = False
+        self._is_closed = False
         self._next = self._next_in_order if ordered else self._next_ended
         self._note = self._expect if ordered else self._watch
         self._flow = flow
@@ -86,7 +87,7 @@ class Mapped:
 
     def close(self) -> None:
         """Give up what nobody will take; whoever waits for it in another thread is woken."""
-        self._is_read = True
+        self._is_read = self._is_closed = True
         for future in list(self._waiting):
             future.cancel()
         if self._bar is not None:
@@ -102,6 +103,8 @@ class Mapped:
             future = self._submit(arguments)
             self._bytes += future.size
             self._note(future)
+            if self._is_closed:  # another thread has closed this, and may not have seen it
+                future.cancel()
 
     def _may_read_on(self) -> bool:
         return len(self._waiting) + len(self._ended) < AHEAD and self._bytes < BYTES_AHEAD

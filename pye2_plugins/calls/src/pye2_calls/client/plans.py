@@ -75,6 +75,7 @@ class Pending:
         node: where it is; None while it waits.
         flow: the map that it is one of, if it is of one.
         is_withdrawn: whether it is wanted no more unless it has begun.
+        has_given: whether it is a generator that has given an item, and so cannot begin anew.
         is_giving: whether it is a generator that has given an item, where it is.
     """
 
@@ -92,6 +93,7 @@ class Pending:
     node: str | None = None
     flow: Flow | None = None
     is_withdrawn: bool = False
+    has_given: bool = False
     is_giving: bool = False
 
 

@@ -22,6 +22,7 @@ from attrs import evolve
 
 from pye2_calls.client.nodes import Door, Lane, Node
 from pye2_calls.client.plans import Lost, Pending, Place, Plan
+from pye2core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -244,6 +245,7 @@ class Scheduler:
 
     def gave_item(self, call: Pending) -> bool:
         """A generator has given an item; whether its node has room for others by that."""
+        call.has_given, call.retries = True, 0  # somebody may have seen its first items
         node = self._nodes.get(call.node or "")
         return node is not None and node.note_item(call)
 
@@ -515,8 +517,12 @@ class Scheduler:
 
     def _why_nowhere(self, demand: Demand, now: float) -> str:
         nodes = [each for each in self._nodes.values() if demand.names(each.facts)]
-        problems = {each.facts.name: self._problem(each, demand, now) for each in nodes}
-        return "\n  ".join(f"{name}: {why}" for name, why in sorted(problems.items()))
+        return "\n  ".join(
+            sorted(
+                f"{printable(each.facts.name)}: {self._problem(each, demand, now)}"
+                for each in nodes
+            )
+        )
 
 
 def _learn(known: dict[str, float], function: str, newest: float) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from attrs import frozen
 
+from pye2core.errors import NodeError
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -49,6 +51,18 @@ class Forked:
         """End what it started, where nobody is left who reaps it: its number is still its own."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def no_process(why: str) -> NodeError:
+    """The error where there is no room for another worker.
+
+    Args:
+        why: what there is no room for, and where.
+    """
+    return NodeError(
+        f"no process could be started for custom code: {why}; stop other instances of this node or "
+        "programs of this machine, or raise the limit"
+    )
 
 
 class Forks(Protocol):

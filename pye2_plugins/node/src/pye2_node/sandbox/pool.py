@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from pye2_node.sandbox.channel_ends import ChannelEnd, open_channel
+from pye2_node.sandbox.forks import no_process
 from pye2_node.sandbox.granted_zygotes import GrantedZygotes, Share
 from pye2_node.sandbox.limits import SandboxLimits, Surroundings
 from pye2_node.sandbox.process import SandboxProcess
@@ -183,7 +184,10 @@ class SandboxPool:
     # --- forking ----------------------------------------------------------------------------------
 
     async def _fork_fresh(self, fork: Callable[[ChannelEnd], Awaitable[Forked]]) -> _Forked:
-        ours, theirs = open_channel()
+        try:
+            ours, theirs = open_channel()
+        except OSError as error:
+            raise no_process(f"{error.strerror} in the node") from None
         with contextlib.ExitStack() as unless_forked:
             unless_forked.callback(ours.close)
             with contextlib.closing(theirs):

@@ -44,6 +44,7 @@ from pye2_node.sandbox.confinement import (
     die_with_parent,
 )
 from pye2_node.sandbox.family import Family
+from pye2_node.sandbox.frames import LONGEST_PACKET
 from pye2_node.sandbox.layers.names import Layer
 from pye2_node.sandbox.layers.rlimits import WorkerLimits
 from pye2_node.sandbox.preparation import prepare_confinement
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from pye2_node.sandbox.layers.openings import Openings
     from pye2core.code.grants import Grants
 
-LONGEST_PACKET: Final = 16 * 1024
 EXIT_UNCONFINED: Final = 72
 
 _PLACES: Final = (WRITING_FD, READING_FD)

@@ -14,7 +14,7 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
-from pye2_node.sandbox.forks import Ended, Forked
+from pye2_node.sandbox.forks import Ended, Forked, no_process
 from pye2_node.sandbox.frames import LONGEST_PACKET
 from pye2core.errors import NodeError
 
@@ -81,10 +81,16 @@ class ZygoteLink:
         Raises:
             NodeError: it did not start, or what is granted is not there; says why.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(0)
-        with theirs:
-            link = cls(_execute(python, theirs, limits, grants, modules), ours)
+        with contextlib.ExitStack() as unless_begun:
+            try:
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                unless_begun.callback(ours.close)
+                ours.settimeout(0)
+                with theirs:
+                    link = cls(_execute(python, theirs, limits, grants, modules), ours)
+            except OSError as error:
+                raise no_process(str(error)) from None
+            unless_begun.pop_all()
         try:
             async with asyncio.timeout(limits.start_seconds):
                 await link._ready
@@ -122,7 +128,11 @@ class ZygoteLink:
             self.kill()
             await asyncio.shield(self.dead)
             raise ZygoteGone(f"the sandbox's zygote is gone: {error}") from None
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            _discard(answer)
+            raise
 
     def kill(self) -> None:
         """End the zygote at once; its workers die with it."""
@@ -187,14 +197,14 @@ class ZygoteLink:
             for descriptor in descriptors:
                 os.close(descriptor)
         elif not descriptors:
-            answer.set_exception(_no_process("too many open files in the node"))
+            answer.set_exception(no_process("too many open files in the node"))
         else:
             answer.set_result(Forked(message["pid"], descriptors[0], ending))
 
     def _on_refused(self, message: dict[str, Any]) -> None:
         answer = self._forking.pop(message["refused"])
         if not answer.done():
-            answer.set_exception(_no_process(message["why"]))
+            answer.set_exception(no_process(message["why"]))
 
     # --- its end ----------------------------------------------------------------------------------
 
@@ -253,11 +263,10 @@ def _execute(
     )
 
 
-def _no_process(why: str) -> NodeError:
-    return NodeError(
-        f"no process could be started for custom code: {why}; stop other instances of this node or "
-        "programs of this machine, or raise the limit"
-    )
+def _discard(answer: asyncio.Future[Forked]) -> None:
+    """Let go of a worker that came in the moment in which who asked for it stopped waiting."""
+    if answer.done() and not answer.cancelled() and answer.exception() is None:
+        os.close(answer.result().pidfd)
 
 
 def _in_words(return_code: int) -> str:
