@@ -87,6 +87,7 @@ class EventDesk:
         self._events = 0
         self._text_size = 0
         self._limits_told: set[str] = set()
+        self._has_crashed = False
         self._exchange: Exchange | None = None
         self._on: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]] = {
             "log": self._on_log,
@@ -132,11 +133,19 @@ class EventDesk:
         on_event = self._on.get(event)
         if on_event is None:
             raise FrameError(f"an unknown event {event[:40]!r}")
+        await self.count_event()
+        await on_event(frame)
+
+    async def count_event(self) -> None:
+        """Count something that the worker has sent.
+
+        Raises:
+            FrameError: it is one too many.
+        """
         self._events += 1
         if self._events > self._limits.events:
             await self.tell_limit("events", self._limits.events)
             raise FrameError(f"more than {self._limits.events} events during one call")
-        await on_event(frame)
 
     async def _on_log(self, frame: Mapping[str, Any]) -> None:
         text = await self._counted(field(frame, "text", str))
@@ -202,6 +211,9 @@ class EventDesk:
         return self._exchange
 
     async def _on_crashed(self, frame: Mapping[str, Any]) -> None:
+        if self._has_crashed:  # what is forged would fill the log
+            raise FrameError("a second crash")
+        self._has_crashed = True
         lines = field(frame, "text", str)[:_LONGEST_CRASH].splitlines()
         told = "".join(f"\n    {printable(line)}" for line in lines)
         self._log.error("the sandbox failed in a worker:%s", told)
