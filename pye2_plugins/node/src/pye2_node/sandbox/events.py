@@ -133,19 +133,11 @@ class EventDesk:
         on_event = self._on.get(event)
         if on_event is None:
             raise FrameError(f"an unknown event {event[:40]!r}")
-        await self.count_event()
-        await on_event(frame)
-
-    async def count_event(self) -> None:
-        """Count something that the worker has sent.
-
-        Raises:
-            FrameError: it is one too many.
-        """
         self._events += 1
         if self._events > self._limits.events:
             await self.tell_limit("events", self._limits.events)
             raise FrameError(f"more than {self._limits.events} events during one call")
+        await on_event(frame)
 
     async def _on_log(self, frame: Mapping[str, Any]) -> None:
         text = await self._counted(field(frame, "text", str))
