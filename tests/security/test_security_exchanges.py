@@ -110,6 +110,22 @@ def test_pieces_without_an_end_end_the_worker(stage: Stage, size: int) -> None:
         stage.exchange(f"while True:\n    forge({{'did': 'piece'}}, bytes({size}))", items=[])
 
 
+def test_answers_without_an_end_end_the_worker(stage: Stage) -> None:
+    with pytest.raises(SandboxDied, match="a third answer"):
+        stage.exchange("while True:\n    forge({'did': 'exchange', 'id': 1}, b'forged')")
+
+
+@pytest.mark.parametrize("event", ["{'did': 'limit', 'name': 'memory'}", "{'did': ['save']}"])
+def test_megabytes_with_an_event_that_takes_few_end_the_worker(stage: Stage, event: str) -> None:
+    with pytest.raises(SandboxDied, match="that takes few"):
+        stage.exchange(f"forge({event}, bytes(2 << 20))", items=[])
+
+
+def test_a_second_crash_ends_the_worker(stage: Stage) -> None:
+    with pytest.raises(SandboxDied, match="a second crash"):
+        stage.exchange("while True:\n    forge({'did': 'crashed', 'text': 'x'}, b'')")
+
+
 def test_items_without_an_end_end_the_worker(stage: Stage) -> None:
     items: list[bytes] = []
 

@@ -337,6 +337,17 @@ def test_a_file_name_that_leads_elsewhere_is_an_error_in_the_code():
     assert owner.kept == {}
 
 
+@pytest.mark.parametrize(
+    "asking",
+    ["plugin.diskapi_save_json_to_data({}, name)", "plugin.diskapi_load_json_from_data(name)"],
+)
+def test_a_file_name_of_megabytes_is_no_more_than_an_error_in_the_code(asking):
+    failure = call(f"name = 'x' * 2000000\n{asking}").failure
+
+    assert (failure.type, failure.line) == ("ValueError", 2)
+    assert "cannot be the name" in failure.message
+
+
 def test_arguments_that_cannot_be_carried_are_an_error_and_the_worker_goes_on():
     async def scenario(worker):
         await worker.define({"job": FunctionSource("return x", ("plugin", "x"))})

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import sys
+import termios
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pye2_node.sandbox import frames
+from pye2_node.sandbox import frames, worker_channel
 from pye2_node.sandbox.channel_ends import open_channel
 from pye2_node.sandbox.worker_channel import ChannelClosed, WorkerChannel
 
@@ -91,6 +94,34 @@ def test_a_frame_larger_than_what_is_read_at_once_comes_whole_and_so_does_the_ne
         return received
 
     assert asyncio.run(run()) == (LARGE, b"next")
+
+
+def test_a_body_that_comes_byte_by_byte_gathers_before_more_of_it_is_read(monkeypatch):
+    monkeypatch.setattr(worker_channel, "_GATHERING", 3600)
+
+    async def run():
+        async with a_channel() as (channel, theirs):
+            waiting = asyncio.create_task(channel.next_body())
+            await send_in_pieces(theirs, packed(b"x" * 1000), [5] + [1] * 500)
+            await turns()
+            gathered = fcntl.ioctl(channel._channel.reading, termios.FIONREAD, b"\0" * 4)
+            waiting.cancel()
+            await asyncio.wait({waiting})
+        return int.from_bytes(gathered, sys.byteorder)
+
+    assert asyncio.run(run()) > 900
+
+
+def test_a_body_that_comes_byte_by_byte_comes_whole_and_so_does_the_next():
+    async def run():
+        async with a_channel() as (channel, theirs):
+            data = packed(bytes(range(256))) + packed(b"next")
+            sending = asyncio.create_task(send_in_pieces(theirs, data, [1] * (len(data) - 1)))
+            received = [bytes(await channel.next_body()) for _ in range(2)]
+            await sending
+        return received
+
+    assert asyncio.run(run()) == [bytes(range(256)), b"next"]
 
 
 def test_what_was_sent_before_the_end_is_still_read():

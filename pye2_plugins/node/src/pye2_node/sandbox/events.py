@@ -87,6 +87,7 @@ class EventDesk:
         self._events = 0
         self._text_size = 0
         self._limits_told: set[str] = set()
+        self._has_crashed = False
         self._exchange: Exchange | None = None
         self._on: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]] = {
             "log": self._on_log,
@@ -202,6 +203,9 @@ class EventDesk:
         return self._exchange
 
     async def _on_crashed(self, frame: Mapping[str, Any]) -> None:
+        if self._has_crashed:  # what is forged would fill the log
+            raise FrameError("a second crash")
+        self._has_crashed = True
         lines = field(frame, "text", str)[:_LONGEST_CRASH].splitlines()
         told = "".join(f"\n    {printable(line)}" for line in lines)
         self._log.error("the sandbox failed in a worker:%s", told)

@@ -43,6 +43,9 @@ _TRIM_AFTER: Final = 3.0
 _REPORT: Final = 2.0
 """Seconds between a worker's end and the zygote's report of it."""
 
+_LONG: Final = ("payload", "save", "piece", "item")
+"""The events that may have large frames; all others are short."""
+
 _CALLS: Final = frozenset({"call", "exchange"})
 """The requests that run code."""
 
@@ -77,6 +80,7 @@ class SandboxProcess:
         self.calls = 0
         self._turn = asyncio.Lock()
         self._requests = 0
+        self._answered_twice = 0
         self._awaited: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._why = ""
         self._exited: asyncio.Future[SandboxExit] = loop.create_future()
@@ -307,10 +311,14 @@ class SandboxProcess:
             self._end("it closed its channel")
 
     def _read(self, body: bytes | bytearray) -> dict[str, Any]:
-        if len(body) >= _LARGE:
+        is_large = len(body) >= _LARGE
+        if is_large:
             self._trim_soon()
         frames.limit_values(body)
-        return frames.decode(body)
+        frame = frames.decode(body)
+        if is_large and "id" not in frame and frame.get("did") not in _LONG:
+            raise frames.FrameError(f"{len(body)} bytes of an event that takes few")
+        return frame
 
     def _trim_soon(self) -> None:
         """Give back what was taken for this worker, when what it sent has come and gone, too.
@@ -332,8 +340,16 @@ class SandboxProcess:
         if not 0 < number <= self._requests:
             raise frames.FrameError("an answer to nothing")
         answer = self._awaited.pop(number, None)
-        if answer is not None and not answer.done():
+        if answer is None:
+            self._take_second(number)
+        elif not answer.done():
             answer.set_result(frame)
+
+    def _take_second(self, number: int) -> None:
+        """Hear two answers to a request, the forged one and the real one, but not a flood."""
+        if number <= self._answered_twice:
+            raise frames.FrameError("a third answer")
+        self._answered_twice = number
 
     # --- its end ----------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from pye2_node.sandbox.exchange_host import ExchangeHost
 from pye2_node.sandbox.exchanges import Pieces, packed
 from pye2_node.sandbox.frames import json_of
 from pye2_node.sandbox.functions import CHECKED, Functions, Refused
-from pye2_node.sandbox.lengths import cut
+from pye2_node.sandbox.lengths import LONGEST_NAME, cut
 from pye2_node.sandbox.node_link import LinkBroken, NodeLink
 from pye2_node.sandbox.output import Printer, TextStream
 from pye2_node.sandbox.plugin_api import Plugin
@@ -162,12 +162,12 @@ class Worker:
                 f"{name} has {len(text)} characters, more than the {self._limits.cache_text} that "
                 "a node keeps: keep less, or in parts"
             )
-        save = f'{{"did":"save","name":{json_of(name)},"text":{json_of(text)}}}'
+        save = f'{{"did":"save","name":{json_of(name[:LONGEST_NAME])},"text":{json_of(text)}}}'
         self._ask(frames.pack(save))
 
     def load(self, name: str) -> str | None:
         """The text that the node keeps under a name, or None; raises ValueError for a bad name."""
-        text: str | None = self._ask(_question_for(name)).get("text")
+        text: str | None = self._ask(_question_for(name[:LONGEST_NAME])).get("text")
         return text
 
     def make_function(

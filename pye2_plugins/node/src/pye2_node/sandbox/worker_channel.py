@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 64 * 1024
 """Bytes that are read at once."""
 
+_LITTLE: Final = 512
+"""Fewer bytes than this are little for one read inside of a frame: writers bring pages."""
+
+_OFTEN_LITTLE: Final = 64
+"""How often that may be in one frame before the node lets more gather."""
+
+_GATHERING: Final = 0.005
+"""Seconds that it then waits before it reads on."""
+
 
 class ChannelClosed(Exception):
     """The worker's end is closed: nothing more will come, at most a part of a frame."""
@@ -91,15 +100,20 @@ class WorkerChannel:
         """A body that has begun, with the rest of it; it is kept only once.
 
         Whoever announces a large one has room made for it at once: no more than whoever sends all
-        of one but its last byte.
+        of one but its last byte. Whoever sends one byte by byte has no turn of the loop for each.
         """
         self._read, self._taken = b"", 0
         body = bytearray(len(begun) + missing)
         body[: len(begun)] = begun
         room = memoryview(body)[len(begun) :]
+        often = 0
         while room:
             await self._arrival
-            room = room[self._receive_into(room) :]
+            taken = self._receive_into(room)
+            room = room[taken:]
+            often += taken < _LITTLE
+            if room and taken < _LITTLE and often > _OFTEN_LITTLE:
+                await asyncio.sleep(_GATHERING)
         return body
 
     def _receive(self) -> bytes:
