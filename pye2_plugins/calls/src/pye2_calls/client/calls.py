@@ -14,7 +14,7 @@ from weakref import ref
 
 from pye2_calls.client.absence import why_none
 from pye2_calls.client.asked import Asked, Listener
-from pye2_calls.client.demands import demand_for
+from pye2_calls.client.demands import asked_for, demand_for
 from pye2_calls.client.dispatcher import Dispatcher
 from pye2_calls.client.doors import MOST_TOGETHER, CallsInstance
 from pye2_calls.client.futures import RemoteFuture
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pye2_calls.shipping import Shipped
     from pye2core import Session
     from pye2core.clock import Clock
+    from pye2core.code import Grants
 
 _TO_ANSWER: Final = 2.0
 """Seconds in which nodes answer a session that has just connected."""
@@ -115,14 +116,15 @@ class SessionCalls:
             SettingsError: an option cannot be used.
             CallRefused: the session is closed.
         """
-        shipped, arguments = _shipped(function, args, kwargs)
         chosen = DEFAULT_OPTIONS.with_changes({**_marked(function), **options})
+        asked = asked_for(chosen.grants)
+        shipped, arguments = _shipped(function, args, kwargs, asked)
         call_id = next(self._ids)
         outcome, call = self._outcome_of(call_id, shipped, chosen, arguments)
         pending = Pending(
             call_id,
             _place_of(function),
-            demand_for(chosen.nodes, chosen.needs, chosen.grants, frozenset(shipped.modules)),
+            demand_for(chosen.nodes, chosen.needs, asked, frozenset(shipped.modules)),
             len(arguments),
             chosen.retries,
             Asked(
@@ -232,7 +234,7 @@ class SessionCalls:
             )
         others = {name: value for name, value in options.items() if name != "nodes"}
         chosen = DEFAULT_OPTIONS.with_changes({**(marked or {}), **others})
-        demand = demand_for(None, chosen.needs, None)
+        demand = demand_for(None, chosen.needs)
         return {**others, "nodes": self._least_busy(count, demand)}
 
     def _least_busy(self, count: int, demand: Demand) -> tuple[str, ...]:
@@ -264,7 +266,7 @@ class SessionCalls:
             CallRefused: there is none.
         """
         chosen = DEFAULT_OPTIONS.with_changes(options)
-        demand = demand_for(chosen.nodes, chosen.needs, None)
+        demand = demand_for(chosen.nodes, chosen.needs)
 
         def fitting() -> list[int]:
             nodes = self._dispatcher.nodes()
@@ -290,15 +292,15 @@ class SessionCalls:
 
 
 def _shipped(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], asked: Grants
 ) -> tuple[Shipped, bytes]:
     """A function, made ready to be sent, and the bytes of its arguments."""
-    shipped = ship(function)
+    shipped = ship(function, asked=asked)
     try:
         return shipped, pack_arguments(tuple(args), kwargs, shipped.classes)
     except ValueNotCarried:
         # Only now are the arguments looked through, which takes long where there are many.
-        shipped = ship(function, classes_in((args, kwargs)))
+        shipped = ship(function, classes_in((args, kwargs)), asked)
         return shipped, pack_arguments(tuple(args), kwargs, shipped.classes)
 
 
