@@ -84,6 +84,12 @@ class SessionCalls:
         Raises:
             Pye2Error: as :meth:`call`.
         """
+        if "nodes" in kwargs and not _may_take(function, "nodes"):
+            raise SettingsError(
+                "submit() takes node=, which is a name or a list of names; nodes= is for map(),"
+                " executor() and @remote",
+                setting="nodes",
+            )
         own, given = _told_apart(function, kwargs)
         return self.call(function, args, own, {**options, **given})
 
@@ -321,6 +327,16 @@ def _told_apart(
         options -= set(inspect.signature(function).parameters)
     own = {name: value for name, value in kwargs.items() if name not in options}
     return own, {name: kwargs[name] for name in options}
+
+
+def _may_take(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter of this name, as far as can be told."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # what is built in may say nothing of itself
+        return True
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    return takes_any or name in parameters
 
 
 def _place_of(function: Callable[..., Any]) -> str:
