@@ -247,6 +247,20 @@ def test_a_parameter_of_the_functions_own_is_no_option(session: Session) -> None
     assert session.submit(waits, timeout=0.5).result(PATIENCE) == 0.5
 
 
+def test_nodes_is_told_to_be_node_where_the_function_has_no_such_parameter(
+    session: Session,
+) -> None:
+    with pytest.raises(SettingsError, match="submit\\(\\) takes node="):
+        session.submit(add, 1, nodes=["attic"])
+
+
+def test_nodes_is_the_functions_own_where_it_takes_it(session: Session) -> None:
+    def visit(**kept: Any) -> Any:
+        return kept
+
+    assert session.submit(visit, nodes=3).result(PATIENCE) == {"nodes": 3}
+
+
 # --- what it prints -------------------------------------------------------------------------------
 
 

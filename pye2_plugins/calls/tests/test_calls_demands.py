@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pye2_calls.client.demands import Demand, facts_of
+from pye2_calls.client.demands import Demand, asked_for, demand_for, facts_of
 from pye2_calls.client.plans import Pending
 from pye2_calls.client.scheduler import Scheduler
 from pye2core.messages import Heartbeat
@@ -41,3 +41,27 @@ def test_whatever_a_node_tells_of_its_slots_it_can_be_given_calls(told: dict[str
     heartbeat = Heartbeat("attic", "0xai_attic", status={"PYE2_SLOTS": told})
 
     assert given_calls(heartbeat) == 1
+
+
+def test_modules_that_a_function_imports_are_asked_for():
+    demand = demand_for(None, None, asked_for({"modules": ["pandas"]}), frozenset({"os"}))
+
+    assert demand.settings == {"modules": ["os", "pandas"]}
+
+
+def test_modules_that_the_network_opens_are_not_asked_for_besides_it():
+    imported = frozenset({"socket", "urllib.request", "os"})
+
+    demand = demand_for(None, None, asked_for({"network": True}), imported)
+
+    assert demand.settings == {"network": True, "modules": ["os"]}
+
+
+def test_without_the_network_its_modules_are_asked_for_as_others():
+    demand = demand_for(None, None, asked_for(None), frozenset({"urllib.parse"}))
+
+    assert demand.settings == {"modules": ["urllib.parse"]}
+
+
+def test_a_call_that_needs_nothing_asks_for_nothing():
+    assert demand_for(None, None, asked_for({"network": False})) == Demand()

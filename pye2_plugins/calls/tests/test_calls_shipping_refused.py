@@ -14,6 +14,7 @@ import pytest
 
 from pye2_calls.shipping import ship
 from pye2core import Session, remote
+from pye2core.code import Grants
 from pye2core.errors import CodeError, CodeRefused
 
 LOCK = threading.Lock()
@@ -53,6 +54,26 @@ def test_a_refusal_names_the_thing_the_place_and_the_way_out():
         " another machine: calls share no memory, do without\n"
         "      with LOCK:"
     )
+
+
+def reads_a_file(path):
+    with open(path) as file:  # noqa: PTH123 - pathlib's is not offered on nodes
+        return file.read()
+
+
+@pytest.mark.parametrize("kind", ["folders", "folders_rw", "devices"])
+def test_open_goes_along_where_files_are_asked_for(kind):
+    shipped = ship(reads_a_file, asked=Grants()._replace(**{kind: ("/dev/video0",)}))
+
+    assert "open(path)" in shipped.source
+
+
+def test_open_is_refused_without_files_also_after_it_has_gone_with_them():
+    ship(reads_a_file, asked=Grants(folders=("/srv",)))
+
+    assert "`open` cannot be used on a node" in refused(reads_a_file)
+    with pytest.raises(CodeRefused, match="`open` cannot be used on a node"):
+        ship(reads_a_file, asked=Grants(network=True, modules=("os",)))
 
 
 def calls_from_there():

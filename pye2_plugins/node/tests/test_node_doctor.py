@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pye2_node.cli import node
-from pye2_node.home import Home
+from pye2_node.home import Home, key_file_of
 from pye2_node.node_clock import clock_trouble
 from pye2_node.sandbox.layers.names import ALL_LAYERS, Layer
 from pye2core.clock import SYSTEM_CLOCK, ManualClock
@@ -132,3 +132,20 @@ def test_whatever_is_missing_there_is_something_to_do(machine, layer):
     (finding,) = [each for each in said["layers"] if not each["holds"]]
     assert finding["layer"] == layer
     assert finding["what_to_do"]
+
+
+def test_of_a_home_in_which_no_node_has_run_it_says_so(machine, tmp_path):
+    machine({})
+
+    result = CliRunner().invoke(node, ["doctor", "--home", str(tmp_path / "atic")])
+
+    assert f"no node has run in {tmp_path / 'atic'} yet" in result.stderr
+
+
+def test_of_a_home_in_which_a_node_has_run_it_does_not_ask_which_is_meant(machine, tmp_path):
+    machine({})
+    key_file_of(tmp_path).touch(mode=0o600)
+
+    result = CliRunner().invoke(node, ["doctor", "--home", str(tmp_path)])
+
+    assert "no node has run" not in result.output

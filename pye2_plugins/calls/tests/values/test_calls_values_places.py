@@ -124,6 +124,21 @@ def test_what_lies_about_itself_is_refused_as_well():
         pack(Liar("Fib", (), {})())
 
 
+def test_what_the_memory_is_not_enough_for_is_told_so():
+    def no_more_memory(cls):
+        raise MemoryError
+
+    class Large(type):
+        __module__ = property(no_more_memory)
+
+    told = refusal(Large("Rows", (), {})(), "result")
+
+    assert str(told) == (
+        "result cannot be written: the memory of this process is not enough for it; pass it in"
+        " smaller pieces"
+    )
+
+
 class TestCycles:
     def test_a_list_in_itself(self):
         value = [0]

@@ -18,7 +18,7 @@ import click
 from attrs import evolve
 
 from pye2_node import allow_file
-from pye2_node.cli_access import allow, deny, shown, who
+from pye2_node.cli_access import allow, deny, shown, tell_if_no_node_has_run, who
 from pye2_node.cli_options import DEFAULT_NAME, home_of, home_option, label_option, name_option
 from pye2_node.home import Home, default_home
 from pye2_node.service.command import install_service
@@ -413,7 +413,11 @@ def doctor(ctx: click.Context, *, as_json: bool, name: str | None, home: Path | 
     """
     from pye2_node.doctor import show_examination
 
-    ctx.exit(0 if show_examination(home_of(ctx.obj, name, home), as_json=as_json) else 1)
+    examined = home_of(ctx.obj, name, home)
+    is_well = show_examination(examined, as_json=as_json)
+    if not as_json:
+        tell_if_no_node_has_run(examined)
+    ctx.exit(0 if is_well else 1)
 
 
 def main() -> None:

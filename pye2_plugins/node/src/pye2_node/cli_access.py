@@ -142,7 +142,7 @@ def allow(
         if guest.may_delegate:
             click.echo(f"{address}: may bring work for others without a delegation")
     _tell_what_is_not_there(grants, home)
-    _tell_if_no_node_has_run(home)
+    tell_if_no_node_has_run(home)
 
 
 def _tell_what_is_not_there(grants: Grants, home: Path) -> None:
@@ -186,7 +186,7 @@ def deny(
     for address in addresses:
         click.echo(f"{address}: {told(allow_file_of(home), address)}")
     ring(home)
-    _tell_if_no_node_has_run(home)
+    tell_if_no_node_has_run(home)
 
 
 def _denied(file: Path, address: str) -> str:
@@ -221,12 +221,16 @@ def who(node_home: Path, *, as_json: bool, name: str | None, home: Path | None) 
         click.echo(json.dumps(line) if as_json else shown(guest))
     if not content.guests and not as_json:
         click.echo(f"nobody; allow somebody with `pye2 node allow ADDRESS --home {home}`")
-    _tell_if_no_node_has_run(home)
+    tell_if_no_node_has_run(home)
 
 
-def _tell_if_no_node_has_run(home: Path) -> None:
-    """It may be another home that is meant."""
-    if not key_file_of(home).exists():
+def tell_if_no_node_has_run(home: Path) -> None:
+    """It may be another home that is meant. Of one that this user may not see nothing is said."""
+    try:
+        has_run = key_file_of(home).exists()
+    except PermissionError:
+        return
+    if not has_run:
         click.echo(f"no node has run in {home} yet; --home or --name says which is meant", err=True)
 
 

@@ -14,7 +14,7 @@ from weakref import ref
 
 from pye2_calls.client.absence import why_none
 from pye2_calls.client.asked import Asked, Listener
-from pye2_calls.client.demands import demand_for
+from pye2_calls.client.demands import asked_for, demand_for
 from pye2_calls.client.dispatcher import Dispatcher
 from pye2_calls.client.doors import MOST_TOGETHER, CallsInstance
 from pye2_calls.client.futures import RemoteFuture
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pye2_calls.shipping import Shipped
     from pye2core import Session
     from pye2core.clock import Clock
+    from pye2core.code import Grants
 
 _TO_ANSWER: Final = 2.0
 """Seconds in which nodes answer a session that has just connected."""
@@ -84,6 +85,12 @@ class SessionCalls:
         Raises:
             Pye2Error: as :meth:`call`.
         """
+        if "nodes" in kwargs and not _may_take(function, "nodes"):
+            raise SettingsError(
+                "submit() takes node=, which is a name or a list of names; nodes= is for map(),"
+                " executor() and @remote",
+                setting="nodes",
+            )
         own, given = _told_apart(function, kwargs)
         return self.call(function, args, own, {**options, **given})
 
@@ -116,14 +123,15 @@ class SessionCalls:
             SettingsError: an option cannot be used.
             CallRefused: the session is closed.
         """
-        shipped, arguments = _shipped(function, args, kwargs)
         chosen = DEFAULT_OPTIONS.with_changes({**_marked(function), **options})
+        asked = asked_for(chosen.grants)
+        shipped, arguments = _shipped(function, args, kwargs, asked)
         call_id = next(self._ids)
         outcome, call = self._outcome_of(call_id, shipped, chosen, arguments)
         pending = Pending(
             call_id,
             _place_of(function),
-            demand_for(chosen.nodes, chosen.needs, chosen.grants, frozenset(shipped.modules)),
+            demand_for(chosen.nodes, chosen.needs, asked, frozenset(shipped.modules)),
             len(arguments),
             chosen.retries,
             Asked(
@@ -233,7 +241,7 @@ class SessionCalls:
             )
         others = {name: value for name, value in options.items() if name != "nodes"}
         chosen = DEFAULT_OPTIONS.with_changes({**(marked or {}), **others})
-        demand = demand_for(None, chosen.needs, None)
+        demand = demand_for(None, chosen.needs)
         return {**others, "nodes": self._least_busy(count, demand)}
 
     def _least_busy(self, count: int, demand: Demand) -> tuple[str, ...]:
@@ -266,7 +274,7 @@ class SessionCalls:
             CallRefused: there is none.
         """
         chosen = DEFAULT_OPTIONS.with_changes(options)
-        demand = demand_for(chosen.nodes, chosen.needs, None)
+        demand = demand_for(chosen.nodes, chosen.needs)
 
         def fitting() -> list[int]:
             nodes = self._dispatcher.nodes()
@@ -292,15 +300,15 @@ class SessionCalls:
 
 
 def _shipped(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], asked: Grants
 ) -> tuple[Shipped, bytes]:
     """A function, made ready to be sent, and the bytes of its arguments."""
-    shipped = ship(function)
+    shipped = ship(function, asked=asked)
     try:
         return shipped, pack_arguments(tuple(args), kwargs, shipped.classes)
     except ValueNotCarried:
         # Only now are the arguments looked through, which takes long where there are many.
-        shipped = ship(function, classes_in((args, kwargs)))
+        shipped = ship(function, classes_in((args, kwargs)), asked)
         return shipped, pack_arguments(tuple(args), kwargs, shipped.classes)
 
 
@@ -321,6 +329,16 @@ def _told_apart(
         options -= set(inspect.signature(function).parameters)
     own = {name: value for name, value in kwargs.items() if name not in options}
     return own, {name: kwargs[name] for name in options}
+
+
+def _may_take(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter of this name, as far as can be told."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # what is built in may say nothing of itself
+        return True
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    return takes_any or name in parameters
 
 
 def _place_of(function: Callable[..., Any]) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from pye2core.code import read_grants
+from pye2core.code import NO_GRANTS, Grants, read_grants
+from pye2core.code.rules import NETWORK_MODULES
 from pye2core.errors import SettingsError
 from pye2core.identity import is_address, same_address
 from pye2core.printable import printable
@@ -165,7 +166,7 @@ class Demand:
 def demand_for(
     nodes: str | Sequence[str] | None,
     needs: Mapping[str, Any] | None,
-    grants: Mapping[str, Any] | None,
+    asked: Grants = NO_GRANTS,
     modules: frozenset[str] = frozenset(),
 ) -> Demand:
     """What a call asks for.
@@ -173,21 +174,21 @@ def demand_for(
     Args:
         nodes: the nodes that may run it, by name or address; None for any.
         needs: labels by name, and ``memory``: bytes, or a text such as ``"2GiB"``.
-        grants: as in an instance's ``GRANTS``.
-        modules: further modules that must be granted.
+        asked: what the node's owner must have granted.
+        modules: further modules that it imports; those that the network opens go with that.
 
     Raises:
         SettingsError: something cannot be understood; says what.
 
     Example:
-        >>> demand_for("attic", {"gpu": 1, "memory": "2GiB"}, None).memory
+        >>> demand_for("attic", {"gpu": 1, "memory": "2GiB"}).memory
         2147483648.0
     """
     named = (nodes,) if isinstance(nodes, str) else tuple(nodes or ())
     labels = dict(needs or {})
     memory = _bytes_in(labels.pop("memory", 0))
     told = tuple(sorted((key, _as_label(key, value)) for key, value in labels.items()))
-    return Demand(named, told, memory, _as_json(grants, modules))
+    return Demand(named, told, memory, _as_json(asked, modules))
 
 
 def _as_label(label: object, wanted: object) -> str:
@@ -201,17 +202,22 @@ def _as_label(label: object, wanted: object) -> str:
     return str(wanted)
 
 
-def _as_json(grants: Mapping[str, Any] | None, modules: frozenset[str]) -> str:
-    asked = dict(grants or {})
-    named = asked.get("modules", [])
-    if modules and isinstance(named, list | tuple):
-        asked["modules"] = sorted({*named, *modules})
-    if not asked:
-        return ""
+def _as_json(asked: Grants, modules: frozenset[str]) -> str:
+    further = modules - NETWORK_MODULES if asked.network else modules
+    settings = asked.with_more(Grants(modules=tuple(further))).as_settings()
+    asked_for(settings)  # there may be too many modules by now
+    return json.dumps(settings, sort_keys=True) if settings else ""
+
+
+def asked_for(grants: Mapping[str, Any] | None) -> Grants:
+    """What a call asks for, as an instance's ``GRANTS`` has it.
+
+    Raises:
+        SettingsError: it cannot be understood; says what.
+    """
     try:
-        read_grants(asked)
-        return json.dumps(asked, sort_keys=True)
-    except (TypeError, ValueError) as error:
+        return read_grants(grants)
+    except ValueError as error:
         raise SettingsError(
             f"grants cannot be understood: it {error}; give them as"
             ' {"network": True, "folders": ["/…"], "modules": ["…"]}',

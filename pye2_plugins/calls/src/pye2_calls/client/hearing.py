@@ -69,7 +69,7 @@ class Hearing(ABC):
         self._changed = threading.Condition()
         self._nodes_changed = True
         self._has_news = True
-        self._settling = session.new_callback_thread("calls that ended")
+        self._settling = session.new_callback_thread("calls")
         self._on: dict[type, Callable[[Door, Any], None]] = {
             Began: self._on_began,
             Cancelled: self._on_cancelled,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from attrs import frozen
@@ -25,7 +25,7 @@ from pye2_calls.shipping.shipped import Place, Shipped
 from pye2_calls.shipping.steady import steady_bytes
 from pye2_calls.shipping.things import Definition, Fixed, Packed
 from pye2_calls.values import ValueNotCarried, pack
-from pye2core.code import CodeProblem, Permitted, check_source
+from pye2core.code import NO_GRANTS, CodeProblem, Permitted, check_source
 from pye2core.code.rules import AS_SETTINGS, GIVEN_MODULES
 from pye2core.errors import CodeError
 
@@ -33,11 +33,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pye2_calls.shipping.things import Line, Thing
+    from pye2core.code import Grants
 
 _PARAMETERS: Final = ("plugin", "known_class", "shipped_value")
 
 
-def ship(function: Callable[..., Any], also: Iterable[type] = ()) -> Shipped:
+class _MadeWith(NamedTuple):
+    """What else decides on what is made of a function.
+
+    Attributes:
+        also: classes that are to be known besides those that it names.
+        opens: whether it may use ``open``.
+    """
+
+    also: tuple[type, ...]
+    opens: bool
+
+
+def ship(
+    function: Callable[..., Any], also: Iterable[type] = (), asked: Grants = NO_GRANTS
+) -> Shipped:
     """Make a function ready to be sent, with all that it needs.
 
     The result is kept as long as the function is; a later call takes microseconds, unless something
@@ -48,6 +63,7 @@ def ship(function: Callable[..., Any], also: Iterable[type] = ()) -> Shipped:
             one of Python's own or of a module that is there.
         also: classes that are to be known where it runs besides those that it names; see
             ``classes_in``.
+        asked: what is asked for where it runs; with folders or devices among it, ``open`` may go.
 
     Raises:
         CodeError: it is no function.
@@ -61,13 +77,13 @@ def ship(function: Callable[..., Any], also: Iterable[type] = ()) -> Shipped:
     """
     if not callable(function):
         raise CodeError(refusals.is_not_callable(function))
-    classes = tuple(also)
+    made_with = _MadeWith(tuple(also), asked.opens_files)
     kept = _kept_for(function)
-    if kept is not None and classes in kept and kept[classes].is_unchanged():
-        return kept[classes].shipped
-    fresh = _Shipping(function, classes).kept()
+    if kept is not None and made_with in kept and kept[made_with].is_unchanged():
+        return kept[made_with].shipped
+    fresh = _Shipping(function, made_with).kept()
     if kept is not None:
-        kept[classes] = fresh
+        kept[made_with] = fresh
     return fresh.shipped
 
 
@@ -96,10 +112,10 @@ class _Kept:
             return False
 
 
-_kept: Final[WeakKeyDictionary[Any, dict[tuple[type, ...], _Kept]]] = WeakKeyDictionary()
+_kept: Final[WeakKeyDictionary[Any, dict[_MadeWith, _Kept]]] = WeakKeyDictionary()
 
 
-def _kept_for(function: Any) -> dict[tuple[type, ...], _Kept] | None:
+def _kept_for(function: Any) -> dict[_MadeWith, _Kept] | None:
     """Where to keep what is made of a function; None if nothing can be kept of it."""
     try:
         return _kept.setdefault(function, {})
@@ -110,8 +126,9 @@ def _kept_for(function: Any) -> dict[tuple[type, ...], _Kept] | None:
 class _Shipping:
     """One function on its way."""
 
-    def __init__(self, function: Callable[..., Any], also: tuple[type, ...]) -> None:
+    def __init__(self, function: Callable[..., Any], made_with: _MadeWith) -> None:
         self._function = function
+        self._opens = made_with.opens
         self._name = _name_of(function)
         self._plugin, self._teller, self._reader = map(Fixed, _PARAMETERS)
         self._finder = Finder(self._teller, self._reader)
@@ -119,7 +136,7 @@ class _Shipping:
         if isinstance(self._root, Packed):
             why = refusals.is_instance(self._name, type(function).__qualname__)
             self._finder.refuse(self._root.place, why, self._name)
-        for kind in also:
+        for kind in made_with.also:
             self._finder.know(kind)
         parameters = (self._plugin, self._teller, self._reader)
         self._assembly = Assembly(self._root, (*parameters, *self._finder.things), parameters)
@@ -189,7 +206,7 @@ class _Shipping:
             self._finder.refuse(place, refusals.need_each_other(*names), names[0])
 
     def _complaints_of_check(self, source: str, lines: Sequence[Line]) -> list[Complaint]:
-        permitted = Permitted(frozenset(self._finder.modules), given=GIVEN_MODULES)
+        permitted = Permitted(frozenset(self._finder.modules), self._opens, GIVEN_MODULES)
         with unwarned():
             problems = check_source(
                 source, parameters=self._assembly.parameters, script=False, permitted=permitted

@@ -94,6 +94,9 @@ def buffers_of(
     except Refused as refusal:
         place, why = place_of_refusal(value, name, packing.parts_of, NESTING_LIMIT, refusal)
         raise ValueNotCarried(place, why.problem, why.way_out) from refusal
+    except MemoryError as error:
+        problem = "cannot be written: the memory of this process is not enough for it"
+        raise ValueNotCarried(name, problem, "pass it in smaller pieces") from error
     except Exception as error:  # a text of four gigabytes, a class that lies about itself
         problem = f"cannot be written ({type(error).__name__}: {error})"
         raise ValueNotCarried(
