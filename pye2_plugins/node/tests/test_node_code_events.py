@@ -7,17 +7,32 @@ from types import SimpleNamespace
 
 import pytest
 
+from pye2_node.budget import Budget
 from pye2_node.code_events import CodeEvents
 from pye2_node.sandbox.events import NotKept
+from pye2_testing.jumping_time import JumpingLoop, LoopClock
 from pye2core.messages import InstancePath
 
 
 @pytest.fixture
 def events(tmp_path):
     owner = SimpleNamespace(path=InstancePath("p", "S", "i"), folder=tmp_path, most_kept=10_000)
+    owner.clock = LoopClock()
+    owner.keeping = Budget(1_000, at_once=40_000, now=0.0)
     owner.limits = []
     owner.tell_limit = lambda *limit: owner.limits.append(limit)
     return CodeEvents(owner)
+
+
+@pytest.fixture
+def in_no_time():
+    """Runs a coroutine on a loop whose time begins at 0 and jumps."""
+
+    def run(scenario):
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            return runner.run(scenario)
+
+    return run
 
 
 def test_each_line_is_logged_as_one_of_the_instances(events, caplog):
@@ -86,3 +101,22 @@ def test_no_more_is_kept_than_an_instance_may_keep_in_all(events, text):
         asyncio.run(scenario())
     assert events._owner.limits == [("disk", 10_000)]
     assert asyncio.run(events.on_cache_load("c")) is None
+
+
+def test_who_keeps_the_same_again_and_again_has_to_wait_and_is_told(events, in_no_time):
+    async def scenario():
+        for _ in range(12):
+            await events.on_cache_save("x", "y" * 5_000)
+        return asyncio.get_running_loop().time()
+
+    assert in_no_time(scenario()) == pytest.approx(15.0)
+    assert set(events._owner.limits) == {("kept_rate", 1_000)}
+
+
+def test_small_texts_count_as_what_a_file_takes(events, in_no_time):
+    async def scenario():
+        for _ in range(12):
+            await events.on_cache_save("x", "")
+        return asyncio.get_running_loop().time()
+
+    assert in_no_time(scenario()) == pytest.approx(11 * 4.096 - 40)

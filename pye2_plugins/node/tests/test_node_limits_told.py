@@ -5,8 +5,9 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pye2_node.budget import Budget
 from pye2_node.limit_notices import _CONSEQUENCES, TOLD_EVERY, LimitNotices
-from pye2_node.payload_budget import PayloadBudget, size_of, units_of
+from pye2_node.payload_sizes import size_of, units_of
 from pye2_node.sandbox import SandboxLimits
 from pye2core.messages import NotificationKind
 
@@ -61,8 +62,8 @@ def test_whatever_a_worker_may_say_it_has_hit_can_be_told():
     )
 
 
-def test_five_seconds_worth_can_be_sent_at_once_and_then_so_much_a_second():
-    budget = PayloadBudget(10, now=0.0)
+def test_so_much_can_be_spent_at_once_and_then_so_much_a_second():
+    budget = Budget(10, at_once=50, now=0.0)
 
     for _ in range(50):
         assert budget.seconds_to_wait(0.0) == 0
@@ -75,8 +76,8 @@ def test_five_seconds_worth_can_be_sent_at_once_and_then_so_much_a_second():
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 100)), max_size=50))
-def test_nobody_sends_more_than_the_budget_whatever_the_times(steps):
-    budget = PayloadBudget(10, now=0.0)
+def test_nobody_spends_more_than_the_budget_whatever_the_times(steps):
+    budget = Budget(10, at_once=50, now=0.0)
     now = sent = most = 0.0
     for passed, units in steps:
         now += passed + budget.seconds_to_wait(now + passed) + 1e-6

@@ -108,7 +108,7 @@ _DEFAULTS = OwnersChoices()
     "--kept-megabytes",
     metavar="MEGABYTES",
     type=click.IntRange(1),
-    help="What the code of one instance may keep on the disk."
+    help="What the code of one instance may keep on the disk, and write there each minute."
     f"  [PYE2_NODE_KEPT_MEGABYTES; default: {_DEFAULTS.kept_megabytes}]",
 )
 @click.option(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pye2_node.budget import Budget
+    from pye2core.clock import Clock
     from pye2core.messages import InstancePath
 
 _log = logging.getLogger("pye2_node.code")
@@ -45,6 +47,14 @@ class Owner(Protocol):
     @property
     def most_kept(self) -> int:
         """Bytes that it may keep."""
+
+    @property
+    def keeping(self) -> Budget:
+        """Bytes that it may have written, old ones over and over included."""
+
+    @property
+    def clock(self) -> Clock:
+        """The node's clock."""
 
     def tell_limit(self, name: str, value: float) -> None:
         """Say that it has come to a limit."""
@@ -73,17 +83,26 @@ class CodeEvents:
         await self._owner.emit(fields)
 
     async def on_cache_save(self, name: str, text: str) -> None:
-        """Keep a text in the instance's folder.
+        """Keep a text in the instance's folder, as soon as its budget lets it.
 
         Raises:
             NotKept: with the others there it would be more than the instance may keep.
         """
         most = self._owner.most_kept
+        await self._keep_to_budget(max(len(text.encode()), _SMALLEST))
         try:
             await asyncio.to_thread(_write, self._owner.folder, name, text, most)
         except NotKept:
             self._owner.tell_limit("disk", most)
             raise
+
+    async def _keep_to_budget(self, size: int) -> None:
+        """Spare the disk: code that writes over the same text again and again would wear it out."""
+        keeping, clock = self._owner.keeping, self._owner.clock
+        while (seconds := keeping.seconds_to_wait(clock.monotonic())) > 0:
+            self._owner.tell_limit("kept_rate", keeping.a_second)
+            await asyncio.sleep(seconds)
+        keeping.spend(size, clock.monotonic())
 
     async def on_cache_load(self, name: str) -> str | None:
         """What is kept under a name."""

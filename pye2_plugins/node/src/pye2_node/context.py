@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import field, frozen
 
+from pye2_node.budget import Budget
 from pye2_node.code_events import CodeEvents
 from pye2_node.confidence import confidants, marked, parties, shelf_of, unmarked
 from pye2_node.deputies import delegation_in
@@ -22,7 +23,7 @@ from pye2_node.formatters import formatter_of
 from pye2_node.granting import granted_to
 from pye2_node.limit_notices import LimitNotices
 from pye2_node.pace import Pace
-from pye2_node.payload_budget import PayloadBudget, is_large, is_small, units_of
+from pye2_node.payload_sizes import is_large, is_small, units_of
 from pye2_node.sandbox import Surroundings
 from pye2_node.sandbox.granted_zygotes import Share
 from pye2_node.settings import MEBIBYTE
@@ -64,6 +65,12 @@ if TYPE_CHECKING:
     from pye2core.plugins import PluginRegistry
 
 _log = logging.getLogger("pye2_node")
+
+_SECONDS_AT_ONCE: Final = 5.0
+"""Of how many seconds payloads may be sent at once by who was quiet before."""
+
+SECONDS_TO_KEEP_ALL: Final = 60.0
+"""In how many seconds an instance may write once over all that it may keep."""
 
 UNDER_WAY: Final = 16
 """Payloads of one instance that the broker has not confirmed yet; more have to wait."""
@@ -159,8 +166,12 @@ class Context:
         self.is_private = self._descriptor is not None and self._descriptor.private
         self._began = facilities.clock.monotonic()
         self._pace = Pace()
-        self._budget = PayloadBudget(
-            facilities.settings.choices.payloads_per_second, now=self._began
+        payloads_a_second = facilities.settings.choices.payloads_per_second
+        self._budget = Budget(
+            payloads_a_second, at_once=payloads_a_second * _SECONDS_AT_ONCE, now=self._began
+        )
+        self.keeping = Budget(
+            self.most_kept / SECONDS_TO_KEEP_ALL, at_once=self.most_kept, now=self._began
         )
         self._limit_notices = LimitNotices(facilities.clock, self.notify)
         self._ways = asyncio.Semaphore(UNDER_WAY)

@@ -26,6 +26,7 @@ _CONSEQUENCES: Final[Mapping[str, str]] = {
     "events": "messages to the node during one call: its process was ended",
     "exec_timeout": "seconds for one call: its process was ended",
     "file_size": "bytes of a file that it writes, or of all in its own folder: the call failed",
+    "kept_rate": "bytes a second to keep: it has to wait",
     "kept_text": "characters of one text to keep: the text was not kept",
     "memory": "bytes of memory: the call failed",
     "open_files": "open files: the call failed",

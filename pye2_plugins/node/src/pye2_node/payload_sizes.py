@@ -1,7 +1,4 @@
-"""How much an instance may send: so much a second, and more at once if it was quiet before.
-
-Sans-I/O: whoever uses it says what time it is, and waits.
-"""
+"""How much a payload is: what it counts for, and whether it is sealed quickly or slowly sent."""
 
 from __future__ import annotations
 
@@ -15,45 +12,6 @@ UNIT: Final = 32 * 1024
 
 _SMALL: Final = 8 * 1024
 _LARGE: Final = 1024 * 1024
-
-_SECONDS_AT_ONCE: Final = 5.0
-
-
-class PayloadBudget:
-    """Of one instance. What is spent beyond it is a debt, and has to be waited for.
-
-    Example:
-        >>> budget = PayloadBudget(10, now=0.0)
-        >>> budget.spend(60, now=0.0)
-        >>> budget.seconds_to_wait(now=0.5)
-        0.5
-    """
-
-    def __init__(self, a_second: float, *, now: float) -> None:
-        """Begin with as much as may be sent at once.
-
-        Args:
-            a_second: payloads, or units of larger ones; as many as in 5 s may be sent at once.
-            now: seconds of a monotonic clock.
-        """
-        self.a_second = a_second
-        self._at_once = a_second * _SECONDS_AT_ONCE
-        self._left = self._at_once
-        self._looked_at = now
-
-    def seconds_to_wait(self, now: float) -> float:
-        """Seconds until something may be sent; 0 if it may be now."""
-        return max(0.0, -self._left_at(now) / self.a_second)
-
-    def spend(self, units: float, now: float) -> None:
-        """Note what was sent."""
-        self._left = self._left_at(now) - units
-
-    def _left_at(self, now: float) -> float:
-        earned = (now - self._looked_at) * self.a_second
-        self._left = min(self._at_once, self._left + earned)
-        self._looked_at = now
-        return self._left
 
 
 def units_of(fields: object) -> float:
