@@ -365,7 +365,8 @@ class Heard(Hearing):
             call.subject.outcome.fail(call.subject.too_large(largest))
         for lost in plan.lost:
             asked, why = lost.call.subject, lost.why or "it went away"
-            asked.outcome.fail(asked.lost(lost.address, why, lost.call.losses))
+            given = lost.call.has_given
+            asked.outcome.fail(asked.lost(lost.address, why, lost.call.losses, has_given=given))
         for call in plan.dropped:
             call.subject.outcome.cancel()
 
