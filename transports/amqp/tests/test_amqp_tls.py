@@ -12,6 +12,12 @@ from pye2core.abc import Channel
 from pye2core.errors import BrokerUnreachable
 from pye2core.settings import TlsSettings
 
+# A RabbitMQ that was just started may reset a connection before anything was said; Python's own
+# ``SSLContext.wrap_socket`` then raises and leaves the socket that it made to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
+
 PATIENCE = 30.0
 CONFIG = Channel.config("0xai_A")
 
