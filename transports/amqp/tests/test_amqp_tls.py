@@ -12,8 +12,8 @@ from pye2core.abc import Channel
 from pye2core.errors import BrokerUnreachable
 from pye2core.settings import TlsSettings
 
-# A RabbitMQ that was just started may reset a connection before anything was said; Python's own
-# ``SSLContext.wrap_socket`` then raises and leaves the socket that it made to the garbage collector.
+# A RabbitMQ that was just started may reset a connection before anything was said; Python itself
+# (``SSLContext.wrap_socket``) then raises, and leaves the socket that it made to the collector.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
 )
