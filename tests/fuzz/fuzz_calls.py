@@ -163,6 +163,10 @@ class Process:
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._script = script
 
+    @property
+    def is_alive(self) -> bool:
+        return not self.exited.done()
+
     async def exchange(
         self,
         *data: bytes | memoryview,

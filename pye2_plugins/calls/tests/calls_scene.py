@@ -40,10 +40,18 @@ class ScriptedSandbox:
     """A process that does what the arguments of a call say, as text: see ``_do``."""
 
     def __init__(self) -> None:
-        self.exited: asyncio.Future[SandboxExit] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[SandboxExit] = asyncio.get_running_loop().create_future()
         self.codes: list[str] = []
         self.left = 0
         self.later: Callable[[bytes], Awaitable[None]] | None = None
+
+    @property
+    def exited(self) -> asyncio.Future[SandboxExit]:
+        return asyncio.shield(self._ended)
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._ended.done()
 
     async def exchange(
         self,
@@ -97,18 +105,18 @@ class ScriptedSandbox:
 
     async def _spend(self, seconds: float, limit: float) -> None:
         await asyncio.wait({self.exited}, timeout=min(seconds, limit))
-        if self.exited.done():
+        if not self.is_alive:
             raise self._died()
         if seconds > limit:
             self._end("its time was over", 9)
             raise CallTimedOut("took too long", seconds=limit)
 
     def _died(self) -> SandboxDied:
-        return SandboxDied(f"gone: {self.exited.result().reason}", code=None, signal=11)
+        return SandboxDied(f"gone: {self._ended.result().reason}", code=None, signal=11)
 
     def _end(self, reason: str, number: int) -> None:
-        if not self.exited.done():
-            self.exited.set_result(SandboxExit(None, number, reason))
+        if self.is_alive:
+            self._ended.set_result(SandboxExit(None, number, reason))
 
     async def stop(self, grace: float = 1.0) -> None:
         del grace

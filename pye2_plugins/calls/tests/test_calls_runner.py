@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+
 import pytest
 from calls_scene import CODE, LARGEST, LIMIT, Scene, call, play
 
@@ -120,6 +123,27 @@ def test_code_that_may_not_run_is_refused_and_tried_again_when_called_again() ->
         assert scene.context.sandboxes[0].codes == ["d", "d"]
 
     play(act)
+
+
+def test_nothing_is_kept_of_calls_whose_process_lives_on() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, call(1, "gives a"))
+        await scene.context.told(messages.Value)
+        before = _futures()
+
+        for number in range(2, 102):
+            await scene.say(call(number, "gives a"))
+        await scene.context.told(messages.Value, 101)
+
+        assert len(scene.context.sandboxes) == 1
+        assert _futures() - before < 10
+
+    play(act)
+
+
+def _futures() -> int:
+    gc.collect()
+    return sum(isinstance(each, asyncio.Future) for each in gc.get_objects())
 
 
 def test_a_process_that_answers_nonsense_is_ended() -> None:

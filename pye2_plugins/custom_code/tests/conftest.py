@@ -45,6 +45,10 @@ class FakeSandbox:
             obj_cache={}, functions=self.functions, dies=Dies, hangs=Hangs, long=None
         )
 
+    @property
+    def is_alive(self) -> bool:
+        return not self.exited.done()
+
     async def define(self, functions: Mapping[str, FunctionSource]) -> None:
         problems = [
             problem

@@ -157,7 +157,7 @@ class RestCustomExecRunner(Runner):
         """A process that is ready to run the code of a request: the one that is there, or a new."""
         source = job.request.source
         sandbox = self._sandbox
-        if sandbox is None or sandbox.exited.done():
+        if sandbox is None or not sandbox.is_alive:
             sandbox = self._sandbox = await self.context.open_sandbox()
         await teach(sandbox, job.shown, source)
         return sandbox

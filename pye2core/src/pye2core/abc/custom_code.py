@@ -86,7 +86,15 @@ class Sandbox(Protocol):
 
     @property
     def exited(self) -> AsyncFuture[SandboxExit]:
-        """Done when the process is gone, for whatever reason."""
+        """Done when the process is gone, for whatever reason.
+
+        Each is one of its own, which may be cancelled, and is kept until the process ends: ask
+        :attr:`is_alive` before every call.
+        """
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is not known to be gone."""
 
     async def define(self, functions: Mapping[str, FunctionSource]) -> None:
         """Compile functions there, to be called by name.

@@ -42,7 +42,7 @@ class Child:
     @property
     def is_usable(self) -> bool:
         """Whether it can take another call."""
-        return not self.sandbox.exited.done() and len(self.knows) < MOST_CODES
+        return self.sandbox.is_alive and len(self.knows) < MOST_CODES
 
 
 class Children:
@@ -81,7 +81,7 @@ class Children:
             knowing = (each for each in reversed(self._idle) if digest in each.knows)
             child = next(knowing, self._idle[-1])
             self._take_from_idle(child)
-            if child.is_usable or (digest in child.knows and not child.sandbox.exited.done()):
+            if child.is_usable or (digest in child.knows and child.sandbox.is_alive):
                 return child
             self.end(child)
         self._slots.make_room()
@@ -91,7 +91,7 @@ class Children:
 
     def give_back(self, child: Child) -> None:
         """Keep a process for the next call, for a while."""
-        if child.sandbox.exited.done():
+        if not child.sandbox.is_alive:
             self.end(child)
             return
         loop = asyncio.get_running_loop()

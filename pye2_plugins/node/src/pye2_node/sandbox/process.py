@@ -106,6 +106,11 @@ class SandboxProcess:
         """Done when the process is gone, for whatever reason."""
         return asyncio.shield(self._exited)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is not known to be gone."""
+        return not self._exited.done()
+
     async def define(self, functions: Mapping[str, FunctionSource]) -> None:
         """Compile functions there, to be called by name; they add to those that are there.
 
@@ -198,7 +203,7 @@ class SandboxProcess:
         Args:
             grace: seconds that a call under way may take to finish.
         """
-        if not self._exited.done():
+        if self.is_alive:
             self._why = self._why or "it was stopped"
             self._send({"do": "stop"})
             await asyncio.wait({self.exited}, timeout=grace)
@@ -215,7 +220,7 @@ class SandboxProcess:
         **fields: Any,
     ) -> dict[str, Any]:
         """Send a request and wait for its answer; kills the worker when the time is over."""
-        if self._exited.done():
+        if not self.is_alive:
             raise self._died(self._exited.result())
         self._requests += 1
         number = self._requests
