@@ -51,6 +51,68 @@ def test_where_many_wait_more_answers_share_a_payload() -> None:
     play(act, slots=1)
 
 
+def test_answers_share_payloads_as_long_as_calls_wait_for_a_slot() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, *(call(number, "takes 0.01") for number in range(1, 101)))
+
+        await scene.context.told(messages.Value, 100)
+
+        assert len(scene.context.payloads) <= 16
+
+    play(act, slots=1)
+
+
+def test_no_answer_waits_for_others_longer_than_a_quarter_of_a_second() -> None:
+    async def act(scene: Scene) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await scene.say(CODE, *(call(number, "takes 0.1") for number in range(1, 101)))
+
+        told_at = []
+        for count in range(1, 101):
+            await scene.context.told(messages.Value, count)
+            told_at.append(loop.time() - began)
+
+        late = [at - 0.1 * number for number, at in enumerate(told_at, 1)]
+        assert max(late) == pytest.approx(0.25, abs=0.06)
+
+    play(act, slots=1)
+
+
+def test_an_answer_leaves_at_once_where_no_call_waits_for_a_slot() -> None:
+    async def act(scene: Scene) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        others = (call(number, "takes 10") for number in range(3, 11))
+        await scene.say(CODE, call(1, "takes 0.1"), call(2, "takes 0.11"), *others)
+
+        await scene.context.told(messages.Value, 2)
+
+        assert loop.time() - began == pytest.approx(0.11, abs=0.005)
+
+    play(act, slots=10)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"), [("yields 2", messages.Item), ("prints now", messages.Output)]
+)
+def test_what_somebody_waits_for_does_not_wait_with_the_answers(
+    script: str, kind: type[Any]
+) -> None:
+    async def act(scene: Scene) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        others = (call(number, "takes 0.1") for number in range(3, 51))
+        spoken = call(2, script, credit=2, live_output=True)
+        await scene.say(CODE, call(1, "takes 0.1"), spoken, *others)
+
+        await scene.context.told(kind)
+
+        assert loop.time() - began == pytest.approx(0.1, abs=0.005)
+
+    play(act, slots=1)
+
+
 def test_a_command_for_one_life_names_the_run_that_all_payloads_name() -> None:
     async def act(scene: Scene) -> None:
         message = messages.unpack(scene.context.payloads[0]["CALLS"], messages.FROM_NODE)

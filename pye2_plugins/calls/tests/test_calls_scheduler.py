@@ -104,6 +104,31 @@ def test_a_node_is_given_more_short_calls_when_half_of_them_are_done() -> None:
     assert sizes == [0] * 25 + [26, 0]
 
 
+def test_where_many_short_calls_wait_more_of_them_are_sent_ahead() -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 0.01)
+    add(scheduler, *(call(number) for number in range(2, 2_000)))
+
+    (ids,) = sent(scheduler.plan(0.0)).values()
+
+    assert len(ids) == 2 + 2 * 100
+
+
+def test_what_many_nodes_share_is_not_sent_ahead_to_a_few_of_them() -> None:
+    scheduler = network(ATTIC, CELLAR)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 0.01)
+    add(scheduler, *(call(number) for number in range(2, 800)))
+
+    given = [len(ids) for ids in sent(scheduler.plan(0.0)).values()]
+
+    assert max(given) < 2 + 800 // 4
+    assert max(given) - min(given) <= 1
+
+
 def test_a_long_call_does_not_wait_until_half_of_the_short_ones_are_done() -> None:
     scheduler = network(ATTIC, CELLAR)
     add(scheduler, *(call(number, function="slow") for number in (1, 2, 3, 4, 5)))

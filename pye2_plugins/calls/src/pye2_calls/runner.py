@@ -66,6 +66,7 @@ class CallsRunner(Runner):
             context.emit,
             secrets.token_hex(8),
             under_way=lambda: len(self._jobs) - len(self._paused),
+            waiting=lambda: len(self._waiting),
             on_change=self._note_kept,
             holds=self._holds,
         )

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 WORK_AHEAD: Final = 0.25
 """Seconds of work that a node is given beyond what its slots are busy with."""
 
+MOST_WORK_AHEAD: Final = 1.0
+"""The same where much waits: fewer messages take it there."""
+
+_SHARE: Final = 0.25
+"""Of the work that waits for each slot, what is given ahead of time: so no node is left with much to
+do when the others have ended."""
+
 MOST_AHEAD: Final = 500
 """Calls beyond its slots that one node is given, however short they are."""
 
@@ -86,28 +93,30 @@ class Node:
         self.giving += 1
         return True
 
-    def has_room(self, call: Pending, seconds: float | None) -> bool:
+    def has_room(self, call: Pending, seconds: float | None, waiting: float) -> bool:
         """Whether it is to be given a call now.
 
         Args:
             call: which one.
             seconds: how long it is expected to take; None where nothing is known.
+            waiting: how many calls like it there are for each slot that can take them.
         """
         if not self.running:
             return True
         if self.bytes + call.size > min(MOST_BYTES, self.facts.largest):
             return False
-        ahead = self._ahead(call, seconds)
+        ahead = self._ahead(call, seconds, waiting)
         enough = ahead // 2 if self.is_fed else ahead
         self.is_fed = self._at_work >= self.facts.slots + enough
         return not self.is_fed
 
-    def _ahead(self, call: Pending, seconds: float | None) -> int:
+    def _ahead(self, call: Pending, seconds: float | None, waiting: float) -> int:
         slots = self.facts.slots
         asked_for = min(MOST_ASKED_AHEAD, slots * (call.together - 1))
         if seconds is None or seconds > WORK_AHEAD:
             return asked_for
-        short = min(MOST_AHEAD, math.ceil(slots * WORK_AHEAD / max(seconds, 1e-6)))
+        work = min(max(WORK_AHEAD, _SHARE * waiting * seconds), MOST_WORK_AHEAD)
+        short = min(MOST_AHEAD, math.ceil(slots * work / max(seconds, 1e-6)))
         return max(asked_for, short)
 
 

@@ -5,9 +5,9 @@ sends or reads the time. Calls of one function with one demand stand in one lane
 turns, so that a thousand slow calls do not keep a quick one waiting.
 
 A node is given more calls than it has slots only where they are short: so many that it has work for
-a quarter of a second. It then never waits for the network, and long calls are not bound to a node
-that is busy while another is idle. It is given more when half of that is done, so that a message
-takes many.
+a quarter of a second, or a whole one where many wait. It then never waits for the network, and long
+calls are not bound to a node that is busy while another is idle. It is given more when half of that
+is done, so that a message takes many.
 """
 
 from __future__ import annotations
@@ -341,6 +341,7 @@ class Scheduler:
             self._keep_waiting(lane, plan, now)
             return
         lane.stuck_since = None
+        slots = sum(each.facts.slots for each in able)
         passed_over = []
         while lane.calls and self._may_go_on(lane):
             call = lane.calls.popleft()
@@ -351,7 +352,7 @@ class Scheduler:
                 largest = max(able, key=lambda each: each.facts.largest)
                 self._too_large.append((call, largest.facts))
                 continue
-            node = self._best_for(call, taking)
+            node = self._best_for(call, taking, len(lane.calls) / slots)
             if node is not None:
                 self._give(call, node, plan)
                 continue
@@ -377,10 +378,10 @@ class Scheduler:
             if self._forget(call.id) is not None:
                 plan.unplaceable.append((call, self._why_nowhere(lane.demand, now)))
 
-    def _best_for(self, call: Pending, able: list[Node]) -> Node | None:
+    def _best_for(self, call: Pending, able: list[Node], waiting: float) -> Node | None:
         preferred = [each for each in able if each.facts.address not in call.avoided] or able
         seconds = self._seconds.get(call.function)
-        free = [each for each in preferred if each.has_room(call, seconds)]
+        free = [each for each in preferred if each.has_room(call, seconds, waiting)]
         return min(free, key=lambda each: each.load, default=None)
 
     def _give(self, call: Pending, node: Node, plan: Plan) -> None:

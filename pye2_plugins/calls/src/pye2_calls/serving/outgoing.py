@@ -1,15 +1,17 @@
 """How records leave the node: as many as are ready in one payload, large ones by themselves.
 
 Where more answers are to come, some milliseconds lie between two payloads, and what becomes ready
-meanwhile leaves together. So a call alone is answered at once, and a thousand a second in a few
-hundred payloads. What is too large for one message goes in parts; between any two of them goes what
-is small, unless it belongs to the same call, whose records keep their order.
+meanwhile leaves together. Where calls wait for a slot, so do answers, for a moment, until there are
+a third as many: the node has work meanwhile. So a call alone is answered at once, and of a thousand
+a hundred at a time. What is too large for one message goes in parts; between any two of them goes
+what is small, unless it belongs to the same call, whose records keep their order.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_calls.messages import (
@@ -35,11 +37,12 @@ LARGE: Final = 256 * 1024
 SPACING: Final = 0.003
 """Seconds between two payloads, as long as more answers are to come."""
 
-LONG_SPACING: Final = 0.04
-"""The same as long as many are: less than it takes to answer those that a client has waiting."""
+LONGEST_SPACING: Final = 0.25
+"""The same, at most, as long as calls wait for a slot and few answers are ready beside them."""
 
-MANY: Final = 8
-"""Answers that are to come."""
+ENOUGH: Final = 1 / 3
+"""Answers that are ready for each call that waits for a slot: then they leave, so that their client
+sends more before the node has nothing to do."""
 
 MOST_UNSENT: Final = 32 * 1024 * 1024
 """Bytes that wait here before generators are held up."""
@@ -55,6 +58,7 @@ class Outgoing:
         emit: sends a payload.
         run: tells this run from others.
         under_way: how many answers are to come soon.
+        waiting: how many calls wait for a slot.
         on_change: called when there is much more to send than before, or less.
         holds: makes the answer to who asks what is held here.
 
@@ -70,12 +74,14 @@ class Outgoing:
         run: str,
         *,
         under_way: Callable[[], int],
+        waiting: Callable[[], int],
         on_change: Callable[[], None],
         holds: Callable[[], Holds],
     ) -> None:
         self.speaks_text = False
         self.unsent = 0
         self._under_way = under_way
+        self._waiting = waiting
         self._on_change = on_change
         self._holds = holds
         self._is_asked = False
@@ -90,6 +96,7 @@ class Outgoing:
         self._sending: NodeRecord | None = None
         self._messages = 0
         self._ready = asyncio.Event()
+        self._enough = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
@@ -108,7 +115,14 @@ class Outgoing:
             self._room.clear()
         if size >= LARGE:
             self._on_change()
+        if self._is_to_leave(record, size):
+            self._enough.set()
         self._ready.set()
+
+    def _is_to_leave(self, record: NodeRecord, size: int) -> bool:
+        """Whether a record is not to wait for more."""
+        is_answer = isinstance(record, Value | Raised)  # on all else somebody may wait
+        return not is_answer or size >= LARGE or len(self._small) >= ENOUGH * self._waiting()
 
     @property
     def large_answers(self) -> set[int]:
@@ -121,6 +135,7 @@ class Outgoing:
         It is looked at when all that is small was sent: what was answered before is known there.
         """
         self._is_asked = True
+        self._enough.set()
         self._ready.set()
 
     async def room(self) -> None:
@@ -150,11 +165,14 @@ class Outgoing:
 
     async def _gather(self) -> None:
         """Wait for more to send, where more is to come and something was sent just now."""
-        under_way = self._under_way()
-        spacing = LONG_SPACING if under_way >= MANY else SPACING
-        left = self._sent_at + spacing - asyncio.get_running_loop().time()
-        if left > 0 and under_way:
+        if not self._under_way():
+            return
+        left = self._sent_at + SPACING - asyncio.get_running_loop().time()
+        if left > 0:
             await asyncio.sleep(left)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._sent_at + LONGEST_SPACING):
+                await self._enough.wait()
 
     def _next_small(self) -> list[NodeRecord]:
         taken: list[NodeRecord] = []
@@ -162,6 +180,8 @@ class Outgoing:
         while self._small and size < LARGE and len(taken) < MOST_RECORDS:
             taken.append(self._small.popleft())
             size += _size_of(taken[-1])
+        if not self._small:
+            self._enough.clear()
         if self._is_asked and not self._small and len(taken) < MOST_RECORDS:
             self._is_asked = False
             taken.append(self._holds())
