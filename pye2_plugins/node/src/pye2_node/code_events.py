@@ -88,10 +88,10 @@ class CodeEvents:
         Raises:
             NotKept: with the others there it would be more than the instance may keep.
         """
-        most = self._owner.most_kept
-        await self._keep_to_budget(max(len(text.encode()), _SMALLEST))
+        most, data = self._owner.most_kept, text.encode()
+        await self._keep_to_budget(max(len(data), _SMALLEST))
         try:
-            await asyncio.to_thread(_write, self._owner.folder, name, text, most)
+            await asyncio.to_thread(_write, self._owner.folder, name, data, most)
         except NotKept:
             self._owner.tell_limit("disk", most)
             raise
@@ -117,10 +117,10 @@ class CodeEvents:
 # nothing but files is opened.
 
 
-def _write(folder: Path, name: str, text: str, most: int) -> None:
+def _write(folder: Path, name: str, data: bytes, most: int) -> None:
     draft = f".{secrets.token_hex(8)}.new"  # names that come here do not begin with a dot
     with _opened(folder) as caches:
-        if _taken(caches, name) + max(len(text.encode()), _SMALLEST) > most:
+        if _taken(caches, name) + max(len(data), _SMALLEST) > most:
             raise NotKept(
                 f"{name} cannot be kept: an instance may keep {most} bytes in all; replace what is "
                 "kept under other names by less"
@@ -128,8 +128,8 @@ def _write(folder: Path, name: str, text: str, most: int) -> None:
         fresh = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         descriptor = os.open(draft, fresh, 0o600, dir_fd=caches)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
             os.replace(draft, name, src_dir_fd=caches, dst_dir_fd=caches)
         except BaseException:
             os.unlink(draft, dir_fd=caches)

@@ -171,7 +171,7 @@ class Context:
             payloads_a_second, at_once=payloads_a_second * _SECONDS_AT_ONCE, now=self._began
         )
         self.keeping = Budget(
-            self.most_kept / SECONDS_TO_KEEP_ALL, at_once=self.most_kept, now=self._began
+            round(self.most_kept / SECONDS_TO_KEEP_ALL), at_once=self.most_kept, now=self._began
         )
         self._limit_notices = LimitNotices(facilities.clock, self.notify)
         self._ways = asyncio.Semaphore(UNDER_WAY)

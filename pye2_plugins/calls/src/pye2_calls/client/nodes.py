@@ -22,8 +22,8 @@ MOST_WORK_AHEAD: Final = 1.0
 """The same where much waits: fewer messages take it there."""
 
 _SHARE: Final = 0.25
-"""Of the work that waits for each slot, what is given ahead of time: so no node is left with much to
-do when the others have ended."""
+"""Of the work that waits for each slot, what is given ahead of time: so no node is left with much
+to do when the others have ended."""
 
 MOST_AHEAD: Final = 500
 """Calls beyond its slots that one node is given, however short they are."""
