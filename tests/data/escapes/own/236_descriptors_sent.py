@@ -1,7 +1,7 @@
 # family: frames-of-ours
 # kind: dos
 # machine: x86_64
-# tries: descriptors sent along the channel (SCM_RIGHTS), to fill the node's table
+# tries: descriptors sent along the channel (SCM_RIGHTS), to fill the node's table: it fails while the channel is pipes
 # success looks like: the node runs out of descriptors
 def job(plugin):
   @LIBC@
