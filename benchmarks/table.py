@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 RUNS = 9
 """Figures are medians of at least this many runs."""
@@ -66,15 +66,19 @@ def medians_in_turn(*measures: Callable[[], float], runs: int = RUNS) -> list[fl
 def typical_pair(
     ours: Callable[[], float], reference: Callable[[], float], runs: int = RUNS
 ) -> tuple[float, float]:
-    """Of pairs measured one right after the other, the one whose ratio is the median.
+    """Of pairs measured one right after the other, the typical one; a first one does not count."""
+    ours()
+    reference()
+    return typical([(ours(), reference()) for _ in range(runs)])
+
+
+def typical(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The pair whose ratio is the median.
 
     A processor that others share has a fast and a slow second, by a factor of two; what is held
     against each other must come from the same one.
     """
-    ours()
-    reference()
-    pairs = [(ours(), reference()) for _ in range(runs)]
-    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[runs // 2]
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
 
 
 def percentile(values: Iterable[float], share: float) -> float:
