@@ -9,7 +9,7 @@ import pytest
 from calls_scene import CODE, LARGEST, LIMIT, Scene, call, play
 
 from pye2_calls import messages
-from pye2_calls.messages import Cancel, Code
+from pye2_calls.messages import Call, Cancel, Code
 from pye2_calls.runner import CallsRunner
 from pye2_calls.serving.codes import Codes
 from pye2core.errors import GrantMissing, InvalidConfiguration, NodeError
@@ -269,3 +269,16 @@ def test_a_process_is_told_of_a_function_once() -> None:
         assert [each.codes for each in scene.context.sandboxes] == [["d"]]
 
     play(act)
+
+
+def test_a_call_of_another_function_does_not_wait_behind_all_of_a_map() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.say(CODE, *(call(number, "takes 1") for number in range(1, 101)))
+        other = Code("e", "job", "return job", ("plugin",))
+        await scene.say(other, Call(101, "e", b"gives seven"))
+
+        values = await scene.context.told(messages.Value, 3)
+
+        assert 101 in [each.id for each in values]
+
+    play(act, slots=1)

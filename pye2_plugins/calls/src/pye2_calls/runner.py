@@ -1,7 +1,7 @@
 """The node's side of FUNCTION_CALLS: runs the functions that one client calls.
 
 You are on the node's loop. Commands bring records, payloads take records back (``messages``). Calls
-wait in one queue; as many as the node has slots for run at once, each in a process of its own that
+wait in ``Turns``; as many as the node has slots for run at once, each in a process of its own that
 is kept for the next. Nothing is kept on disk: what a life before this one was asked is lost with
 it, and its client asks again.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pye2_calls import messages
@@ -30,6 +29,7 @@ from pye2_calls.serving.children import Children
 from pye2_calls.serving.codes import Codes, as_told, size_of
 from pye2_calls.serving.jobs import Job, lost_by
 from pye2_calls.serving.outgoing import Outgoing
+from pye2_calls.serving.turns import Turns
 from pye2core.abc import InstanceContext, Runner
 from pye2core.errors import InvalidConfiguration, NodeError, Pye2Error
 from pye2core.messages import CLOSES_PIPELINE, Action, Command
@@ -75,7 +75,7 @@ class CallsRunner(Runner):
         self._parts = messages.Assembly(context.largest_exchange + BYTES_AROUND)
         self._jobs: dict[int, Job] = {}
         """All that are not answered yet."""
-        self._waiting: deque[Job] = deque()
+        self._waiting = Turns()
         self._lacking: dict[str, list[Job]] = {}
         """Calls that wait for their function, by its digest."""
         self._paused: set[Job] = set()
@@ -269,7 +269,7 @@ class CallsRunner(Runner):
 
     def _begin_waiting(self, job: Job, code: messages.Code) -> None:
         job.code = code
-        self._waiting.append(job)
+        self._waiting.add(job)
 
     def _cancel(self, number: int) -> None:
         job = self._jobs.get(number)
@@ -311,7 +311,7 @@ class CallsRunner(Runner):
         job.credit += count
         if job in self._paused:
             self._take_up(job)
-            self._waiting.append(job)
+            self._waiting.add(job)
 
     def _take_up(self, job: Job) -> None:
         """A generator waits for its client no longer."""
@@ -335,7 +335,7 @@ class CallsRunner(Runner):
                 await self.context.slots.acquire()
                 try:
                     if self._waiting:
-                        await self._serve(self._waiting.popleft())
+                        await self._serve(self._waiting.take())
                 finally:
                     self.context.slots.release()
         finally:
@@ -352,7 +352,7 @@ class CallsRunner(Runner):
         if outcome is not None:
             self._answer(job, outcome)
         elif job.credit:
-            self._waiting.append(job)
+            self._waiting.add(job)
         elif self.context.slots.set_aside():
             self._paused.add(job)
         else:
