@@ -6,7 +6,7 @@ Beside ``scheduler``, and as free of I/O. How much a node is given ahead of time
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -130,10 +130,28 @@ class Door:
 
 @define(eq=False)
 class Lane:
-    """Calls of one function with one demand, in their order."""
+    """Calls of one function with one demand, in their order, as long as they are wanted."""
 
     function: str
     demand: Demand
     flow: Flow | None
-    calls: deque[Pending] = field(factory=deque)
+    calls: OrderedDict[int, Pending] = field(factory=OrderedDict)
     stuck_since: float | None = None
+
+    @property
+    def first(self) -> Pending:
+        """The call whose turn is next."""
+        return next(iter(self.calls.values()))
+
+    def append(self, call: Pending) -> None:
+        """A call waits behind all others."""
+        self.calls[call.id] = call
+
+    def appendleft(self, call: Pending) -> None:
+        """A call waits before all others."""
+        self.calls[call.id] = call
+        self.calls.move_to_end(call.id, last=False)
+
+    def popleft(self) -> Pending:
+        """Take the call whose turn it is."""
+        return self.calls.popitem(last=False)[1]
