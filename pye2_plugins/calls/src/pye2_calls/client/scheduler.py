@@ -2,7 +2,8 @@
 
 Sans-I/O: events go in, :meth:`Scheduler.plan` says what is to be done next. Nothing here waits,
 sends or reads the time. Calls of one function with one demand stand in one lane; the lanes take
-turns, so that a thousand slow calls do not keep a quick one waiting.
+turns, so that a thousand slow calls do not keep a quick one waiting. Nor do quick ones that are
+given ahead of time keep a slow one waiting: they do not count for it.
 
 A node is given more calls than it has slots only where they are short: so many that it has work for
 a quarter of a second, or a whole one where many wait. It then never waits for the network, and long
@@ -380,7 +381,7 @@ class Scheduler:
 
     def _give(self, call: Pending, node: Node, plan: Plan) -> None:
         call.node = node.facts.address
-        node.take(call)
+        node.take(call, self._seconds.get(call.function))
         place = Place(call.node, call.demand.grants)
         door = self._doors.get(place)
         if door is None:
