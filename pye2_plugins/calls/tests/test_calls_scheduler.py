@@ -198,6 +198,20 @@ def test_a_generator_of_short_ones_that_waits_for_its_reader_counts_for_nothing(
     assert sent(scheduler.plan(0.0)) == {}
 
 
+def test_a_node_with_one_slot_is_given_as_many_at_once_as_its_caller_says_again_and_again() -> None:
+    scheduler = network(NodeFacts(ATTIC.address, "attic", slots=1))
+    add(scheduler, *(call(number, together=2) for number in range(1, 7)))
+
+    given = []
+    for _ in range(3):
+        (ids,) = sent(scheduler.plan(0.0)).values()
+        given.append(ids)
+        for number in ids:
+            scheduler.ended(number, None)
+
+    assert given == [[1, 2], [3, 4], [5, 6]]
+
+
 @pytest.mark.parametrize("slots", [2, 64])
 def test_no_more_is_given_at_once_than_a_node_lets_wait_whatever_a_caller_says(slots: int) -> None:
     scheduler = network(NodeFacts(ATTIC.address, "attic", slots=slots))

@@ -112,6 +112,7 @@ class Node:
             waiting: how many calls like it there are for each slot that can take them.
         """
         if not self.running:
+            self.is_fed = False
             return True
         if self.bytes + call.size > min(MOST_BYTES, self.facts.largest):
             return False
