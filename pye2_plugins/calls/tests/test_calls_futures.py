@@ -186,12 +186,13 @@ def test_a_value_that_was_let_go_of_does_not_wait_for_the_collector(
         pass
 
     async def act() -> None:
-        made, _ = future()
+        made, keeper = future()
         wait(made)
         value = Large()
         kept = weakref.ref(value)
         made.succeed(value)
         del made, value
+        keeper.calling_back.shutdown(wait=True)
         for _ in range(3):  # what asyncio calls later
             await asyncio.sleep(0)
         assert kept() is None
