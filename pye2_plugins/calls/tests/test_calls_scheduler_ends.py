@@ -72,13 +72,16 @@ def test_a_call_that_waits_is_withdrawn_at_once() -> None:
     assert scheduler.get(1) is None
 
 
-def test_a_call_that_waits_at_a_door_is_withdrawn_at_once() -> None:
+@pytest.mark.parametrize("give_up", [Scheduler.cancel, Scheduler.withdraw])
+def test_a_call_that_waits_at_a_door_is_given_up_without_a_word_to_its_node(
+    give_up: Callable[[Scheduler, int], object],
+) -> None:
     scheduler = Scheduler(random.Random(0))
     scheduler.nodes_are([ATTIC], 0.0)
     add(scheduler, call(1))
     scheduler.plan(0.0)
 
-    assert scheduler.withdraw(1) is None
+    assert give_up(scheduler, 1) is None
     scheduler.opened(AT_ATTIC)
     assert sent(scheduler.plan(0.0)) == {ATTIC.address: []}
 

@@ -212,12 +212,10 @@ class Scheduler:
         """A call is not wanted any more.
 
         Returns:
-            Where it is to be stopped; None if it runs nowhere.
+            Where it is to be stopped; None if it was sent nowhere.
         """
         call = self._forget(call_id)
-        if call is None or call.node is None:
-            return None
-        return Place(call.node, call.demand.grants)
+        return None if call is None else self._where_sent(call)
 
     def withdraw(self, call_id: int) -> Place | None:
         """A call is not wanted any more, unless it has begun.
@@ -229,13 +227,18 @@ class Scheduler:
         if call is None:
             return None
         call.is_withdrawn = True
-        if call.node is not None:
-            place = Place(call.node, call.demand.grants)
-            door = self._doors.get(place)
-            if door is not None and call not in door.waiting:
-                return place
-        self._forget(call_id)
-        return None
+        place = self._where_sent(call)
+        if place is None:
+            self._forget(call_id)
+        return place
+
+    def _where_sent(self, call: Pending) -> Place | None:
+        """The place that a call was sent to; None while it waits, be it for a door to open."""
+        if call.node is None:
+            return None
+        place = Place(call.node, call.demand.grants)
+        door = self._doors.get(place)
+        return place if door is not None and call not in door.waiting else None
 
     def missing(self, call_id: int, place: Place, now: float) -> None:
         """A node does not have a call that it was given, and has not answered it either."""
