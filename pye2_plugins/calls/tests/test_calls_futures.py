@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import io
 import threading
+import weakref
 from concurrent.futures import (
     CancelledError,
     Future,
@@ -173,6 +176,32 @@ def test_what_is_added_when_all_is_over_is_called_at_once() -> None:
     made.add_done_callback(lambda _: called.append(threading.get_ident()))
 
     assert called == [threading.get_ident()]
+
+
+@pytest.mark.parametrize("wait", [lambda made: made.add_done_callback(repr), asyncio.wrap_future])
+def test_a_value_that_was_let_go_of_does_not_wait_for_the_collector(
+    wait: Callable[[RemoteFuture[Any]], object],
+) -> None:
+    class Large:
+        pass
+
+    async def act() -> None:
+        made, keeper = future()
+        wait(made)
+        value = Large()
+        kept = weakref.ref(value)
+        made.succeed(value)
+        del made, value
+        keeper.calling_back.shutdown(wait=True)
+        for _ in range(3):  # what asyncio calls later
+            await asyncio.sleep(0)
+        assert kept() is None
+
+    gc.disable()
+    try:
+        asyncio.run(act())
+    finally:
+        gc.enable()
 
 
 def test_who_cancels_does_not_wait_for_what_another_has_called_back() -> None:

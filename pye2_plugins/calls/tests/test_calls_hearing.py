@@ -12,6 +12,7 @@ from pye2_calls.errors import CallError, CallLost
 from pye2_calls.messages import (
     Call,
     Cancel,
+    End,
     Failure,
     Holds,
     Item,
@@ -107,6 +108,28 @@ def test_a_node_may_send_as_many_items_more_as_were_pulled(
 
     assert pulled == CREDIT
     assert taken == list(range(2 * CREDIT))
+
+
+def test_items_that_come_twice_are_given_once(begin: Callable[..., AtAttic]) -> None:
+    call = begin(countdown, 5)
+
+    call.pipeline.says(*items(call, 0, 3), *items(call, 0, 4), End(call.sent.id))
+
+    assert list(call.outcome) == [0, 1, 2, 3]
+
+
+def test_a_stream_of_which_an_item_is_lost_on_its_way_ends_before_it(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    call = begin(countdown, 5)
+
+    call.pipeline.says(*items(call, 0, 2), *items(call, 3, 2), End(call.sent.id))
+
+    assert [next(call.outcome) for _ in range(2)] == [0, 1]
+    with pytest.raises(CallLost, match="an item of countdown was lost on its way from attic"):
+        next(call.outcome)
+    (cancelled,) = network.told(Cancel, call.pipeline)
+    assert cancelled.id == call.sent.id
 
 
 # --- output ---------------------------------------------------------------------------------------

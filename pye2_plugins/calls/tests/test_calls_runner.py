@@ -235,6 +235,26 @@ def test_a_function_that_is_not_there_is_asked_for_once_and_its_calls_wait() -> 
     play(act)
 
 
+def test_a_function_that_does_not_come_is_asked_for_again_when_its_client_says_that_it_lives() -> (
+    None
+):
+    async def act(scene: Scene) -> None:
+        await scene.say(call(1, "gives a"), call(2, "gives b"))
+        await scene.context.told(messages.CodeWanted)
+
+        await scene.say(*[messages.KeepAlive()] * 3)
+        await scene.context.told(messages.CodeWanted, 2)
+        await scene.say(CODE)
+        await scene.context.told(messages.Value, 2)
+        await scene.say(messages.KeepAlive())
+        await scene.context.told(messages.Holds, 2)
+
+        wanted = await scene.context.told(messages.CodeWanted)
+        assert wanted == [messages.CodeWanted("d", (1,))] * 2
+
+    play(act)
+
+
 def test_a_function_is_asked_for_again_where_the_call_that_it_was_asked_for_is_given_up() -> None:
     async def act(scene: Scene) -> None:
         await scene.say(*(call(number, "gives a") for number in (1, 2, 3)))

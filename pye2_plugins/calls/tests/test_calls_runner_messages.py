@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 from calls_scene import CODE, Scene, call, play
@@ -109,6 +109,37 @@ def test_what_somebody_waits_for_does_not_wait_with_the_answers(
         await scene.context.told(kind)
 
         assert loop.time() - began == pytest.approx(0.1, abs=0.005)
+
+    play(act, slots=1)
+
+
+def test_the_parts_of_a_large_result_do_not_wait_for_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pye2_calls.serving.outgoing.LARGE", 1000)
+    monkeypatch.setattr("pye2_calls.serving.outgoing.PART_SIZE", 1000)
+
+    class SlowWay(asyncio.Event):
+        passed_at: ClassVar[list[float]] = []
+
+        async def wait(self) -> Literal[True]:
+            await asyncio.sleep(0.01)
+            self.passed_at.append(asyncio.get_running_loop().time())
+            return True
+
+    async def act(scene: Scene) -> None:
+        scene.context.is_sending = SlowWay()
+        scene.context.largest_exchange = 10**6
+        scene.context.payloads.clear()
+        others = [call(number, "takes 0.02") for number in range(2, 301)]
+        await scene.say(CODE, call(1, "gives " + "x" * 19_000), *others)
+
+        await scene.context.told(messages.Value, 300)
+
+        payloads = zip(SlowWay.passed_at, scene.context.payloads, strict=True)
+        parts = [at for at, payload in payloads if isinstance(_first(payload), messages.Part)]
+        assert len(parts) == 20
+        assert parts[-1] - parts[0] < 1
 
     play(act, slots=1)
 

@@ -163,6 +163,55 @@ def test_quick_functions_are_not_kept_waiting_by_a_long_queue_of_slow_ones() -> 
     assert 100 in scheduler.held_at(AT_ATTIC)
 
 
+@pytest.mark.parametrize(("seconds", "together"), [(None, 1), (5.0, 1), (5.0, 3)])
+def test_a_call_that_may_be_long_has_its_turn_while_short_ones_are_sent_ahead(
+    seconds: float | None, together: int
+) -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1), call(2, function="other"))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 0.01)
+    scheduler.ended(2, seconds)
+    add(scheduler, *(call(number) for number in range(3, 2_000)))
+    scheduler.plan(0.0)
+    others = range(2_000, 2_010)
+    add(scheduler, *(call(number, function="other", together=together) for number in others))
+
+    scheduler.plan(0.0)
+
+    assert len(scheduler.held_at(AT_ATTIC).intersection(others)) == 2 * together
+
+
+def test_a_generator_of_short_ones_that_waits_for_its_reader_counts_for_nothing() -> None:
+    scheduler = network(ATTIC)
+    add(scheduler, call(1))
+    scheduler.plan(0.0)
+    scheduler.ended(1, 0.01)
+    stream = call(2, retries=0)
+    add(scheduler, stream)
+    scheduler.plan(0.0)
+    scheduler.gave_item(stream)
+    add(scheduler, *(call(number, function="other") for number in (3, 4, 5)))
+
+    assert sent(scheduler.plan(0.0)) == {ATTIC.address: [3, 4]}
+    scheduler.ended(2, 0.01)
+    assert sent(scheduler.plan(0.0)) == {}
+
+
+def test_a_node_with_one_slot_is_given_as_many_at_once_as_its_caller_says_again_and_again() -> None:
+    scheduler = network(NodeFacts(ATTIC.address, "attic", slots=1))
+    add(scheduler, *(call(number, together=2) for number in range(1, 7)))
+
+    given = []
+    for _ in range(3):
+        (ids,) = sent(scheduler.plan(0.0)).values()
+        given.append(ids)
+        for number in ids:
+            scheduler.ended(number, None)
+
+    assert given == [[1, 2], [3, 4], [5, 6]]
+
+
 @pytest.mark.parametrize("slots", [2, 64])
 def test_no_more_is_given_at_once_than_a_node_lets_wait_whatever_a_caller_says(slots: int) -> None:
     scheduler = network(NodeFacts(ATTIC.address, "attic", slots=slots))

@@ -469,7 +469,12 @@ class CallsRunner(Runner):
         return messages.Began(slots, largest, self._longest)
 
     def _holds(self) -> messages.Holds:
-        """What is not answered, and what is but whose answer is still on its way in parts."""
+        """What is not answered, and what is but whose answer is still on its way in parts.
+
+        What was said of a function that calls wait for may be lost, too: it is asked for again.
+        """
+        for lacking in self._lacking.values():
+            self._ask_for_code(lacking[0].call)
         begun = {job.id for job in self._jobs.values() if job.has_begun}
         waiting = self._jobs.keys() - begun
         # There are no more of these in all than calls may wait, but for answers that are large.

@@ -202,6 +202,15 @@ class Asked:
         message = f"{self.name} was lost on {node}: {why}. {way_out}"
         return CallLost(message, node=node, losses=losses)
 
+    def item_lost(self, node: str) -> CallLost:
+        """The error for a generator of which an item has not come, though a later one has."""
+        return CallLost(
+            f"an item of {self.name} was lost on its way from {node}, as where a broker ends or has"
+            " no room for what waits: the generator was given up. One that has given an item is"
+            " not begun anew by itself: submit it again",
+            node=node,
+        )
+
     def too_many_items(self, node: str) -> CallError:
         """The error for a generator of which a node sends what it was not asked for."""
         return CallError(

@@ -104,13 +104,15 @@ class RemoteFuture(Future[_T]):
 
     def add_done_callback(self, fn: Callable[[Future[_T]], object]) -> None:
         """Have ``fn`` called with this future when it is done; it may wait for other calls."""
-        super().add_done_callback(partial(self._call_back, fn))
+        # What is kept for good must not name this future: its value would wait for the collector.
+        super().add_done_callback(partial(_call_back, fn))
 
     def when_done(self, tell: Callable[[Future[_T]], object]) -> None:
         """Have something told at once when this is done, on any thread; it must not wait."""
         super().add_done_callback(tell)
 
-    def _call_back(self, fn: Callable[[Future[_T]], object], _: Future[_T]) -> None:
+    def call_back(self, fn: Callable[[Future[_T]], object]) -> None:
+        """Have ``fn`` called with this now, but not on a thread on which results come."""
         if self._settling == threading.get_ident():
             self._keeper.call_back(partial(fn, self))
         else:
@@ -145,3 +147,8 @@ class RemoteFuture(Future[_T]):
         with suppress(InvalidStateError):
             end()
         self._settling = None
+
+
+def _call_back(fn: Callable[[Future[Any]], object], done: Future[Any]) -> None:
+    assert isinstance(done, RemoteFuture), "it was added to one"
+    done.call_back(fn)

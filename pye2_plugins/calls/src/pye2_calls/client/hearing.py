@@ -195,7 +195,10 @@ class Hearing(ABC):
             return
         asked: Asked = call.subject
         stream = asked.outcome
-        if not isinstance(stream, RemoteStream):
+        if not isinstance(stream, RemoteStream) or said.number < stream.came:
+            return  # of the latter kind is what a broker delivers twice
+        if said.number > stream.came:
+            self._give_up(said.id, stream, asked.item_lost(door.node))
             return
         if not stream.count_item():
             self._give_up(said.id, stream, asked.too_many_items(door.node))

@@ -6,7 +6,7 @@ Beside ``scheduler``, and as free of I/O. How much a node is given ahead of time
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -45,6 +45,7 @@ class Node:
         bytes: those of their arguments.
         giving: how many of them are generators that have given an item: these wait for their reader
             without a slot.
+        short: how many of the others are expected to be short.
         missing_since: when it went away; None while it is there.
         is_fed: whether it was given all that it is to have, and has more than half of that still.
         refusals: why it did not take calls with some grants, and until when that counts.
@@ -54,6 +55,7 @@ class Node:
     running: OrderedDict[int, Pending] = field(factory=OrderedDict)
     bytes: int = 0
     giving: int = 0
+    short: int = 0
     missing_since: float | None = None
     is_fed: bool = False
     refusals: dict[str, tuple[str, float]] = field(factory=dict)
@@ -67,10 +69,12 @@ class Node:
     def _at_work(self) -> int:
         return len(self.running) - self.giving
 
-    def take(self, call: Pending) -> None:
-        """It is given a call."""
+    def take(self, call: Pending, seconds: float | None) -> None:
+        """It is given a call, which is expected to take so long."""
         self.running[call.id] = call
         self.bytes += call.size
+        call.is_short = _is_short(seconds)
+        self.short += call.is_short
         if call.flow is not None:
             call.flow.under_way += 1
 
@@ -79,6 +83,7 @@ class Node:
         if self.running.pop(call.id, None) is None:
             return
         self.bytes -= call.size
+        self._count_as_short_no_more(call)
         if call.is_giving:
             call.is_giving = False
             self.giving -= 1
@@ -89,9 +94,14 @@ class Node:
         """A generator has given an item; whether it is its first, so that there is room again."""
         if call.is_giving or call.id not in self.running:
             return False
+        self._count_as_short_no_more(call)
         call.is_giving = True
         self.giving += 1
         return True
+
+    def _count_as_short_no_more(self, call: Pending) -> None:
+        self.short -= call.is_short
+        call.is_short = False
 
     def has_room(self, call: Pending, seconds: float | None, waiting: float) -> bool:
         """Whether it is to be given a call now.
@@ -102,22 +112,30 @@ class Node:
             waiting: how many calls like it there are for each slot that can take them.
         """
         if not self.running:
+            self.is_fed = False
             return True
         if self.bytes + call.size > min(MOST_BYTES, self.facts.largest):
             return False
         ahead = self._ahead(call, seconds, waiting)
         enough = ahead // 2 if self.is_fed else ahead
-        self.is_fed = self._at_work >= self.facts.slots + enough
+        # Short calls are soon done, but given ahead again and again: others would have no turn.
+        at_work = self._at_work - (0 if _is_short(seconds) else self.short)
+        self.is_fed = at_work >= self.facts.slots + enough
         return not self.is_fed
 
     def _ahead(self, call: Pending, seconds: float | None, waiting: float) -> int:
         slots = self.facts.slots
         asked_for = min(MOST_ASKED_AHEAD, slots * (call.together - 1))
-        if seconds is None or seconds > WORK_AHEAD:
+        if seconds is None or not _is_short(seconds):
             return asked_for
         work = min(max(WORK_AHEAD, _SHARE * waiting * seconds), MOST_WORK_AHEAD)
         short = min(MOST_AHEAD, math.ceil(slots * work / max(seconds, 1e-6)))
         return max(asked_for, short)
+
+
+def _is_short(seconds: float | None) -> bool:
+    """Whether a call that is expected to take so long may be given ahead of time."""
+    return seconds is not None and seconds <= WORK_AHEAD
 
 
 @define(eq=False)
@@ -130,10 +148,28 @@ class Door:
 
 @define(eq=False)
 class Lane:
-    """Calls of one function with one demand, in their order."""
+    """Calls of one function with one demand, in their order, as long as they are wanted."""
 
     function: str
     demand: Demand
     flow: Flow | None
-    calls: deque[Pending] = field(factory=deque)
+    calls: OrderedDict[int, Pending] = field(factory=OrderedDict)
     stuck_since: float | None = None
+
+    @property
+    def first(self) -> Pending:
+        """The call whose turn is next."""
+        return next(iter(self.calls.values()))
+
+    def append(self, call: Pending) -> None:
+        """A call waits behind all others."""
+        self.calls[call.id] = call
+
+    def appendleft(self, call: Pending) -> None:
+        """A call waits before all others."""
+        self.calls[call.id] = call
+        self.calls.move_to_end(call.id, last=False)
+
+    def popleft(self) -> Pending:
+        """Take the call whose turn it is."""
+        return self.calls.popitem(last=False)[1]

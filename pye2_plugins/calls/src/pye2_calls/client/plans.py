@@ -77,6 +77,7 @@ class Pending:
         is_withdrawn: whether it is wanted no more unless it has begun.
         has_given: whether it is a generator that has given an item, and so cannot begin anew.
         is_giving: whether it is a generator that has given an item, where it is.
+        is_short: whether it was expected to be short when its node was given it.
     """
 
     id: int
@@ -95,6 +96,7 @@ class Pending:
     is_withdrawn: bool = False
     has_given: bool = False
     is_giving: bool = False
+    is_short: bool = False
 
 
 @frozen

@@ -2,7 +2,8 @@
 
 Sans-I/O: events go in, :meth:`Scheduler.plan` says what is to be done next. Nothing here waits,
 sends or reads the time. Calls of one function with one demand stand in one lane; the lanes take
-turns, so that a thousand slow calls do not keep a quick one waiting.
+turns, so that a thousand slow calls do not keep a quick one waiting. Nor do quick ones that are
+given ahead of time keep a slow one waiting: they do not count for it.
 
 A node is given more calls than it has slots only where they are short: so many that it has work for
 a quarter of a second, or a whole one where many wait. It then never waits for the network, and long
@@ -15,7 +16,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -211,12 +212,10 @@ class Scheduler:
         """A call is not wanted any more.
 
         Returns:
-            Where it is to be stopped; None if it runs nowhere.
+            Where it is to be stopped; None if it was sent nowhere.
         """
         call = self._forget(call_id)
-        if call is None or call.node is None:
-            return None
-        return Place(call.node, call.demand.grants)
+        return None if call is None else self._where_sent(call)
 
     def withdraw(self, call_id: int) -> Place | None:
         """A call is not wanted any more, unless it has begun.
@@ -228,13 +227,18 @@ class Scheduler:
         if call is None:
             return None
         call.is_withdrawn = True
-        if call.node is not None:
-            place = Place(call.node, call.demand.grants)
-            door = self._doors.get(place)
-            if door is not None and call not in door.waiting:
-                return place
-        self._forget(call_id)
-        return None
+        place = self._where_sent(call)
+        if place is None:
+            self._forget(call_id)
+        return place
+
+    def _where_sent(self, call: Pending) -> Place | None:
+        """The place that a call was sent to; None while it waits, be it for a door to open."""
+        if call.node is None:
+            return None
+        place = Place(call.node, call.demand.grants)
+        door = self._doors.get(place)
+        return place if door is not None and call not in door.waiting else None
 
     def missing(self, call_id: int, place: Place, now: float) -> None:
         """A node does not have a call that it was given, and has not answered it either."""
@@ -253,6 +257,7 @@ class Scheduler:
         """Forget all calls; those that had not ended."""
         left = list(self._calls.values())
         self._calls.clear()
+        self._lanes.clear()
         return left
 
     # --- questions --------------------------------------------------------------------------------
@@ -320,18 +325,13 @@ class Scheduler:
             return
         self._has_news_of_sizes = False
         for lane in self._lanes.values():
-            fitting: deque[Pending] = deque()
-            for call in lane.calls:
+            for call in list(lane.calls.values()):
                 too_small = self._all_too_small(call)
-                if too_small is None:
-                    fitting.append(call)
-                else:
+                if too_small is not None:
+                    del lane.calls[call.id]
                     self._too_large.append((call, too_small))
-            lane.calls = fitting
 
     def _assign(self, lane: Lane, plan: Plan, now: float) -> None:
-        while lane.calls and lane.calls[0].id not in self._calls:
-            lane.calls.popleft()
         if not lane.calls:
             return
         able = [
@@ -344,9 +344,7 @@ class Scheduler:
         slots = sum(each.facts.slots for each in able)
         passed_over = []
         while lane.calls and self._may_go_on(lane):
-            call = lane.calls.popleft()
-            if call.id not in self._calls:
-                continue
+            call = lane.popleft()
             taking = [each for each in able if each.facts.takes(call.size)]
             if not taking:
                 largest = max(able, key=lambda each: each.facts.largest)
@@ -359,7 +357,8 @@ class Scheduler:
             passed_over.append(call)
             if not call.avoided and len(taking) == len(able):
                 break  # those behind it have no other nodes than it has
-        lane.calls.extendleft(reversed(passed_over))
+        for call in reversed(passed_over):
+            lane.appendleft(call)
 
     def _may_go_on(self, lane: Lane) -> bool:
         expected = self._bytes_that_come.get(lane.function, 0.0)
@@ -369,14 +368,13 @@ class Scheduler:
         if lane.stuck_since is None:
             lane.stuck_since = now
         while lane.calls:
-            call = lane.calls[0]
+            call = lane.first
             until = max(lane.stuck_since, call.asked_at) + PATIENCE
             if now < until:
                 plan.look_again_at = min(plan.look_again_at, until)
                 return
-            lane.calls.popleft()
-            if self._forget(call.id) is not None:
-                plan.unplaceable.append((call, self._why_nowhere(lane.demand, now)))
+            self._forget(call.id)
+            plan.unplaceable.append((call, self._why_nowhere(lane.demand, now)))
 
     def _best_for(self, call: Pending, able: list[Node], waiting: float) -> Node | None:
         preferred = [each for each in able if each.facts.address not in call.avoided] or able
@@ -386,7 +384,7 @@ class Scheduler:
 
     def _give(self, call: Pending, node: Node, plan: Plan) -> None:
         call.node = node.facts.address
-        node.take(call)
+        node.take(call, self._seconds.get(call.function))
         place = Place(call.node, call.demand.grants)
         door = self._doors.get(place)
         if door is None:
@@ -480,19 +478,28 @@ class Scheduler:
 
     def _forget(self, call_id: int) -> Pending | None:
         call = self._calls.pop(call_id, None)
-        node = self._nodes.get(call.node or "") if call is not None else None
-        if call is not None and node is not None:
-            node.lose(call)
+        if call is None:
+            return None
+        if call.node is None:
+            self._leave_lane(call)
+        elif call.node in self._nodes:
+            self._nodes[call.node].lose(call)
         return call
+
+    def _leave_lane(self, call: Pending) -> None:
+        """It is not kept, with its arguments, until those before it have had their turn."""
+        lane = self._lanes.get(_lane_key(call))
+        if lane is not None:
+            lane.calls.pop(call.id, None)
 
     # --- who can ----------------------------------------------------------------------------------
 
-    def _lane_of(self, call: Pending) -> deque[Pending]:
-        key = (call.function, call.demand, call.flow)
+    def _lane_of(self, call: Pending) -> Lane:
+        key = _lane_key(call)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(*key)
-        return lane.calls
+        return lane
 
     def _all_too_small(self, call: Pending) -> NodeFacts | None:
         """The largest of all nodes that may take a call, where none takes so much; None otherwise.
@@ -524,6 +531,10 @@ class Scheduler:
                 for each in nodes
             )
         )
+
+
+def _lane_key(call: Pending) -> tuple[str, Demand, Flow | None]:
+    return call.function, call.demand, call.flow
 
 
 def _learn(known: dict[str, float], function: str, newest: float) -> None:

@@ -26,6 +26,7 @@ class RemoteStream(Generic[_T]):
 
     Attributes:
         node: the name of the node that runs it; None before.
+        came: how many items have come.
         pull: lets the node send so many items more; must not wait.
 
     Example:
@@ -44,6 +45,7 @@ class RemoteStream(Generic[_T]):
             abandon: has it given up soon; must take no lock, as it is called at any moment.
         """
         self.node: str | None = None
+        self.came = 0
         self.pull: Callable[[int], object] = lambda _: None
         self._give_up = cancel
         self._abandon = abandon
@@ -150,6 +152,7 @@ class RemoteStream(Generic[_T]):
             if not self._credit:
                 return False
             self._credit -= 1
+            self.came += 1
             return True
 
     def add(self, item: _T) -> None:

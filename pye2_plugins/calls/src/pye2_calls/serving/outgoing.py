@@ -170,6 +170,8 @@ class Outgoing:
         left = self._sent_at + SPACING - asyncio.get_running_loop().time()
         if left > 0:
             await asyncio.sleep(left)
+        if self._large or self._parts:
+            return  # these do not wait for what is small
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._sent_at + LONGEST_SPACING):
                 await self._enough.wait()
