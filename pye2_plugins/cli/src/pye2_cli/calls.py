@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from pye2_cli.options import takes_broker, takes_root_topic
-from pye2core import Session
+from pye2core import Pye2Error, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +138,7 @@ def map_(
         raise click.UsageError("--nodes says how many nodes to use, --node which: give one of them")
     called = _function(function)
     lines = _read_lines(file)
-    iterables = _transposed(lines) if spread else [lines]
+    iterables = _transposed(lines) if spread else [lines.values()]
     shows_bar = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
     with (
         _writing_to(output) as out,
@@ -147,9 +147,9 @@ def map_(
         ends = session.map_calls(
             called, *iterables, nodes=names or nodes, progress=shows_bar, **_options(timeout, needs)
         )
-        for future in ends:
+        for number, future in zip(lines, ends, strict=True):
             error = future.exception() if keep_going else None
-            with _telling_what_it_raises():
+            with _telling_the_line(number, file.name), _telling_what_it_raises():
                 value = {"error": _error_line(error)} if error else future.result()
             out.write(_told(value, as_json=True) + "\n")
             out.flush()
@@ -214,9 +214,10 @@ def _read(text: str) -> Any:
         return text
 
 
-def _read_lines(file: IO[str]) -> list[Any]:
+def _read_lines(file: IO[str]) -> dict[int, Any]:
+    """What its lines say, by their numbers; those that say nothing are left out."""
     try:
-        return [_read_line(text, number) for number, text in enumerate(file, 1) if text.strip()]
+        return {n: _read_line(text, n) for n, text in enumerate(file, 1) if text.strip()}
     except UnicodeDecodeError as error:
         message = f"it is no text in UTF-8: {error}"
         raise click.BadParameter(message, param_hint="FILE.jsonl") from None
@@ -224,19 +225,21 @@ def _read_lines(file: IO[str]) -> list[Any]:
 
 def _read_line(text: str, number: int) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        message = f"line {number} is not JSON: {error}"
+        return json.loads(text.rstrip())
+    except json.JSONDecodeError as error:
+        # Its own text counts lines, too, and of this one alone.
+        message = f"line {number} is not JSON: {error.msg}, at character {error.pos + 1}"
         raise click.BadParameter(message, param_hint="FILE.jsonl") from None
 
 
-def _transposed(lines: list[Any]) -> list[list[Any]]:
+def _transposed(lines: dict[int, Any]) -> list[list[Any]]:
     """For each parameter, its arguments in all calls."""
-    for number, line in enumerate(lines, 1):
-        if not isinstance(line, list) or len(line) != len(lines[0]):
-            message = f"value {number} is not a list as long as the first; --spread needs that"
+    first: list[Any] = next(iter(lines.values()), [])
+    for number, line in lines.items():
+        if not isinstance(line, list) or len(line) != len(first):
+            message = f"line {number} is not a list as long as the first; --spread needs that"
             raise click.BadParameter(message, param_hint="FILE.jsonl")
-    return [list(each) for each in zip(*lines, strict=True)]
+    return [list(each) for each in zip(*lines.values(), strict=True)]
 
 
 def _writing_to(output: Path | None) -> AbstractContextManager[IO[str]]:
@@ -257,6 +260,17 @@ def _told(value: object, *, as_json: bool) -> str:
         if as_json:
             return json.dumps(repr(value), ensure_ascii=False)
         return repr(value)
+
+
+@contextmanager
+def _telling_the_line(number: int, file: str) -> Iterator[None]:
+    """Say for which line of a file a call failed."""
+    try:
+        yield
+    except click.ClickException as error:
+        raise click.ClickException(f"line {number} of {file}: {error.message}") from error
+    except Pye2Error as error:
+        raise click.ClickException(f"line {number} of {file}: {error}") from error
 
 
 @contextmanager
