@@ -179,6 +179,17 @@ def test_call_says_what_it_does_not_find(
     assert told in refusal(call, function)
 
 
+@pytest.mark.parametrize("number", ["-3", "-4.5", "-.5"])
+def test_call_says_where_negative_numbers_stand(refusal: Callable[..., str], number: str) -> None:
+    told = refusal(call, "shapes:area", "3", number)
+
+    assert f"{number} reads as an option: negative numbers stand behind --" in told
+
+
+def test_call_takes_no_unknown_option_for_a_number(refusal: Callable[..., str]) -> None:
+    assert "No such option" in refusal(call, "shapes:area", "-x", "-3")
+
+
 def test_map_says_which_line_it_cannot_read(refusal: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "numbers.jsonl").write_text('4\n{"a"\n')
 

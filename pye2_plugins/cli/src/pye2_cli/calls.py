@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 _PARTS_OF_A_NAME: Final = 2
+_NEGATIVE: Final = re.compile(r"-\.?\d")
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 takes_timeout = click.option(
@@ -50,7 +51,30 @@ _MAP_EXAMPLES: Final = """\b
 """
 
 
-@click.command(epilog=_CALL_EXAMPLES)
+class _TakesNumbers(click.Command):
+    """A command that says where negative numbers stand, as they read like options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As every command's.
+
+        Raises:
+            click.UsageError: an option is not known, and may be meant as a number.
+        """
+        typed = tuple(args)  # what is read is taken out of the list
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            number = next((each for each in typed if _NEGATIVE.match(each)), None)
+            if number is None or not number.startswith(error.option_name):
+                raise
+            message = (
+                f"{number} reads as an option: negative numbers stand behind --, and options before"
+                f" that, as in `pye2 call shapes:area --timeout 60 -- {number}`"
+            )
+            raise click.UsageError(message, ctx) from None
+
+
+@click.command(cls=_TakesNumbers, epilog=_CALL_EXAMPLES)
 @click.argument("function", metavar="MODULE:FUNCTION")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENTS]...")
 @click.option("--node", help="The node, by name or address; the least busy one otherwise.")
