@@ -41,6 +41,13 @@ def inverse(number):
 
 def where(plugin, number):
     return plugin.node_id
+
+
+def wait(seconds):
+    import time
+
+    time.sleep(seconds)
+    return seconds
 """
 
 
@@ -110,6 +117,25 @@ def test_map_keeps_going_where_it_is_told_to(pye2: Pye2, tmp_path: Path) -> None
     assert "ZeroDivisionError" in failed["error"]
 
 
+def test_map_says_which_line_failed(pye2: Pye2, tmp_path: Path) -> None:
+    (tmp_path / "numbers.jsonl").write_text("4\n\n0\n2\n")
+
+    done = pye2("map", "shapes:inverse", "numbers.jsonl")
+
+    assert (done.returncode, done.stdout) == (1, "0.25\n")
+    assert "line 3 of numbers.jsonl: the function raised, on the node:" in done.stderr
+    assert "ZeroDivisionError: division by zero" in done.stderr
+
+
+def test_map_says_which_line_took_too_long(pye2: Pye2, tmp_path: Path) -> None:
+    (tmp_path / "seconds.jsonl").write_text("0\n60\n")
+
+    done = pye2("map", "shapes:wait", "seconds.jsonl", "--timeout", "0.5")
+
+    assert (done.returncode, done.stdout) == (1, "0\n")
+    assert "line 2 of seconds.jsonl: wait took longer than 0.5 s" in done.stderr
+
+
 def test_map_uses_the_nodes_that_are_named(pye2: Pye2, tmp_path: Path) -> None:
     (tmp_path / "numbers.jsonl").write_text("1\n" * 8)
 
@@ -153,18 +179,31 @@ def test_call_says_what_it_does_not_find(
     assert told in refusal(call, function)
 
 
-def test_map_says_which_line_it_cannot_read(refusal: Callable[..., str], tmp_path: Path) -> None:
-    (tmp_path / "numbers.jsonl").write_text("4\nfour\n")
+@pytest.mark.parametrize("number", ["-3", "-4.5", "-.5"])
+def test_call_says_where_negative_numbers_stand(refusal: Callable[..., str], number: str) -> None:
+    told = refusal(call, "shapes:area", "3", number)
 
-    assert "line 2 is not JSON" in refusal(map_, "shapes:inverse", "numbers.jsonl")
+    assert f"{number} reads as an option: negative numbers stand behind --" in told
+
+
+def test_call_takes_no_unknown_option_for_a_number(refusal: Callable[..., str]) -> None:
+    assert "No such option" in refusal(call, "shapes:area", "-x", "-3")
+
+
+def test_map_says_which_line_it_cannot_read(refusal: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "numbers.jsonl").write_text('4\n{"a"\n')
+
+    told = refusal(map_, "shapes:inverse", "numbers.jsonl")
+
+    assert "line 2 is not JSON: Expecting ':' delimiter, at character 5" in told
 
 
 def test_map_says_which_line_has_other_arguments(
     refusal: Callable[..., str], tmp_path: Path
 ) -> None:
-    (tmp_path / "sizes.jsonl").write_text("[1, 2]\n[3]\n")
+    (tmp_path / "sizes.jsonl").write_text("[1, 2]\n\n[3]\n")
 
-    assert "value 2" in refusal(map_, "shapes:area", "sizes.jsonl", "--spread")
+    assert "line 3 is not a list" in refusal(map_, "shapes:area", "sizes.jsonl", "--spread")
 
 
 def test_map_says_what_is_no_text(refusal: Callable[..., str], tmp_path: Path) -> None:

@@ -310,4 +310,6 @@ def test_a_module_that_nobody_grants_is_named_with_the_way_out(session: Session)
 
     assert isinstance(error, CallRefused)
     assert "--module zipfile" in str(error)
+    assert "your code asks for the module zipfile" in str(error)
+    assert "instance" not in str(error)
     assert "pipeline" not in str(error)  # which is none of the caller's business

@@ -243,7 +243,7 @@ def asked_at_home(tmp_path):
             on_asked=int,
             count=int,
         )
-        return granted_to(config, path_of("p", config), granting)
+        return granted_to(config, path_of("p", config), granting, asker="the instance 'i'")
 
     return ask
 

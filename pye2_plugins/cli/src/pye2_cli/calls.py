@@ -17,13 +17,14 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from pye2_cli.options import takes_broker, takes_root_topic
-from pye2core import Session
+from pye2core import Pye2Error, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 _PARTS_OF_A_NAME: Final = 2
+_NEGATIVE: Final = re.compile(r"-\.?\d")
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 takes_timeout = click.option(
@@ -50,7 +51,30 @@ _MAP_EXAMPLES: Final = """\b
 """
 
 
-@click.command(epilog=_CALL_EXAMPLES)
+class _TakesNumbers(click.Command):
+    """A command that says where negative numbers stand, as they read like options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As every command's.
+
+        Raises:
+            click.UsageError: an option is not known, and may be meant as a number.
+        """
+        typed = tuple(args)  # what is read is taken out of the list
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            number = next((each for each in typed if _NEGATIVE.match(each)), None)
+            if number is None or not number.startswith(error.option_name):
+                raise
+            message = (
+                f"{number} reads as an option: negative numbers stand behind --, and options before"
+                f" that, as in `pye2 call shapes:area --timeout 60 -- {number}`"
+            )
+            raise click.UsageError(message, ctx) from None
+
+
+@click.command(cls=_TakesNumbers, epilog=_CALL_EXAMPLES)
 @click.argument("function", metavar="MODULE:FUNCTION")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENTS]...")
 @click.option("--node", help="The node, by name or address; the least busy one otherwise.")
@@ -138,7 +162,7 @@ def map_(
         raise click.UsageError("--nodes says how many nodes to use, --node which: give one of them")
     called = _function(function)
     lines = _read_lines(file)
-    iterables = _transposed(lines) if spread else [lines]
+    iterables = _transposed(lines) if spread else [lines.values()]
     shows_bar = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
     with (
         _writing_to(output) as out,
@@ -147,9 +171,9 @@ def map_(
         ends = session.map_calls(
             called, *iterables, nodes=names or nodes, progress=shows_bar, **_options(timeout, needs)
         )
-        for future in ends:
+        for number, future in zip(lines, ends, strict=True):
             error = future.exception() if keep_going else None
-            with _telling_what_it_raises():
+            with _telling_the_line(number, file.name), _telling_what_it_raises():
                 value = {"error": _error_line(error)} if error else future.result()
             out.write(_told(value, as_json=True) + "\n")
             out.flush()
@@ -214,9 +238,10 @@ def _read(text: str) -> Any:
         return text
 
 
-def _read_lines(file: IO[str]) -> list[Any]:
+def _read_lines(file: IO[str]) -> dict[int, Any]:
+    """What its lines say, by their numbers; those that say nothing are left out."""
     try:
-        return [_read_line(text, number) for number, text in enumerate(file, 1) if text.strip()]
+        return {n: _read_line(text, n) for n, text in enumerate(file, 1) if text.strip()}
     except UnicodeDecodeError as error:
         message = f"it is no text in UTF-8: {error}"
         raise click.BadParameter(message, param_hint="FILE.jsonl") from None
@@ -224,19 +249,21 @@ def _read_lines(file: IO[str]) -> list[Any]:
 
 def _read_line(text: str, number: int) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        message = f"line {number} is not JSON: {error}"
+        return json.loads(text.rstrip())
+    except json.JSONDecodeError as error:
+        # Its own text counts lines, too, and of this one alone.
+        message = f"line {number} is not JSON: {error.msg}, at character {error.pos + 1}"
         raise click.BadParameter(message, param_hint="FILE.jsonl") from None
 
 
-def _transposed(lines: list[Any]) -> list[list[Any]]:
+def _transposed(lines: dict[int, Any]) -> list[list[Any]]:
     """For each parameter, its arguments in all calls."""
-    for number, line in enumerate(lines, 1):
-        if not isinstance(line, list) or len(line) != len(lines[0]):
-            message = f"value {number} is not a list as long as the first; --spread needs that"
+    first: list[Any] = next(iter(lines.values()), [])
+    for number, line in lines.items():
+        if not isinstance(line, list) or len(line) != len(first):
+            message = f"line {number} is not a list as long as the first; --spread needs that"
             raise click.BadParameter(message, param_hint="FILE.jsonl")
-    return [list(each) for each in zip(*lines, strict=True)]
+    return [list(each) for each in zip(*lines.values(), strict=True)]
 
 
 def _writing_to(output: Path | None) -> AbstractContextManager[IO[str]]:
@@ -257,6 +284,17 @@ def _told(value: object, *, as_json: bool) -> str:
         if as_json:
             return json.dumps(repr(value), ensure_ascii=False)
         return repr(value)
+
+
+@contextmanager
+def _telling_the_line(number: int, file: str) -> Iterator[None]:
+    """Say for which line of a file a call failed."""
+    try:
+        yield
+    except click.ClickException as error:
+        raise click.ClickException(f"line {number} of {file}: {error.message}") from error
+    except Pye2Error as error:
+        raise click.ClickException(f"line {number} of {file}: {error}") from error
 
 
 @contextmanager

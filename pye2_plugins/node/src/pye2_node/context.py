@@ -447,7 +447,10 @@ class Context:
             granting.refuse_what_is_denied(self.config, self._path)
         if not self.config.settings.get(GRANTS):
             return None
-        asked = granted_to(self.config, self._path, granting)
+        # Who calls functions made no instance that he would know by a name.
+        named = f"the instance {self._path.instance_id!r}"
+        asker = "your code" if self.is_private else named
+        asked = granted_to(self.config, self._path, granting, asker=asker)
         return asked if any(asked) else None
 
     def _share(self) -> Share:

@@ -65,16 +65,22 @@ class Granting:
         denied = [each for each in sorted(config.set_by) if not self._allows(each)]
         if denied:
             raise InvalidConfiguration(
-                f"the instance {path.instance_id!r} is of {denied[0]}, which is not allowed on"
+                f"it was sent by {denied[0]}, which is not allowed on"
                 f" {self._node_name} any more; on the node run: pye2 node allow {denied[0]} (with"
                 " the --home or --name that the node was started with)",
                 pipeline=path.pipeline,
             )
 
     def refuse_what_is_not_granted(
-        self, asked: Grants, config: InstanceConfig, path: InstancePath
+        self, asked: Grants, config: InstanceConfig, path: InstancePath, asker: str
     ) -> None:
         """Raise unless all that is asked for is granted to all whose settings it is.
+
+        Args:
+            asked: what it asks for.
+            config: the instance's.
+            path: the instance.
+            asker: what its client calls it, as the beginning of a sentence.
 
         Raises:
             GrantMissing: it is not.
@@ -84,7 +90,7 @@ class Granting:
         for address in sorted(config.set_by) or [""]:
             lacking = asked.lacking_in(self._granted(address))
             if any(lacking):
-                raise self._missing(address, asked, lacking, path)
+                raise self._missing(address, asked, lacking, path, asker)
         refuse_home(asked, self._home)
 
     def share_of(self, config: InstanceConfig) -> Share:
@@ -92,7 +98,7 @@ class Granting:
         return Share(config.set_by, share_among(self._count()))
 
     def _missing(
-        self, address: str, asked: Grants, lacking: Grants, path: InstancePath
+        self, address: str, asked: Grants, lacking: Grants, path: InstancePath, asker: str
     ) -> GrantMissing:
         """What is said: everybody may hear it, so it tells only what was asked for.
 
@@ -102,7 +108,7 @@ class Granting:
         here = f"{address or 'nobody'} is not granted on {self._node_name}"
         which = f"which {here}" if lacking == asked else f"of which {here}: {lacking}"
         return GrantMissing(
-            f"the instance {path.instance_id!r} asks for {asked}, {which}; on the node run:"
+            f"{asker} asks for {asked}, {which}; on the node run:"
             f" {command} (with the --home or --name that the node was started with)",
             pipeline=path.pipeline,
             address=address,
@@ -128,8 +134,16 @@ def refuse_home(grants: Grants, home: Path) -> None:
             )
 
 
-def granted_to(config: InstanceConfig, path: InstancePath, granting: Granting | None) -> Grants:
+def granted_to(
+    config: InstanceConfig, path: InstancePath, granting: Granting | None, *, asker: str
+) -> Grants:
     """What an instance asks for, all of which is granted.
+
+    Args:
+        config: the instance's.
+        path: the instance.
+        granting: what the node's owner grants; None where that is nothing.
+        asker: what its client calls it, as the beginning of a sentence.
 
     Raises:
         InvalidConfiguration: it cannot be understood, or nothing is granted to anybody.
@@ -139,10 +153,10 @@ def granted_to(config: InstanceConfig, path: InstancePath, granting: Granting | 
     try:
         asked = read_grants(config.settings.get(GRANTS))
     except ValueError as error:
-        message = f"the instance {path.instance_id!r} cannot run: its setting {GRANTS} {error}"
+        message = f"{asker} cannot run: its setting {GRANTS} {error}"
         raise InvalidConfiguration(message, pipeline=path.pipeline) from None
     if granting is None:
-        message = f"the instance {path.instance_id!r} asks for {asked}, and nothing is granted here"
+        message = f"{asker} asks for {asked}, and nothing is granted here"
         raise InvalidConfiguration(message, pipeline=path.pipeline)
-    granting.refuse_what_is_not_granted(asked, config, path)
+    granting.refuse_what_is_not_granted(asked, config, path, asker)
     return asked
