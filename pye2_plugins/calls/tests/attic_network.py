@@ -82,11 +82,13 @@ class Callbacks:
         self._raised = raised
         self._thread = ThreadPoolExecutor(1)
 
-    def put(self, call: Callable[[], object]) -> None:
-        self._thread.submit(self._run, call)
+    def put(self, call: Callable[[], object], taken: Callable[[], object] | None = None) -> None:
+        self._thread.submit(self._run, call, taken)
 
-    def _run(self, call: Callable[[], object]) -> None:
+    def _run(self, call: Callable[[], object], taken: Callable[[], object] | None) -> None:
         try:
+            if taken is not None:
+                taken()
             call()
         except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
             self._raised.append(error)

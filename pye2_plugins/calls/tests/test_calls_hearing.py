@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from attic_network import PATIENCE, countdown, value
 
 from pye2_calls.client.streams import CREDIT
-from pye2_calls.errors import CallError, CallLost
+from pye2_calls.errors import CallError, CallLost, CallTimeout
 from pye2_calls.messages import (
     Call,
     Cancel,
@@ -21,6 +23,7 @@ from pye2_calls.messages import (
     Pull,
     Raised,
     Refused,
+    TimedOut,
     Value,
 )
 from pye2_calls.values import pack as pack_value
@@ -166,6 +169,69 @@ def test_what_on_output_raises_is_told_for_each_call(
 
     network.wait_until_called_back()
     assert [str(each) for each in network.raised] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        (value, None),
+        (lambda call: Raised(call.id, RAISED.failure, "", 0.1), ValueError),
+        (lambda call: TimedOut(call.id, 1.0, ""), CallTimeout),
+    ],
+)
+def test_a_call_has_not_ended_before_its_caller_was_told_all_that_it_printed(
+    begin: Callable[..., AtAttic], end: Callable[[Call], Any], error: type[Exception] | None
+) -> None:
+    may_hear = threading.Event()
+    heard: list[str] = []
+
+    def on_output(text: str) -> None:
+        may_hear.wait(PATIENCE)
+        heard.append(text)
+
+    call = begin(on_output=on_output)
+    call.pipeline.says(*(Output(call.sent.id, text) for text in "abc"), end(call.sent))
+    was_done_before = call.outcome.done()
+    may_hear.set()
+    raised = call.outcome.exception(PATIENCE)
+
+    assert heard == ["a", "b", "c"]
+    assert not was_done_before
+    assert isinstance(raised, error) if error else raised is None
+
+
+def test_a_stream_has_not_ended_before_its_caller_was_told_all_that_it_printed(
+    begin: Callable[..., AtAttic],
+) -> None:
+    heard: list[str] = []
+
+    call = begin(countdown, 2, on_output=heard.append)
+    call.pipeline.says(
+        *items(call, 0, 2), *(Output(call.sent.id, text) for text in "abc"), End(call.sent.id)
+    )
+
+    assert list(call.outcome) == [0, 1]
+    assert heard == ["a", "b", "c"]
+
+
+def test_what_is_called_back_may_wait_for_a_call_whose_output_is_listened_to(
+    network: Network, begin: Callable[..., AtAttic]
+) -> None:
+    first = begin()
+    second: Future[AtAttic] = Future()
+    waited_for: list[int] = []
+
+    def wait_for_second(_: object) -> None:
+        waited_for.append(second.result(PATIENCE).outcome.result(PATIENCE))
+
+    first.outcome.add_done_callback(wait_for_second)
+    first.pipeline.says(value(first.sent))
+    call = begin(on_output=str.upper)
+    second.set_result(call)
+    call.pipeline.says(Output(call.sent.id, "a"), value(call.sent))
+    network.wait_until_called_back()
+
+    assert waited_for == [8]
 
 
 # --- losses ---------------------------------------------------------------------------------------

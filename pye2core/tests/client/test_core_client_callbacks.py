@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,6 +86,21 @@ def test_a_slow_callback_delays_only_its_own_owner(bench: Bench) -> None:
     bench.wait(1)
     gate.open()
     bench.wait(1)
+
+
+def test_what_was_called_is_let_go_of_before_something_else_is(bench: Bench) -> None:
+    class Large:
+        def look(self) -> None:
+            pass
+
+    thread, large = bench.thread(), Large()
+    kept = weakref.ref(large)
+
+    thread.put(large.look)
+    del large
+    bench.wait(1)
+
+    assert kept() is None
 
 
 def raises() -> None:

@@ -212,6 +212,7 @@ class CallbackThread:
                 _log.exception("a callback of %s raised", self.owner)
                 self._report(f"a callback of {self.owner} raised {_told(error)}")
             finally:
+                del waiting  # and with it what it was called with, however long the next takes
                 self._after_each()
 
     def _next(self) -> _Waiting | None:

@@ -153,8 +153,9 @@ class Dispatcher(Hearing):
             _close(door)
         for call in left:
             call.subject.outcome.fail(call.subject.closed())
-        self._settling.finish()
-        self._settling.join(_ENDING_SECONDS)
+        for thread in (self._printing, self._settling):  # the former's calls end on the latter
+            thread.finish()
+            thread.join(_ENDING_SECONDS)
 
     # --- the sending thread -----------------------------------------------------------------------
 
@@ -231,9 +232,8 @@ class Dispatcher(Hearing):
             asked, address = lost.call.subject, lost.address
             node = asked.outcome.node or self._session.peers.name_of(address) or address
             why = lost.why or why_gone(self._session, self._signature, address)
-            asked.outcome.fail(
-                asked.lost(node, why, lost.call.losses, has_given=lost.call.has_given)
-            )
+            error = asked.lost(node, why, lost.call.losses, has_given=lost.call.has_given)
+            self._settle(asked, partial(asked.outcome.fail, error))
         for call in plan.dropped:
             call.subject.outcome.cancel()
         for call in plan.back:

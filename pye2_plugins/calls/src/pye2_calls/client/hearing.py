@@ -70,6 +70,8 @@ class Hearing(ABC):
         self._nodes_changed = True
         self._has_news = True
         self._settling = session.new_callback_thread("calls")
+        # Apart from that one, whose callbacks may wait for calls that end behind their output.
+        self._printing = session.new_callback_thread("calls' output")
         self._on: dict[type, Callable[[Door, Any], None]] = {
             Began: self._on_began,
             Cancelled: self._on_cancelled,
@@ -136,9 +138,9 @@ class Hearing(ABC):
         try:
             value = asked.value_in(said.data, door.node)
         except Exception as error:  # noqa: BLE001 - whatever it is, its caller waits for it
-            asked.outcome.fail(error)
+            self._settle(asked, partial(asked.outcome.fail, error))
         else:
-            asked.outcome.succeed(value, len(said.data))
+            self._settle(asked, partial(asked.outcome.succeed, value, len(said.data)))
 
     def _on_end(self, door: Door, said: Any) -> None:
         """A call has ended without a value, or without a further item."""
@@ -152,9 +154,9 @@ class Hearing(ABC):
         except Exception as second:  # noqa: BLE001 - whatever it is, its caller waits for it
             error = second
         if error is None:
-            asked.outcome.succeed(None)
+            self._settle(asked, partial(asked.outcome.succeed, None))
         else:
-            asked.outcome.fail(error)
+            self._settle(asked, partial(asked.outcome.fail, error))
 
     def _on_refusal(self, door: Door, said: Refused) -> None:
         with self._changed:
@@ -183,8 +185,10 @@ class Hearing(ABC):
             call = self._scheduler.process_died(said.id, self._clock.monotonic())
             self._wake()
         if call is not None:
-            call.subject.outcome.note_all_output(said.printed)
-            call.subject.outcome.fail(call.subject.died(said, door.node, call.losses))
+            asked: Asked = call.subject
+            asked.outcome.note_all_output(said.printed)
+            error = asked.died(said, door.node, call.losses)
+            self._settle(asked, partial(asked.outcome.fail, error))
 
     def _on_item(self, door: Door, said: Item) -> None:
         with self._changed:
@@ -220,7 +224,7 @@ class Hearing(ABC):
         asked: Asked = call.subject
         asked.outcome.note_output(said.text)
         if asked.on_output is not None:
-            self._settling.put(partial(asked.on_output, said.text))
+            self._printing.put(partial(asked.on_output, said.text))
 
     def _on_code_wanted(self, door: Door, said: CodeWanted) -> None:
         door.forget_code(said.digest)
@@ -241,8 +245,20 @@ class Hearing(ABC):
 
     # --- ends -------------------------------------------------------------------------------------
 
+    def _settle(self, asked: Asked, end: Callable[[], None]) -> None:
+        """End a call for its caller, who has been told by then all that it printed."""
+        if asked.on_output is None:
+            end()
+        else:
+            # Unlike what is called, this is also done where a session that closes drops the rest.
+            self._printing.put(_nothing_further, taken=end)
+
     def _ended(self, call_id: int, seconds: float | None, size: int = 0) -> Pending | None:
         with self._changed:
             call = self._scheduler.ended(call_id, seconds, size)
             self._wake()
         return call
+
+
+def _nothing_further() -> None:
+    """What is left to call when a call was ended in its turn."""
