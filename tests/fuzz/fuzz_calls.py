@@ -342,7 +342,7 @@ class Heard(Hearing):
     """Hears, and sends nothing."""
 
     def __init__(self) -> None:
-        callbacks = SimpleNamespace(put=lambda call: call())
+        callbacks = SimpleNamespace(put=_call_at_once)
         super().__init__(cast("Any", _session(new_callback_thread=lambda _: callbacks)))
         self.door = Door(cast("Any", _session()), PLACE, {})
         self._doors[PLACE] = self.door
@@ -380,6 +380,12 @@ class Heard(Hearing):
 
     def _send(self, place: Place, records: list[Any]) -> None:
         unpack(pack(records), FROM_CLIENT)
+
+
+def _call_at_once(call: Callable[[], object], taken: Callable[[], object] | None = None) -> None:
+    if taken is not None:
+        taken()
+    call()
 
 
 def _session(**more: Any) -> SimpleNamespace:

@@ -173,7 +173,7 @@ def grants(data: bytes) -> None:
         granting = Granting(lambda _: granted, "n", HOME, on_asked=int, count=int)  # noqa: B023 - called at once
         config = InstanceConfig("CUSTOM_EXEC_01", "i", {GRANTS: value})
         try:
-            asked = granted_to(config, PATH, granting)
+            asked = granted_to(config, PATH, granting, asker="your code")
         except (InvalidConfiguration, NodeError):
             continue
         assert not any(asked.lacking_in(granted))
