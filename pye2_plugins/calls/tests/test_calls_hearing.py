@@ -10,10 +10,11 @@ import pytest
 from attic_network import PATIENCE, countdown, value
 
 from pye2_calls.client.streams import CREDIT
-from pye2_calls.errors import CallError, CallLost, CallTimeout
+from pye2_calls.errors import CallError, CallLost, CallRefused, CallTimeout
 from pye2_calls.messages import (
     Call,
     Cancel,
+    Died,
     End,
     Failure,
     Holds,
@@ -177,6 +178,8 @@ def test_what_on_output_raises_is_told_for_each_call(
         (value, None),
         (lambda call: Raised(call.id, RAISED.failure, "", 0.1), ValueError),
         (lambda call: TimedOut(call.id, 1.0, ""), CallTimeout),
+        (lambda call: Died(call.id, None, 9, "killed", "abc"), CallLost),
+        (lambda call: Refused(call.id, "grant", "withdrawn"), CallRefused),
     ],
 )
 def test_a_call_has_not_ended_before_its_caller_was_told_all_that_it_printed(
@@ -189,7 +192,7 @@ def test_a_call_has_not_ended_before_its_caller_was_told_all_that_it_printed(
         may_hear.wait(PATIENCE)
         heard.append(text)
 
-    call = begin(on_output=on_output)
+    call = begin(on_output=on_output, retries=0)
     call.pipeline.says(*(Output(call.sent.id, text) for text in "abc"), end(call.sent))
     was_done_before = call.outcome.done()
     may_hear.set()
@@ -203,15 +206,15 @@ def test_a_call_has_not_ended_before_its_caller_was_told_all_that_it_printed(
 def test_a_stream_has_not_ended_before_its_caller_was_told_all_that_it_printed(
     begin: Callable[..., AtAttic],
 ) -> None:
-    heard: list[str] = []
+    may_hear = threading.Event()
 
-    call = begin(countdown, 2, on_output=heard.append)
-    call.pipeline.says(
-        *items(call, 0, 2), *(Output(call.sent.id, text) for text in "abc"), End(call.sent.id)
-    )
+    call = begin(countdown, 2, on_output=lambda _: may_hear.wait(PATIENCE))
+    call.pipeline.says(*items(call, 0, 2), Output(call.sent.id, "a"), End(call.sent.id))
+    before = [call.outcome.take_ready() for _ in range(3)]
+    may_hear.set()
 
-    assert list(call.outcome) == [0, 1]
-    assert heard == ["a", "b", "c"]
+    assert before == [(True, 0), (True, 1), (False, None)]
+    assert list(call.outcome) == []
 
 
 def test_what_is_called_back_may_wait_for_a_call_whose_output_is_listened_to(

@@ -225,15 +225,15 @@ class Dispatcher(Hearing):
     def _carry_out(self, plan: Plan) -> None:
         for call, problems in plan.unplaceable:
             why = problems or why_none(self._session, self._signature, call.demand.nodes)
-            call.subject.outcome.fail(call.subject.unplaceable(why))
+            self._fail(call.subject, call.subject.unplaceable(why))
         for call, largest in plan.too_large:
-            call.subject.outcome.fail(call.subject.too_large(largest))
+            self._fail(call.subject, call.subject.too_large(largest))
         for lost in plan.lost:
             asked, address = lost.call.subject, lost.address
             node = asked.outcome.node or self._session.peers.name_of(address) or address
             why = lost.why or why_gone(self._session, self._signature, address)
-            error = asked.lost(node, why, lost.call.losses, has_given=lost.call.has_given)
-            self._settle(asked, partial(asked.outcome.fail, error))
+            given = lost.call.has_given
+            self._fail(asked, asked.lost(node, why, lost.call.losses, has_given=given))
         for call in plan.dropped:
             call.subject.outcome.cancel()
         for call in plan.back:

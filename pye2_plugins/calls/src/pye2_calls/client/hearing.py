@@ -138,7 +138,7 @@ class Hearing(ABC):
         try:
             value = asked.value_in(said.data, door.node)
         except Exception as error:  # noqa: BLE001 - whatever it is, its caller waits for it
-            self._settle(asked, partial(asked.outcome.fail, error))
+            self._fail(asked, error)
         else:
             self._settle(asked, partial(asked.outcome.succeed, value, len(said.data)))
 
@@ -156,7 +156,7 @@ class Hearing(ABC):
         if error is None:
             self._settle(asked, partial(asked.outcome.succeed, None))
         else:
-            self._settle(asked, partial(asked.outcome.fail, error))
+            self._fail(asked, error)
 
     def _on_refusal(self, door: Door, said: Refused) -> None:
         with self._changed:
@@ -168,7 +168,7 @@ class Hearing(ABC):
                 self._scheduler.ended(said.id, None)
             self._wake()
         if call is not None:
-            call.subject.outcome.fail(call.subject.refused(said, door.node))
+            self._fail(call.subject, call.subject.refused(said, door.node))
 
     def _on_cancelled(self, _: Door, said: Cancelled) -> None:
         """What was cancelled is forgotten by now; what was withdrawn is not."""
@@ -187,8 +187,7 @@ class Hearing(ABC):
         if call is not None:
             asked: Asked = call.subject
             asked.outcome.note_all_output(said.printed)
-            error = asked.died(said, door.node, call.losses)
-            self._settle(asked, partial(asked.outcome.fail, error))
+            self._fail(asked, asked.died(said, door.node, call.losses))
 
     def _on_item(self, door: Door, said: Item) -> None:
         with self._changed:
@@ -244,6 +243,9 @@ class Hearing(ABC):
             self._wake()
 
     # --- ends -------------------------------------------------------------------------------------
+
+    def _fail(self, asked: Asked, error: BaseException) -> None:
+        self._settle(asked, partial(asked.outcome.fail, error))
 
     def _settle(self, asked: Asked, end: Callable[[], None]) -> None:
         """End a call for its caller, who has been told by then all that it printed."""
